@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One GPU as all its processes see it: which work-group sits on which compute unit, and what time
+ * it is on the device. The structure is position independent (indices, no pointers), so it can lie
+ * in memory that several processes map.
+ *
+ * Pure: no thread, no lock, no clock, no allocation, no environment. Every function must be called
+ * under one lock of the caller's (emu/amd/segment.c has a robust process-shared mutex; the replay
+ * tool needs none), and wall time is an argument.
+ *
+ * Time. Device time follows wall time divided by the time scale, but never passes the *horizon*:
+ * the least moment that any process has yet to work out. A process publishes in its horizon the
+ * least of (a) the local time of its resident work-groups that are still being interpreted, (b) its
+ * next event that has a date (the end of an interpreted work-group, a packet being processed, a copy
+ * that ends). So the cost of emulation never shows in device time: while an interpreter is behind,
+ * the clock stands at its horizon; wall time that passes then is lost to the device, not caught up.
+ * An event dated t is handled when the clock has reached t, everything it causes is dated t or later,
+ * and the horizon moves on only then; how late the host thread woke up leaves no trace.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "profile.h"
+
+#define EMU_DEVICE_MAGIC 0x55504765666572ull /* "refeGPU" */
+#define EMU_DEVICE_VERSION 1
+#define EMU_NEVER UINT64_MAX
+
+enum {
+    EMU_MAX_PROCESSES = 64,
+    EMU_MAX_QUEUES = 512,
+    EMU_MAX_CUS = 128,
+    EMU_MAX_SIMDS = 4,
+    EMU_MAX_RESIDENTS = 8192,
+};
+
+/** What one work-group occupies. Register counts are per wave, already as the descriptor says
+ *  (rounding to granules is the model's). */
+struct emu_shape {
+    uint32_t waves;
+    uint32_t vgprs;
+    uint32_t sgprs;
+    uint32_t lds_bytes;
+};
+
+/** Most work-groups of this shape that fit one empty compute unit (0: never fits). */
+uint32_t emu_occupancy(const struct emu_profile *profile, const struct emu_shape *shape);
+
+struct emu_cu {
+    uint16_t waves_free[EMU_MAX_SIMDS];
+    uint16_t vgprs_free[EMU_MAX_SIMDS];
+    uint16_t sgprs_free[EMU_MAX_SIMDS];
+    uint16_t workgroups;
+    uint32_t lds_free;
+};
+
+/** A work-group that holds resources of a compute unit. */
+struct emu_resident {
+    int32_t next;              /* in the free list, or in its process's list of new ones; -1 ends */
+    uint16_t process;
+    uint16_t queue;
+    uint16_t cu;
+    uint8_t used;
+    uint8_t simd_waves[EMU_MAX_SIMDS];
+    uint32_t dispatch;         /* the owner's own name for the dispatch */
+    uint32_t workgroup;        /* linear index in the dispatch's grid */
+    uint64_t placed_ns;
+    struct emu_shape shape;    /* rounded to granules */
+};
+
+struct emu_device_process {
+    int32_t pid;               /* 0: slot free */
+    uint8_t absent;            /* stopped: its residents stay, its horizon does not count */
+    uint64_t start_time;       /* /proc/PID/stat field 22, tells a reused pid apart */
+    uint64_t horizon_ns;       /* EMU_NEVER: nothing to work out */
+    int32_t placed;            /* head of the list of its residents placed since it last looked */
+    uint32_t wake;             /* futex word, bumped when something here concerns the process */
+};
+
+/** A hardware queue. It places one dispatch's work-groups at a time, in order. */
+struct emu_device_queue {
+    uint8_t used;
+    uint8_t priority;          /* higher is served first; equal ones take turns by work-group */
+    uint16_t process;
+    uint32_t dispatch;
+    uint32_t next_workgroup;   /* == total: nothing waits for a place */
+    uint32_t total_workgroups;
+    struct emu_shape shape;
+};
+
+struct emu_device {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t bytes;            /* sizeof(struct emu_device) of the creator */
+    struct emu_profile profile;
+    /* Clock: see the top of the file. */
+    uint32_t timescale_milli;  /* wall ns per device ns, in thousandths */
+    uint64_t anchor_wall_ns;
+    uint64_t anchor_device_ns;
+    uint64_t horizon_ns;       /* least over the present processes */
+    /* Arbitration. */
+    uint32_t turn;             /* queue that was served last */
+    int32_t free_resident;
+    uint64_t placements;       /* work-groups placed since creation */
+    struct emu_device_process processes[EMU_MAX_PROCESSES];
+    struct emu_device_queue queues[EMU_MAX_QUEUES];
+    struct emu_cu cus[EMU_MAX_CUS];
+    struct emu_resident residents[EMU_MAX_RESIDENTS];
+};
+
+/** Makes an idle device. The clock starts at @wall_ns, so that stamps look like a system clock's. */
+void emu_device_init(struct emu_device *dev, const struct emu_profile *profile,
+                     uint32_t timescale_milli, uint64_t wall_ns);
+/** True if the memory holds a device of this version with in-range contents (called on attach). */
+bool emu_device_valid(const struct emu_device *dev);
+
+/** Device time. Monotonic for any sequence of calls with monotonic @wall_ns. */
+uint64_t emu_device_now(const struct emu_device *dev, uint64_t wall_ns);
+/** Wall time at which the clock will show @device_ns if no horizon changes; EMU_NEVER if a horizon
+ *  is in the way. */
+uint64_t emu_device_wall_of(const struct emu_device *dev, uint64_t device_ns);
+
+/** Returns a slot, or -ENOSPC. */
+int emu_device_attach(struct emu_device *dev, int32_t pid, uint64_t start_time);
+/** Frees everything the process holds: residents, queues, horizon. Places whom that lets in. */
+void emu_device_detach(struct emu_device *dev, int process, uint64_t wall_ns);
+/** Publishes how far @process has worked things out; re-anchors the clock. Raising the least horizon
+ *  bumps the wake word of every process (the caller wakes the futexes it sees changed). */
+void emu_device_set_horizon(struct emu_device *dev, int process, uint64_t horizon_ns,
+                            uint64_t wall_ns);
+/** A stopped process no longer holds the clock back (absent), or does again. */
+void emu_device_set_absent(struct emu_device *dev, int process, bool absent, uint64_t wall_ns);
+
+/** Returns a queue id, or -ENOSPC. */
+int emu_device_queue_open(struct emu_device *dev, int process, uint32_t priority);
+/** Drops what waits for a place. Residents of the queue stay until released one by one. */
+void emu_device_queue_close(struct emu_device *dev, int queue);
+void emu_device_queue_set_priority(struct emu_device *dev, int queue, uint32_t priority);
+
+/** Offers a dispatch's work-groups for placement from device time @at_ns on and places what fits.
+ *  -EBUSY if the queue still has work-groups of an earlier dispatch waiting, -ENOSPC if the shape fits
+ *  no empty compute unit. */
+int emu_device_dispatch(struct emu_device *dev, int queue, uint32_t dispatch,
+                        const struct emu_shape *shape, uint32_t workgroups, uint64_t at_ns);
+/** Withdraws the work-groups of the queue that wait for a place (a kill). Returns how many. */
+uint32_t emu_device_withdraw(struct emu_device *dev, int queue);
+/** A work-group ended (or was killed) at @at_ns: frees its resources and places, at that very
+ *  moment, whoever fits now. Lowers the horizon of each process that got one to @at_ns. */
+void emu_device_release(struct emu_device *dev, int resident, uint64_t at_ns);
+/** Takes the next newly placed resident of @process, or -1. */
+int emu_device_take_placed(struct emu_device *dev, int process);
+
+/** Waves that share the SIMDs of this resident's compute unit now, per SIMD, rounded up (>= 1). */
+uint32_t emu_device_waves_beside(const struct emu_device *dev, int resident);

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A device profile: what one kind of GPU is, as numbers. Profiles are data files
+ * (emu/profiles/NAME.conf, lines "key = value", '#' comments); each key and its source is
+ * documented in the file itself. Pure: reads a file when asked to, keeps no state.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct emu_profile {
+    char name[32];
+    /* Shader resources (per SIMD unless said otherwise). */
+    uint32_t compute_units;
+    uint32_t simds_per_cu;
+    uint32_t waves_per_simd;
+    uint32_t vgprs_per_simd;     /* registers of 64 lanes */
+    uint32_t vgpr_granule;
+    uint32_t sgprs_per_simd;
+    uint32_t sgpr_granule;
+    uint32_t lds_bytes_per_cu;
+    uint32_t lds_granule;
+    uint32_t workgroups_per_cu;  /* limit for work-groups of more than one wave */
+    uint32_t clock_mhz;
+    uint64_t memory_bytes;
+    /* Latencies in shader cycles, as the interpreter charges them (docs/emulator.md). */
+    uint32_t vmem_latency;
+    uint32_t lds_latency;
+    uint32_t smem_latency;
+    /* Command processor and copy engine, in device nanoseconds and bytes per microsecond. */
+    uint32_t packet_ns;          /* fetch and decode of any packet */
+    uint32_t dispatch_ns;        /* from a decoded dispatch to its first work-group */
+    uint32_t completion_ns;      /* from the last wave's end to the completion signal */
+    uint32_t copy_bytes_per_us;
+};
+
+/**
+ * Reads a profile file. @err receives one line naming file, line and what is wrong. All keys are
+ * required; an unknown key is an error. Returns 0, or a negative errno with @profile untouched.
+ */
+int emu_profile_load(struct emu_profile *profile, const char *path, char *err, size_t err_size);

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The scheduling core: what one process does with its best-effort (BE) queues on one GPU when
+ * real-time (RT) work comes and goes. Sans-I/O: events go in, actions come out, nothing else happens.
+ * The same code runs in libreef.so, in the replay tool and in the unit tests.
+ *
+ * Pure: no thread, clock, environment, dlfcn, log or vendor type. The caller serialises calls per core
+ * (one lock per process in the shim) and passes the time. No call allocates except reef_core_create and
+ * reef_core_queue_open; reef_core_enqueued and reef_core_completed are O(1) amortised (the hot path).
+ *
+ * A queue's commands are numbered 0, 1, 2, ... in the order of enqueued() (sequence numbers). The caller
+ * keeps the commands themselves. Commands [0, retired) are complete; a window above it is in the *device
+ * queue* (DQ); the rest waits in the virtual host queue (vHQ).
+ *
+ * States of a BE queue (DESIGN section 4):
+ *   OPEN       commands are submitted as depth allows
+ *   DRAINING   held; what is in the DQ is waited for
+ *   EVICTING   held; the DQ's queued commands run to nothing (guards; not used by every means)
+ *   RESETTING  held; the running commands are being killed
+ *   SUSPENDED  held; the running commands are saved by the hardware
+ *   HELD       held; nothing is in the DQ
+ *   RESTORING  what did not complete is being submitted again, in order, before anything new
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum reef_queue_state {
+    REEF_QUEUE_OPEN,
+    REEF_QUEUE_DRAINING,
+    REEF_QUEUE_EVICTING,
+    REEF_QUEUE_RESETTING,
+    REEF_QUEUE_SUSPENDED,
+    REEF_QUEUE_HELD,
+    REEF_QUEUE_RESTORING,
+};
+
+/** What the core knows of a command. */
+struct reef_command {
+    uint64_t key;          /* kernel identity for the duration estimator; 0: not a kernel (barrier) */
+    uint32_t flags;        /* REEF_COMMAND_* */
+};
+enum {
+    REEF_COMMAND_RESTARTABLE = 1 << 0, /* may be run again from its start */
+};
+
+enum reef_action_type {
+    REEF_ACTION_SUBMIT,    /* put commands [first, first + count) of @queue into the device queue */
+    REEF_ACTION_RESUBMIT,  /* the same, for commands that a reset took out of it; skip completed ones */
+    REEF_ACTION_EVICT,     /* raise the evict flag of @queue */
+    REEF_ACTION_RESET,     /* kill what runs on @queue; answer with reef_core_stopped() */
+    REEF_ACTION_SUSPEND,   /* save what runs on @queue; answer with reef_core_stopped() */
+    REEF_ACTION_RESUME,    /* continue a suspended @queue */
+    REEF_ACTION_ARM_TIMER, /* call reef_core_timer() at @at_ns (replaces the timer armed before) */
+};
+
+struct reef_action {
+    enum reef_action_type type;
+    uint32_t queue;
+    uint64_t first;
+    uint32_t count;
+    uint64_t at_ns;
+};
+
+struct reef_core_config {
+    const char *policy;      /* name of an ops table: "reef", "wait", "streams"; see policy.h */
+    uint64_t depth_ns;       /* estimated time that may be in the DQ of one queue */
+    uint32_t depth_count;    /* commands that may be in the DQ of one queue, >= 1 */
+    uint64_t unknown_ns;     /* estimate for a kernel that was never seen */
+    uint64_t linger_ns;      /* BE stays held this long after RT went idle (hysteresis) */
+    uint32_t kill_limit;     /* a command killed this many times in a row is drained the next time */
+    bool reset;              /* the means to kill exists */
+};
+
+struct reef_core_stats {
+    uint64_t enqueued, completed;
+    uint64_t preemptions;    /* RT arrivals that found BE work in a DQ or waiting */
+    uint64_t resets;         /* queues reset */
+    uint64_t drains;         /* queues drained because something in the DQ may not be restarted */
+    uint64_t killed;         /* commands in the DQ at a reset that had not completed */
+    uint64_t resubmitted;    /* commands submitted again */
+};
+
+struct reef_core;
+
+/** NULL if there is no memory or no such policy. */
+struct reef_core *reef_core_create(const struct reef_core_config *config);
+void reef_core_destroy(struct reef_core *core); /* NULL is fine */
+
+/** Returns a queue number, or -ENOMEM/-ENOSPC. @capacity: most commands not retired at any time. */
+int reef_core_queue_open(struct reef_core *core, uint32_t capacity);
+void reef_core_queue_close(struct reef_core *core, uint32_t queue);
+
+/*
+ * Events. Each appends to the core's list of actions; the caller takes them with reef_core_next()
+ * after every event, in order, and carries them out.
+ */
+/** The application put a command on the queue. Returns its sequence number. */
+uint64_t reef_core_enqueued(struct reef_core *core, uint32_t queue, const struct reef_command *command,
+                            uint64_t now_ns);
+/** Command @seq completed. @duration_ns: how long it ran on the device, 0 if unknown. */
+void reef_core_completed(struct reef_core *core, uint32_t queue, uint64_t seq, uint64_t duration_ns,
+                         uint64_t now_ns);
+/** Whether RT work exists anywhere on this GPU, whenever that changes (repeating it is harmless). */
+void reef_core_rt(struct reef_core *core, bool active, uint64_t now_ns);
+/** A RESET (or SUSPEND) of @queue is done: nothing of it runs. The caller has reported before, with
+ *  completed(), all commands that completed. */
+void reef_core_stopped(struct reef_core *core, uint32_t queue, uint64_t now_ns);
+/** A RESET could not be done: the queue drains instead. */
+void reef_core_reset_failed(struct reef_core *core, uint32_t queue, uint64_t now_ns);
+void reef_core_timer(struct reef_core *core, uint64_t now_ns);
+
+/** Takes the next action. False when there is none. */
+bool reef_core_next(struct reef_core *core, struct reef_action *action);
+
+enum reef_queue_state reef_core_queue_state(const struct reef_core *core, uint32_t queue);
+/** Commands of the queue that are in the device queue. */
+uint32_t reef_core_in_flight(const struct reef_core *core, uint32_t queue);
+/** True if the queue is OPEN, nothing waits in its vHQ and a command of @key would be submitted at once. */
+bool reef_core_would_submit(const struct reef_core *core, uint32_t queue, uint64_t key);
+/** Estimated remaining time of everything in the queue's DQ, for the caller's polling interval. */
+uint64_t reef_core_backlog_ns(const struct reef_core *core, uint32_t queue);
+void reef_core_stats(const struct reef_core *core, struct reef_core_stats *stats);
