@@ -56,6 +56,9 @@ int emu_vm_fd(void);
 struct gcn_memory *emu_vm_memory(void);
 /** Host address of device address @va, valid for @size bytes; NULL if not mapped to the GPU. */
 void *emu_vm_host(uint64_t va, size_t size);
+/** The doorbell page as the engine reads it: one 64-bit word per queue id. Stable from emu_start() on. */
+enum { EMU_DOORBELLS = 1024 };
+volatile uint64_t *emu_vm_doorbells(void);
 /** Engine hook: drop cached translations and decoded code after an unmap (bumps memory->generation). */
 
 /* ---- event.c ---- */

@@ -15,7 +15,9 @@
  * that ends). So the cost of emulation never shows in device time: while an interpreter is behind,
  * the clock stands at its horizon; wall time that passes then is lost to the device, not caught up.
  * An event dated t is handled when the clock has reached t, everything it causes is dated t or later,
- * and the horizon moves on only then; how late the host thread woke up leaves no trace.
+ * and the horizon moves on only then; how late the host thread woke up leaves no trace. A date passed
+ * as @at_ns is therefore never behind the clock: either it is the caller's own horizon, or the caller
+ * read it from the clock under the same hold of the lock.
  */
 #pragma once
 
@@ -56,13 +58,15 @@ struct emu_cu {
     uint32_t lds_free;
 };
 
+enum emu_resident_state { EMU_RESIDENT_FREE, EMU_RESIDENT_PLACED, EMU_RESIDENT_TAKEN };
+
 /** A work-group that holds resources of a compute unit. */
 struct emu_resident {
     int32_t next;              /* in the free list, or in its process's list of new ones; -1 ends */
     uint16_t process;
     uint16_t queue;
     uint16_t cu;
-    uint8_t used;
+    uint8_t used;              /* enum emu_resident_state */
     uint8_t simd_waves[EMU_MAX_SIMDS];
     uint32_t dispatch;         /* the owner's own name for the dispatch */
     uint32_t workgroup;        /* linear index in the dispatch's grid */
@@ -76,13 +80,16 @@ struct emu_device_process {
     uint64_t start_time;       /* /proc/PID/stat field 22, tells a reused pid apart */
     uint64_t horizon_ns;       /* EMU_NEVER: nothing to work out */
     int32_t placed;            /* head of the list of its residents placed since it last looked */
+    int32_t placed_last;       /* and its end; both -1 if there are none */
     uint32_t wake;             /* futex word, bumped when something here concerns the process */
+    uint64_t memory_bytes;     /* device memory it has allocated; kept by the driver (emu/amd/vm.c) */
 };
 
 /** A hardware queue. It places one dispatch's work-groups at a time, in order. */
 struct emu_device_queue {
     uint8_t used;
     uint8_t priority;          /* higher is served first; equal ones take turns by work-group */
+    uint8_t suspended;         /* what waits for a place goes on waiting */
     uint16_t process;
     uint32_t dispatch;
     uint32_t next_workgroup;   /* == total: nothing waits for a place */
@@ -115,6 +122,9 @@ void emu_device_init(struct emu_device *dev, const struct emu_profile *profile,
                      uint32_t timescale_milli, uint64_t wall_ns);
 /** True if the memory holds a device of this version with in-range contents (called on attach). */
 bool emu_device_valid(const struct emu_device *dev);
+/** After an owner of the lock died in the middle of a change: rebuilds what is derived (free counts,
+ *  lists, least horizon) from the residents. False if the rest is damaged too. */
+bool emu_device_repair(struct emu_device *dev);
 
 /** Device time. Monotonic for any sequence of calls with monotonic @wall_ns. */
 uint64_t emu_device_now(const struct emu_device *dev, uint64_t wall_ns);
@@ -127,7 +137,8 @@ int emu_device_attach(struct emu_device *dev, int32_t pid, uint64_t start_time);
 /** Frees everything the process holds: residents, queues, horizon. Places whom that lets in. */
 void emu_device_detach(struct emu_device *dev, int process, uint64_t wall_ns);
 /** Publishes how far @process has worked things out; re-anchors the clock. Raising the least horizon
- *  bumps the wake word of every process (the caller wakes the futexes it sees changed). */
+ *  bumps the wake word of every process that waits for a date (the caller wakes the futexes it sees
+ *  changed). Never passes the date of a placed work-group that the process has not taken yet. */
 void emu_device_set_horizon(struct emu_device *dev, int process, uint64_t horizon_ns,
                             uint64_t wall_ns);
 /** A stopped process no longer holds the clock back (absent), or does again. */
@@ -138,6 +149,8 @@ int emu_device_queue_open(struct emu_device *dev, int process, uint32_t priority
 /** Drops what waits for a place. Residents of the queue stay until released one by one. */
 void emu_device_queue_close(struct emu_device *dev, int queue);
 void emu_device_queue_set_priority(struct emu_device *dev, int queue, uint32_t priority);
+/** Suspends placement for the queue, or resumes it at @at_ns. */
+void emu_device_queue_suspend(struct emu_device *dev, int queue, bool suspended, uint64_t at_ns);
 
 /** Offers a dispatch's work-groups for placement from device time @at_ns on and places what fits.
  *  -EBUSY if the queue still has work-groups of an earlier dispatch waiting, -ENOSPC if the shape fits
@@ -149,8 +162,11 @@ uint32_t emu_device_withdraw(struct emu_device *dev, int queue);
 /** A work-group ended (or was killed) at @at_ns: frees its resources and places, at that very
  *  moment, whoever fits now. Lowers the horizon of each process that got one to @at_ns. */
 void emu_device_release(struct emu_device *dev, int resident, uint64_t at_ns);
+/** The same for several work-groups that end at the same moment: all are off before anyone is placed. */
+void emu_device_release_many(struct emu_device *dev, const int *residents, unsigned count,
+                             uint64_t at_ns);
 /** Takes the next newly placed resident of @process, or -1. */
 int emu_device_take_placed(struct emu_device *dev, int process);
 
-/** Waves that share the SIMDs of this resident's compute unit now, per SIMD, rounded up (>= 1). */
+/** Waves that share the fullest of the SIMDs on which this resident has waves (>= 1). */
 uint32_t emu_device_waves_beside(const struct emu_device *dev, int resident);

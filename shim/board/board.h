@@ -20,6 +20,7 @@
 enum {
     REEF_BOARD_SLOTS = 64, /* one bit each in the RT bitmap */
     REEF_BOARD_VERSION = 1,
+    REEF_BOARD_NAME = 64, /* bytes of a GPU's identity, with its end */
 };
 #define REEF_BOARD_MAGIC 0x3144524f42464552ull /* "REFBORD1" */
 #define REEF_BOARD_LEASE_NS 50000000ull
@@ -83,3 +84,6 @@ struct reef_board_peer {
 /** Reads the board for a monitor without taking a slot. Returns how many peers were written, or a
  *  negative errno. */
 int reef_board_read(const char *dir, const char *gpu, struct reef_board_peer *peers, unsigned count);
+/** The identities of the GPUs that have a board in @dir. Returns how many were written, or a negative
+ *  errno. */
+int reef_board_list(const char *dir, char names[][REEF_BOARD_NAME], unsigned count);

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The engine of one process: its device thread carries out what is dated, polls what only memory tells
+ * (doorbells, signals), and says how far things have been worked out. See engine.h for the whole.
+ *
+ * Doorbells are plain stores by the program and wake nobody, hence the polling. It is quick while queues
+ * are in use and the clock runs; while the clock stands for the sake of an interpreter, looking late costs
+ * no device time.
+ */
+#include "engine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "segment.h"
+
+/* Wall times. */
+#define POLL_BUSY_NS 30000ull
+#define POLL_STANDING_NS 150000ull
+#define POLL_IDLE_NS 500000ull
+#define POLL_NO_QUEUE_NS 20000000ull
+#define LATELY_NS 5000000ull
+
+struct emu_engine emu_engine;
+
+/* ---- lock ---- */
+
+static bool is_device_thread(void)
+{
+    return pthread_equal(pthread_self(), emu_engine.device_thread);
+}
+
+bool emu_engine_enter(void)
+{
+    if (emu_engine.pid != getpid())
+        return false;
+    pthread_mutex_lock(&emu_engine.lock);
+    while (emu_engine.busy)
+        pthread_cond_wait(&emu_engine.settled, &emu_engine.lock);
+    if (!emu_engine.stopping)
+        return true;
+    pthread_mutex_unlock(&emu_engine.lock);
+    return false;
+}
+
+void emu_engine_leave(void)
+{
+    pthread_mutex_unlock(&emu_engine.lock);
+}
+
+static bool slices_of(const struct emu_queue *queue)
+{
+    for (unsigned i = 0; i < emu_engine.threads; i++) {
+        const struct emu_work *work = emu_engine.slice[i];
+
+        if (work && (!queue || work->dispatch->queue == queue))
+            return true;
+    }
+    return false;
+}
+
+void emu_engine_settle(const struct emu_queue *queue)
+{
+    while (slices_of(queue) || (emu_engine.busy && !is_device_thread()))
+        pthread_cond_wait(&emu_engine.settled, &emu_engine.lock);
+}
+
+void emu_engine_quiesce(void (*run)(void *arg), void *arg)
+{
+    if (emu_engine.pid != getpid()) {
+        run(arg);
+        return;
+    }
+    pthread_mutex_lock(&emu_engine.lock);
+    emu_engine.quiesced++;
+    emu_engine_settle(NULL);
+    run(arg);
+    gcn_code_invalidate(emu_engine.code);
+    emu_engine.quiesced--;
+    pthread_cond_broadcast(&emu_engine.settled);
+    pthread_cond_broadcast(&emu_engine.work_cond);
+    pthread_mutex_unlock(&emu_engine.lock);
+}
+
+/* ---- horizon ---- */
+
+uint64_t emu_engine_hold(void)
+{
+    struct emu_device *dev = emu_segment_lock();
+    int me = emu_segment_process();
+    uint64_t wall = emu_wall_ns();
+    uint64_t now = emu_device_now(dev, wall);
+
+    emu_device_set_horizon(dev, me, now, wall);
+    if (dev->processes[me].absent) {
+        /* We had been stopped, and the others went on without us. */
+        emu_work_catch_up(now);
+        emu_device_set_absent(dev, me, false, wall);
+    }
+    emu_engine.pin_ns = emu_engine.published_ns = now;
+    emu_segment_unlock();
+    return now;
+}
+
+static uint64_t horizon(void)
+{
+    uint64_t least = emu_calendar_next(&emu_engine.calendar);
+    uint64_t local = emu_work_least_local();
+
+    if (local < least)
+        least = local;
+    return emu_engine.pin_ns < least ? emu_engine.pin_ns : least;
+}
+
+void emu_engine_publish(void)
+{
+    uint64_t least = horizon();
+    int me = emu_segment_process();
+    struct emu_device *dev;
+
+    if (least == emu_engine.published_ns)
+        return;
+    dev = emu_segment_lock();
+    if (!dev->processes[me].absent) {
+        emu_device_set_horizon(dev, me, least, emu_wall_ns());
+        emu_engine.published_ns = dev->processes[me].horizon_ns;
+    }
+    emu_segment_unlock();
+}
+
+void emu_engine_go_on(void)
+{
+    emu_engine.pin_ns = EMU_NEVER;
+    emu_engine_publish();
+}
+
+void emu_engine_schedule(uint64_t at_ns, enum emu_due_kind kind, void *what)
+{
+    if (emu_calendar_add(&emu_engine.calendar, at_ns, kind, what))
+        return;
+    emu_report("out of memory");
+    abort();
+}
+
+/* ---- device thread ---- */
+
+/* Carries out what is dated now: the ends of work-groups together, the rest one by one. */
+static void run_due(uint64_t now)
+{
+    static struct emu_work *ended[EMU_MAX_RESIDENTS];
+    struct emu_calendar *calendar = &emu_engine.calendar;
+    unsigned count = 0;
+
+    while (emu_calendar_next(calendar) <= now) {
+        struct emu_due due = emu_calendar_take(calendar);
+        enum emu_due_kind kind = emu_due_kind(&due);
+
+        if (kind == EMU_DUE_WORK_END) {
+            ended[count++] = due.what;
+            continue;
+        }
+        if (count > 0) {
+            /* Put back: they may cause more of the same moment that comes first. */
+            emu_engine_schedule(due.at_ns, kind, due.what);
+            emu_work_ended(ended, count, now);
+            count = 0;
+            continue;
+        }
+        if (kind == EMU_DUE_COMPLETION)
+            emu_dispatch_complete(due.what, now);
+        else if (kind == EMU_DUE_QUEUE)
+            emu_queue_event(due.what, now);
+        else
+            emu_work_tick(now);
+    }
+    if (count > 0)
+        emu_work_ended(ended, count, now);
+}
+
+static void adopt(uint64_t now)
+{
+    struct emu_device *dev = emu_segment_lock();
+
+    emu_work_adopt(dev, now);
+    emu_segment_unlock();
+}
+
+/* One look around. Returns true if there was something to do; @seen is the wake word from before. */
+static bool step(uint32_t *seen)
+{
+    bool polled = emu_queue_poll();
+    struct emu_device *dev = emu_segment_lock();
+    const struct emu_device_process *me = &dev->processes[emu_segment_process()];
+    bool due = emu_calendar_next(&emu_engine.calendar) <= emu_device_now(dev, emu_wall_ns());
+    bool placed = me->placed >= 0 || me->absent;
+    uint64_t now;
+
+    *seen = me->wake;
+    emu_segment_unlock();
+    if (!polled && !due && !placed)
+        return false;
+    emu_engine.busy = true;
+    now = emu_engine_hold();
+    adopt(now);
+    do {
+        run_due(now);
+        emu_queue_run_all(now);
+    } while (emu_calendar_next(&emu_engine.calendar) <= now);
+    emu_engine.busy = false;
+    pthread_cond_broadcast(&emu_engine.settled);
+    return true;
+}
+
+/* Publishes, and says for how long nothing can happen that we would have to look for. Our own raising of
+ * the horizon is no reason to wake up: @seen is corrected for it. */
+static uint64_t conclude(uint32_t *seen, uint64_t idle_ns)
+{
+    uint64_t least, next = emu_calendar_next(&emu_engine.calendar), timeout, wall, due;
+    struct emu_device *dev = emu_segment_lock();
+    struct emu_device_process *me = &dev->processes[emu_segment_process()];
+    uint32_t before = me->wake;
+
+    emu_engine.pin_ns = EMU_NEVER;
+    least = horizon();
+    wall = emu_wall_ns();
+    if (!me->absent && least != me->horizon_ns) {
+        emu_device_set_horizon(dev, emu_segment_process(), least, wall);
+        emu_engine.published_ns = me->horizon_ns;
+    }
+    *seen += me->wake - before;
+    due = next == EMU_NEVER ? EMU_NEVER : emu_device_wall_of(dev, next);
+    if (emu_engine.queue_count == 0)
+        timeout = POLL_NO_QUEUE_NS;
+    else if (emu_device_now(dev, wall) == dev->horizon_ns)
+        timeout = POLL_STANDING_NS;
+    else if (idle_ns < LATELY_NS)
+        timeout = POLL_BUSY_NS;
+    else
+        timeout = POLL_IDLE_NS;
+    emu_segment_unlock();
+    if (due != EMU_NEVER && due < wall + timeout)
+        timeout = due > wall ? due - wall : 0;
+    return timeout;
+}
+
+static void *device_thread(void *unused)
+{
+    uint64_t last_busy = emu_wall_ns();
+
+    prctl(PR_SET_NAME, "reef-emu-device");
+    prctl(PR_SET_TIMERSLACK, 1000ul);
+    pthread_mutex_lock(&emu_engine.lock);
+    while (!emu_engine.stopping) {
+        uint64_t timeout;
+        uint32_t seen;
+
+        if (emu_engine.quiesced) {
+            pthread_cond_wait(&emu_engine.settled, &emu_engine.lock);
+            continue;
+        }
+        if (step(&seen))
+            last_busy = emu_wall_ns();
+        timeout = conclude(&seen, emu_wall_ns() - last_busy);
+        pthread_mutex_unlock(&emu_engine.lock);
+        emu_segment_check_peers();
+        if (timeout > 0)
+            emu_segment_wait(seen, timeout);
+        pthread_mutex_lock(&emu_engine.lock);
+    }
+    pthread_mutex_unlock(&emu_engine.lock);
+    return NULL;
+}
+
+/* ---- start and stop ---- */
+
+/* A thread that takes none of the program's signals. */
+static int start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
+{
+    sigset_t all, old;
+    int rc;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    rc = pthread_create(thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return -rc;
+}
+
+/* Epochs: an interpreter may begin a slice up to two of them ahead, and no more than the setting. */
+static uint64_t epoch_length(void)
+{
+    uint64_t length = emu_settings()->quantum_ns / 4;
+
+    return length < 1000 ? 1000 : length;
+}
+
+int emu_engine_start(void)
+{
+    struct emu_device *dev;
+    unsigned wanted = emu_settings()->threads;
+    int rc;
+
+    memset(&emu_engine, 0, sizeof(emu_engine)); /* a forked child inherits its parent's, useless */
+    pthread_mutex_init(&emu_engine.lock, NULL);
+    pthread_cond_init(&emu_engine.work_cond, NULL);
+    pthread_cond_init(&emu_engine.settled, NULL);
+    emu_engine.pin_ns = EMU_NEVER;
+    emu_engine.published_ns = EMU_NEVER;
+    emu_engine.epoch_ns = epoch_length();
+    dev = emu_segment_lock();
+    emu_engine.profile = dev->profile;
+    emu_segment_unlock();
+    emu_engine.code = gcn_code_create(emu_vm_memory());
+    if (!emu_engine.code)
+        return -ENOMEM;
+    emu_engine.pid = getpid();
+    pthread_mutex_lock(&emu_engine.lock);
+    rc = start_thread(&emu_engine.device_thread, device_thread, NULL);
+    if (rc != 0)
+        emu_engine.pid = 0;
+    while (rc == 0 && emu_engine.threads < wanted && emu_engine.threads < EMU_MAX_THREADS) {
+        unsigned i = emu_engine.threads;
+
+        if (start_thread(&emu_engine.thread[i], emu_slices_thread, (void *)(uintptr_t)i) != 0)
+            break;
+        emu_engine.threads++;
+    }
+    if (rc == 0 && emu_engine.threads == 0) {
+        emu_engine.stopping = true;
+        emu_engine.pid = 0;
+        rc = -EAGAIN;
+    }
+    pthread_mutex_unlock(&emu_engine.lock);
+    return rc;
+}
+
+void emu_engine_stop(void)
+{
+    struct emu_device *dev;
+
+    if (!emu_engine_enter())
+        return;
+    emu_engine.stopping = true;
+    for (unsigned i = 0; i < EMU_MAX_QUEUES; i++) {
+        if (emu_engine.queues[i])
+            atomic_store(&emu_engine.queues[i]->stop, 1);
+    }
+    pthread_cond_broadcast(&emu_engine.work_cond);
+    pthread_cond_broadcast(&emu_engine.settled);
+    dev = emu_segment_lock();
+    dev->processes[emu_segment_process()].wake++;
+    emu_segment_unlock();
+    pthread_mutex_unlock(&emu_engine.lock);
+    pthread_join(emu_engine.device_thread, NULL);
+    for (unsigned i = 0; i < emu_engine.threads; i++)
+        pthread_join(emu_engine.thread[i], NULL);
+    emu_segment_detach();
+    /* Queues, work-groups and code stay as they are: the process is about to end. */
+}

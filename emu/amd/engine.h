@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The engine of a process that uses the GPU, as its files share it. Private to emu/amd/.
+ *
+ *   engine.c     the device thread; holding and publishing the horizon; start, stop, quiesce
+ *   calendar.c   dated events
+ *   work.c       resident work-groups: taking them over from the device, their end, killing, parking
+ *   slices.c     interpreter threads
+ *   queue.c      hardware queues: create, update, destroy, polling
+ *   aql.c        the packet processor of AQL queues
+ *   dispatch.c   kernel dispatches: checks, scratch, completion
+ *   signal.c     HSA signals
+ *   dma.c        the copy engine's queues (its packets are sdma.c's)
+ *
+ * Everything here is guarded by engine.lock, except what a slice in progress uses. The device thread
+ * drops the lock in the middle of its work only with engine.busy set; whoever wants to change queues or
+ * stop interpretation waits until it is clear (emu_engine_enter).
+ *
+ * Time. While the engine handles something it holds the clock: its horizon is pinned to the present
+ * moment (emu_engine_hold), so that everything it causes is dated exactly that moment. Interpretation is
+ * cut into epochs. What a wave's issue costs depends on how many waves share its SIMD; that number is
+ * sampled when the work-group is placed and at each beginning of an epoch, for use in the epoch after:
+ * so interpreters may run one to two epochs ahead of the clock, on any number of threads, and yet always
+ * use the same numbers.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include <hsa/amd_hsa_queue.h>
+#include <hsa/amd_hsa_signal.h>
+#include <hsa/hsa.h>
+#include <hsa/hsa_ext_amd.h>
+
+#include "calendar.h"
+#include "driver.h"
+
+enum {
+    EMU_MAX_THREADS = 64,
+    EMU_MAX_DISPATCHES = 8192,
+    EMU_SCRATCH_SLOTS = 4096, /* COMPUTE_TMPRING_SIZE.WAVES has 12 bits */
+};
+
+enum emu_work_state {
+    EMU_WORK_NONE,
+    EMU_WORK_SCRATCH, /* waits for a scratch slot of its queue */
+    EMU_WORK_READY,   /* in the run heap */
+    EMU_WORK_RUNNING, /* a thread interprets it */
+    EMU_WORK_STOPPED, /* left its slice because its queue's stop flag is up */
+    EMU_WORK_PARKED,  /* its queue is suspended */
+    EMU_WORK_ENDED,   /* its end or fault is in the calendar */
+};
+
+/** A resident work-group as this process works it out. Index in engine.work = resident index. */
+struct emu_work {
+    enum emu_work_state state;
+    uint32_t resident;
+    uint32_t workgroup;            /* linear index in the grid */
+    struct emu_dispatch *dispatch; /* borrowed */
+    struct gcn_workgroup *wg;      /* owned; NULL before its first slice */
+    int scratch_slot;              /* -1: has none */
+    uint64_t base_ns, cycles;      /* local time is base_ns + cycles */
+    uint64_t local_ns;
+    uint32_t scale[2];             /* issue cost in this epoch and in the next, see above */
+    size_t heap_at;
+    struct emu_work *next;         /* in the queue's list of those that wait for scratch */
+    enum gcn_status status;        /* of an ended one: GCN_DONE or GCN_FAULT */
+    struct gcn_fault fault;
+};
+
+/** A kernel dispatch from its packet's launch to its completion. */
+struct emu_dispatch {
+    struct gcn_dispatch gcn;       /* what the interpreter sees */
+    struct emu_queue *queue;       /* borrowed */
+    uint32_t id;                   /* the device's name for it: index in engine.dispatches */
+    uint64_t packet;               /* index in the queue */
+    uint64_t completion_va;        /* signal, 0: none */
+    struct emu_shape shape;
+    uint32_t workgroups, ended;
+    uint64_t start_ns;             /* placement of the first work-group; EMU_NEVER before it */
+};
+
+enum emu_cp_state {
+    EMU_CP_FETCH,   /* waits for a doorbell and a valid packet (polled) */
+    EMU_CP_DECODE,  /* event pending */
+    EMU_CP_BARRIER, /* waits for the earlier packets of its queue */
+    EMU_CP_SIGNALS, /* a barrier packet's dependencies (polled) */
+    EMU_CP_HEAD,    /* needs scratch, and to be the oldest packet for asking */
+    EMU_CP_SCRATCH, /* waits for the runtime's answer (polled) */
+    EMU_CP_LAUNCH,  /* event pending */
+    EMU_CP_PLACE,   /* work-groups wait for places */
+    EMU_CP_RECLAIM, /* waits until the runtime took the scratch back (polled) */
+    EMU_CP_STOPPED, /* after an error, for good */
+    EMU_CP_COPY,    /* SDMA: event pending at the end of the packet */
+};
+
+struct emu_queue {
+    struct emu_queue_args args;
+    uint32_t id;
+    int device_queue;              /* AQL only, else -1 */
+    bool suspended;
+    atomic_uint stop;              /* slices of this queue's work-groups leave soon */
+    enum emu_cp_state state;
+    bool event;                    /* one is pending in the calendar */
+    uint64_t frozen_ns;            /* suspended: what was left of it */
+    uint64_t fetch, retired;       /* packet indices; SDMA: bytes consumed in fetch */
+    uint64_t decoded_ns;           /* the present packet */
+    unsigned in_flight;            /* dispatches */
+    /* AQL */
+    uint64_t queue_va;             /* amd_queue_t */
+    uint8_t *done;                 /* owned; per ring slot: complete, not yet retired */
+    hsa_kernel_dispatch_packet_t packet; /* the present one, a copy */
+    struct emu_dispatch *launching;      /* owned until it is in flight */
+    uint64_t scratch_used[EMU_SCRATCH_SLOTS / 64];
+    struct emu_work *scratch_waiters;    /* in order */
+    bool reclaim;                  /* the runtime wants its scratch back after what is in flight */
+    /* SDMA */
+    struct emu_sdma_step step;
+};
+
+struct emu_engine {
+    pid_t pid;                     /* of the process it belongs to; 0: none */
+    pthread_mutex_t lock;
+    pthread_cond_t work_cond;      /* for interpreters: something to run, or to stop for */
+    pthread_cond_t settled;        /* a slice ended, or the device thread is through */
+    bool stopping;
+    bool busy;                     /* the device thread is at work and may have dropped the lock */
+    unsigned quiesced;             /* no slice may begin */
+    unsigned running;              /* slices in progress */
+    pthread_t device_thread, thread[EMU_MAX_THREADS];
+    unsigned threads;
+    struct emu_profile profile;
+    struct gcn_code *code;         /* owned */
+    struct emu_calendar calendar;
+    uint64_t pin_ns;               /* EMU_NEVER: not pinned */
+    uint64_t published_ns;
+    uint64_t epoch_ns, epoch;      /* length, number of the present one */
+    uint64_t run_until_ns;         /* slices begin before this */
+    bool ticking;
+    size_t heap_used;
+    struct emu_work *heap[EMU_MAX_RESIDENTS]; /* runnable, by local time */
+    struct emu_work *slice[EMU_MAX_THREADS];  /* being run; NULL: idle thread */
+    struct emu_work work[EMU_MAX_RESIDENTS];
+    struct emu_dispatch *dispatches[EMU_MAX_DISPATCHES];
+    uint32_t next_dispatch;
+    struct emu_queue *queues[EMU_MAX_QUEUES]; /* owned; by id */
+    unsigned queue_count;
+};
+
+extern struct emu_engine emu_engine;
+
+/* ---- engine.c ---- */
+/** Takes the lock when nothing is half done. False if this process has no engine (any more). */
+bool emu_engine_enter(void);
+void emu_engine_leave(void);
+/** Pins this process's horizon to the present moment and returns it. */
+uint64_t emu_engine_hold(void);
+/** Ends that: publishes how far things have been worked out. */
+void emu_engine_go_on(void);
+/** Publishes the horizon if it has moved. */
+void emu_engine_publish(void);
+/** Waits until no slice of @queue (NULL: none at all) is in progress. Drops the lock meanwhile. */
+void emu_engine_settle(const struct emu_queue *queue);
+/** Enters an event; without memory for it the process cannot go on. */
+void emu_engine_schedule(uint64_t at_ns, enum emu_due_kind kind, void *what);
+
+/* ---- work.c ---- */
+/** Takes over what the device has placed for this process. The segment is locked. */
+void emu_work_adopt(struct emu_device *dev, uint64_t now);
+/** The ends dated now. */
+void emu_work_ended(struct emu_work **list, unsigned count, uint64_t now);
+/** Ends all work-groups of a queue and forgets its dispatches; nothing completes. */
+void emu_work_kill(struct emu_queue *queue, uint64_t now);
+void emu_work_park(struct emu_queue *queue);
+void emu_work_resume(struct emu_queue *queue, uint64_t now);
+/** A new epoch begins. */
+void emu_work_tick(uint64_t now);
+/** After an absence: whatever lags behind goes on from @now. */
+void emu_work_catch_up(uint64_t now);
+/** Least local time of the work-groups still being worked out. */
+uint64_t emu_work_least_local(void);
+
+/* ---- slices.c ---- */
+void emu_heap_push(struct emu_work *work);
+void emu_heap_remove(struct emu_work *work);
+void *emu_slices_thread(void *index);
+
+/* ---- queue.c ---- */
+/** True if a queue that waits for memory to change could go on now. Reads memory only. */
+bool emu_queue_poll(void);
+/** Lets every queue go on that can. */
+void emu_queue_run_all(uint64_t now);
+void emu_queue_event(struct emu_queue *queue, uint64_t now);
+
+/* ---- aql.c ---- */
+int emu_aql_open(struct emu_queue *queue);
+bool emu_aql_ready(const struct emu_queue *queue);
+void emu_aql_run(struct emu_queue *queue, uint64_t now);
+void emu_aql_event(struct emu_queue *queue, uint64_t now);
+/** A packet is complete: retires it and what is complete behind it. */
+void emu_aql_complete(struct emu_queue *queue, uint64_t packet);
+/** Stops the queue: tells the runtime @code (enum emu_queue_error) and ends its work-groups. */
+void emu_aql_error(struct emu_queue *queue, uint64_t code, uint64_t now);
+amd_queue_t *emu_aql_queue(const struct emu_queue *queue);
+
+/* Bits of queue_inactive_signal, as ROCr 5.2 reads them (amd_aql_queue.cpp, DynamicScratchHandler). */
+enum emu_queue_error {
+    EMU_QUEUE_NEEDS_SCRATCH = 1,
+    EMU_QUEUE_INVALID_DIM = 2,
+    EMU_QUEUE_INVALID_GROUP_MEMORY = 4,
+    EMU_QUEUE_INVALID_CODE = 8,
+    EMU_QUEUE_INVALID_PACKET = 32,
+    EMU_QUEUE_GROUP_TOO_LARGE = 64,
+    EMU_QUEUE_OUT_OF_REGISTERS = 128,
+    EMU_QUEUE_INVALID_VENDOR_PACKET = 256,
+    EMU_QUEUE_RECLAIM_SCRATCH = 512,
+    EMU_QUEUE_ILLEGAL_INSTRUCTION = 0x40000000,
+};
+#define EMU_QUEUE_TRAP 0x80000000ull
+
+/* ---- dispatch.c ---- */
+enum emu_prepared { EMU_PREPARED, EMU_NEEDS_SCRATCH, EMU_REFUSED };
+/** Checks the present packet and makes its dispatch (queue->launching). EMU_REFUSED: reported, and the
+ *  queue is stopped. */
+enum emu_prepared emu_dispatch_prepare(struct emu_queue *queue, uint64_t now);
+/** Offers the launching dispatch's work-groups to the device. */
+void emu_dispatch_launch(struct emu_queue *queue, uint64_t now);
+void emu_dispatch_complete(struct emu_dispatch *dispatch, uint64_t now);
+void emu_dispatch_free(struct emu_dispatch *dispatch);
+/** Takes scratch slots for the work-group, if its dispatch uses scratch. False: all are taken. */
+bool emu_scratch_take(struct emu_work *work);
+void emu_scratch_give(struct emu_work *work);
+
+/* ---- signal.c ---- */
+/** False: @va is no signal that the GPU can reach. */
+bool emu_signal_load(uint64_t va, int64_t *value);
+/** Stores the value and raises the signal's event. */
+void emu_signal_store(uint64_t va, int64_t value);
+/** Completion: time stamps, one less, event. */
+void emu_signal_complete(uint64_t va, uint64_t start_ns, uint64_t end_ns);
+
+/* ---- dma.c ---- */
+bool emu_dma_ready(const struct emu_queue *queue);
+void emu_dma_run(struct emu_queue *queue, uint64_t now);
+void emu_dma_event(struct emu_queue *queue, uint64_t now);
+
+#define emu_trace(...)                                                                             \
+    do {                                                                                           \
+        if (emu_settings()->trace)                                                                 \
+            emu_report(__VA_ARGS__);                                                               \
+    } while (0)

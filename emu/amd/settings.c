@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The REEF_EMU_* variables, read once, at the first use of the device. A bad value or an unknown
+ * name gets one warning; the default is used. docs/emulator.md describes them.
+ */
+#include "driver.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PREFIX "REEF_EMU_"
+
+static struct emu_settings settings;
+
+static const char *const names[] = {"PROFILE",    "DIR",     "TIMESCALE",
+                                    "QUANTUM_US", "THREADS", "TRACE"};
+
+extern char **environ;
+
+static void warn_unknown(void)
+{
+    for (char **e = environ; e && *e; e++) {
+        size_t prefix = sizeof(PREFIX) - 1;
+        size_t length;
+        bool known = false;
+
+        if (strncmp(*e, PREFIX, prefix) != 0)
+            continue;
+        length = strcspn(*e + prefix, "=");
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+            known |= strlen(names[i]) == length && memcmp(names[i], *e + prefix, length) == 0;
+        if (!known)
+            emu_report("%.*s is not a setting of the emulator; ignored", (int)(prefix + length),
+                       *e);
+    }
+}
+
+/** Value of @name as a number between @least and @most, else @fallback. */
+static double number(const char *name, double least, double most, double fallback)
+{
+    const char *text = getenv(name);
+    char *end;
+    double value;
+
+    if (!text || !*text)
+        return fallback;
+    value = strtod(text, &end);
+    if (end == text || *end || !(value >= least && value <= most)) {
+        emu_report("%s=%s is not a number from %g to %g; using %g", name, text, least, most,
+                   fallback);
+        return fallback;
+    }
+    return value;
+}
+
+static void find_profile(const char *name)
+{
+    char *path = settings.profile_path;
+    size_t size = sizeof(settings.profile_path);
+    Dl_info self;
+
+    if (strchr(name, '/')) {
+        if ((size_t)snprintf(path, size, "%s", name) >= size)
+            emu_report("REEF_EMU_PROFILE: path too long");
+        return;
+    }
+    /* In the build tree the profiles lie beside this library's folder. */
+    if (dladdr((void *)find_profile, &self) && self.dli_fname) {
+        const char *slash = strrchr(self.dli_fname, '/');
+
+        snprintf(path, size, "%.*s/../profiles/%s.conf", slash ? (int)(slash - self.dli_fname) : 1,
+                 slash ? self.dli_fname : ".", name);
+        if (faccessat(AT_FDCWD, path, R_OK, 0) == 0)
+            return;
+    }
+    snprintf(path, size, EMU_PROFILE_DIR "/%s.conf", name);
+}
+
+static unsigned default_threads(void)
+{
+    cpu_set_t set;
+    int cores = 2;
+
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) == 0)
+        cores = CPU_COUNT(&set);
+    return cores < 2 ? 1 : 2;
+}
+
+static void read_settings(void)
+{
+    const char *profile = getenv("REEF_EMU_PROFILE");
+    const char *dir = getenv("REEF_EMU_DIR");
+
+    warn_unknown();
+    find_profile(profile && *profile ? profile : "mi50");
+    snprintf(settings.dir, sizeof(settings.dir), "/dev/shm");
+    if (dir && *dir) {
+        if (*dir == '/' && strlen(dir) < sizeof(settings.dir))
+            snprintf(settings.dir, sizeof(settings.dir), "%s", dir);
+        else
+            emu_report(
+                "REEF_EMU_DIR=%s is not an absolute path of at most %zu characters; using %s", dir,
+                sizeof(settings.dir) - 1, settings.dir);
+    }
+    settings.timescale = number("REEF_EMU_TIMESCALE", 0.001, 1e6, 20);
+    settings.quantum_ns = (uint64_t)(number("REEF_EMU_QUANTUM_US", 0.1, 1e6, 50) * 1000);
+    settings.threads = (unsigned)number("REEF_EMU_THREADS", 1, 256, default_threads());
+    settings.trace = number("REEF_EMU_TRACE", 0, 1, 0) != 0;
+}
+
+const struct emu_settings *emu_settings(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, read_settings);
+    return &settings;
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Resident work-groups, from the moment the device has placed them to the moment their place is given
+ * back. The engine's lock is held in all of this.
+ */
+#include "engine.h"
+
+#include <string.h>
+
+/* ---- time ---- */
+
+uint64_t emu_work_least_local(void)
+{
+    uint64_t least = emu_engine.heap_used ? emu_engine.heap[0]->local_ns : EMU_NEVER;
+
+    for (unsigned i = 0; i < emu_engine.threads; i++) {
+        if (emu_engine.slice[i] && emu_engine.slice[i]->local_ns < least)
+            least = emu_engine.slice[i]->local_ns;
+    }
+    return least;
+}
+
+/* What an issue costs a wave that shares its SIMD with others: a SIMD issues for one of its waves in
+ * four cycles; a wave alone gets every other of these slots (dependent instructions), so two waves
+ * beside each other lose nothing and k of them take k / 2 times as long. In units of 1/256. */
+static uint32_t issue_scale(const struct emu_device *dev, const struct emu_work *work)
+{
+    uint32_t scale = 128 * emu_device_waves_beside(dev, (int)work->resident);
+
+    return scale < 256 ? 256 : scale;
+}
+
+static void start_ticking(uint64_t now)
+{
+    if (emu_engine.ticking)
+        return;
+    emu_engine.ticking = true;
+    emu_engine.epoch = now / emu_engine.epoch_ns;
+    emu_engine.run_until_ns = (emu_engine.epoch + 2) * emu_engine.epoch_ns;
+    emu_engine_schedule((emu_engine.epoch + 1) * emu_engine.epoch_ns, EMU_DUE_TICK, NULL);
+}
+
+static void sample(const struct emu_device *dev, struct emu_work *work)
+{
+    work->scale[0] = work->scale[1];
+    work->scale[1] = issue_scale(dev, work);
+}
+
+void emu_work_tick(uint64_t now)
+{
+    const struct emu_device *dev;
+    bool any = emu_engine.heap_used > 0;
+
+    emu_engine.ticking = false;
+    for (unsigned i = 0; i < emu_engine.threads; i++)
+        any |= emu_engine.slice[i] != NULL;
+    if (!any)
+        return;
+    start_ticking(now);
+    dev = emu_segment_lock();
+    for (size_t i = 0; i < emu_engine.heap_used; i++)
+        sample(dev, emu_engine.heap[i]);
+    for (unsigned i = 0; i < emu_engine.threads; i++) {
+        if (emu_engine.slice[i])
+            sample(dev, emu_engine.slice[i]);
+    }
+    emu_segment_unlock();
+    pthread_cond_broadcast(&emu_engine.work_cond);
+}
+
+static void move_to(struct emu_work *work, uint64_t now)
+{
+    if (work->local_ns >= now)
+        return;
+    work->base_ns += now - work->local_ns;
+    work->local_ns = now;
+}
+
+void emu_work_catch_up(uint64_t now)
+{
+    size_t count = emu_engine.heap_used;
+
+    emu_calendar_advance(&emu_engine.calendar, now);
+    /* Raising several equally keeps a heap in order but for ties, which go by index. */
+    emu_engine.heap_used = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct emu_work *work = emu_engine.heap[i];
+
+        move_to(work, now);
+        emu_heap_push(work);
+    }
+    for (unsigned i = 0; i < emu_engine.threads; i++) {
+        if (emu_engine.slice[i])
+            move_to(emu_engine.slice[i], now);
+    }
+}
+
+/* ---- beginning ---- */
+
+/* The resident's work-group begins at @now, unless it has to wait. */
+static void begin(struct emu_work *work, uint64_t now)
+{
+    move_to(work, now);
+    if (work->dispatch->queue->suspended) {
+        work->state = EMU_WORK_PARKED;
+    } else if (!emu_scratch_take(work)) {
+        struct emu_work **link = &work->dispatch->queue->scratch_waiters;
+
+        while (*link)
+            link = &(*link)->next;
+        *link = work;
+        work->next = NULL;
+        work->state = EMU_WORK_SCRATCH;
+    } else {
+        start_ticking(now);
+        emu_heap_push(work);
+    }
+}
+
+void emu_work_adopt(struct emu_device *dev, uint64_t now)
+{
+    static struct emu_work *taken[EMU_MAX_RESIDENTS];
+    int me = emu_segment_process();
+    unsigned count = 0;
+    int r;
+
+    while ((r = emu_device_take_placed(dev, me)) >= 0) {
+        const struct emu_resident *resident = &dev->residents[r];
+        struct emu_work *work = &emu_engine.work[r];
+
+        memset(work, 0, sizeof(*work));
+        work->resident = (uint32_t)r;
+        work->workgroup = resident->workgroup;
+        work->dispatch = emu_engine.dispatches[resident->dispatch];
+        work->scratch_slot = -1;
+        work->base_ns = work->local_ns = resident->placed_ns;
+        if (work->dispatch->start_ns == EMU_NEVER)
+            work->dispatch->start_ns = resident->placed_ns;
+        taken[count++] = work;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        taken[i]->scale[0] = taken[i]->scale[1] = issue_scale(dev, taken[i]);
+        begin(taken[i], now);
+    }
+    for (unsigned i = 0; i < EMU_MAX_QUEUES && emu_engine.queue_count; i++) {
+        struct emu_queue *queue = emu_engine.queues[i];
+        const struct emu_device_queue *placing;
+
+        if (!queue || queue->state != EMU_CP_PLACE)
+            continue;
+        placing = &dev->queues[queue->device_queue];
+        if (placing->next_workgroup >= placing->total_workgroups)
+            queue->state = EMU_CP_FETCH;
+    }
+}
+
+/* ---- end ---- */
+
+/* Scratch slots have become free: those who wait for them go on. */
+static void serve_scratch_waiters(struct emu_queue *queue, uint64_t now)
+{
+    struct emu_work *work = queue->suspended ? NULL : queue->scratch_waiters;
+
+    while (work) {
+        struct emu_work *next = work->next;
+
+        if (!emu_scratch_take(work))
+            break;
+        queue->scratch_waiters = next;
+        move_to(work, now);
+        start_ticking(now);
+        emu_heap_push(work);
+        work = next;
+    }
+}
+
+static void report_fault(const struct emu_work *work, uint64_t now)
+{
+    const struct gcn_fault *fault = &work->fault;
+    struct emu_queue *queue = work->dispatch->queue;
+    uint64_t code = EMU_QUEUE_ILLEGAL_INSTRUCTION;
+
+    switch (fault->kind) {
+    case GCN_FAULT_UNMAPPED:
+    case GCN_FAULT_READ_ONLY:
+        emu_report("queue %u: %s at pc 0x%llx: address 0x%llx is %s", queue->id, fault->text,
+                   (unsigned long long)fault->pc, (unsigned long long)fault->va,
+                   fault->kind == GCN_FAULT_UNMAPPED ? "not mapped" : "read-only");
+        emu_event_memory_fault(fault->va, fault->kind == GCN_FAULT_UNMAPPED,
+                               fault->kind == GCN_FAULT_READ_ONLY);
+        code = 0;
+        break;
+    case GCN_FAULT_TRAP:
+        emu_report("queue %u: trap %llu at pc 0x%llx", queue->id, (unsigned long long)fault->va,
+                   (unsigned long long)fault->pc);
+        code = EMU_QUEUE_TRAP;
+        break;
+    case GCN_FAULT_ILLEGAL_INSTRUCTION:
+        emu_missing("instruction %s (0x%08x 0x%08x) at pc 0x%llx", fault->text, fault->words[0],
+                    fault->words[1], (unsigned long long)fault->pc);
+        break;
+    case GCN_FAULT_NONE: /* of the emulator itself, reported */
+        break;
+    }
+    emu_aql_error(queue, code, now);
+}
+
+void emu_work_ended(struct emu_work **list, unsigned count, uint64_t now)
+{
+    static int residents[EMU_MAX_RESIDENTS];
+    struct emu_device *dev;
+    unsigned faults = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        residents[i] = (int)list[i]->resident;
+        emu_scratch_give(list[i]);
+        list[i]->state = EMU_WORK_NONE;
+        if (list[i]->status == GCN_FAULT)
+            list[faults++] = list[i];
+        else if (++list[i]->dispatch->ended == list[i]->dispatch->workgroups)
+            emu_engine_schedule(now + emu_engine.profile.completion_ns, EMU_DUE_COMPLETION,
+                                list[i]->dispatch);
+    }
+    /* Before anything else is placed: what faulted stops its queue. That forgets the queue's
+     * dispatches, hence the look for other faults of the same queue first. */
+    for (unsigned i = 0; i < faults; i++) {
+        struct emu_queue *queue = list[i]->dispatch ? list[i]->dispatch->queue : NULL;
+
+        if (!queue)
+            continue;
+        for (unsigned k = i + 1; k < faults; k++) {
+            if (list[k]->dispatch && list[k]->dispatch->queue == queue)
+                list[k]->dispatch = NULL;
+        }
+        report_fault(list[i], now);
+    }
+    for (unsigned i = 0; i < EMU_MAX_QUEUES; i++) {
+        if (emu_engine.queues[i] && emu_engine.queues[i]->scratch_waiters)
+            serve_scratch_waiters(emu_engine.queues[i], now);
+    }
+    dev = emu_segment_lock();
+    emu_device_release_many(dev, residents, count, now);
+    emu_work_adopt(dev, now);
+    emu_segment_unlock();
+}
+
+/* ---- kill, park ---- */
+
+void emu_work_kill(struct emu_queue *queue, uint64_t now)
+{
+    static int residents[EMU_MAX_RESIDENTS];
+    struct emu_device *dev = emu_segment_lock();
+    unsigned count = 0;
+
+    emu_device_withdraw(dev, queue->device_queue);
+    emu_work_adopt(dev, now); /* another process may just have made room for some */
+    emu_segment_unlock();
+    for (int r = 0; r < EMU_MAX_RESIDENTS; r++) {
+        struct emu_work *work = &emu_engine.work[r];
+
+        if (work->state == EMU_WORK_NONE || work->dispatch->queue != queue)
+            continue;
+        if (work->state == EMU_WORK_READY)
+            emu_heap_remove(work);
+        if (work->state == EMU_WORK_ENDED)
+            emu_calendar_drop(&emu_engine.calendar, EMU_DUE_WORK_END, work);
+        gcn_workgroup_destroy(work->wg);
+        work->wg = NULL;
+        work->state = EMU_WORK_NONE;
+        residents[count++] = r;
+    }
+    queue->scratch_waiters = NULL;
+    memset(queue->scratch_used, 0, sizeof(queue->scratch_used));
+    for (uint32_t d = 0; d < EMU_MAX_DISPATCHES; d++) {
+        struct emu_dispatch *dispatch = emu_engine.dispatches[d];
+
+        if (!dispatch || dispatch->queue != queue)
+            continue;
+        emu_calendar_drop(&emu_engine.calendar, EMU_DUE_COMPLETION, dispatch);
+        emu_dispatch_free(dispatch);
+    }
+    queue->launching = NULL;
+    queue->in_flight = 0;
+    dev = emu_segment_lock();
+    emu_device_release_many(dev, residents, count, now);
+    emu_work_adopt(dev, now);
+    emu_segment_unlock();
+}
+
+void emu_work_park(struct emu_queue *queue)
+{
+    for (int r = 0; r < EMU_MAX_RESIDENTS; r++) {
+        struct emu_work *work = &emu_engine.work[r];
+
+        if (work->state == EMU_WORK_NONE || work->dispatch->queue != queue)
+            continue;
+        if (work->state == EMU_WORK_READY)
+            emu_heap_remove(work);
+        if (work->state == EMU_WORK_READY || work->state == EMU_WORK_STOPPED)
+            work->state = EMU_WORK_PARKED;
+    }
+}
+
+void emu_work_resume(struct emu_queue *queue, uint64_t now)
+{
+    for (int r = 0; r < EMU_MAX_RESIDENTS; r++) {
+        struct emu_work *work = &emu_engine.work[r];
+
+        if (work->state != EMU_WORK_PARKED || work->dispatch->queue != queue)
+            continue;
+        if (work->wg) {
+            move_to(work, now);
+            start_ticking(now);
+            emu_heap_push(work);
+        } else {
+            begin(work, now); /* never ran: it may still need scratch */
+        }
+    }
+    serve_scratch_waiters(queue, now);
+}

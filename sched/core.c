@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The core: its queues, when they are held and released together, the linger timer, and the list of
+ * actions. What happens inside one queue is in queue.c.
+ */
+#include "sched/core.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "sched/queue.h"
+
+enum { QUEUES_MAX = 1024, CAPACITY_MAX = 1 << 24 };
+
+struct reef_core *reef_core_create(const struct reef_core_config *config)
+{
+    const struct reef_policy_ops *policy = reef_policy_find(config->policy);
+    if (!policy || config->depth_count == 0)
+        return NULL;
+    struct reef_core *core = calloc(1, sizeof(*core));
+    if (!core)
+        return NULL;
+    core->config = *config;
+    core->config.policy = policy->name;
+    core->policy = policy;
+    if (config->kill_limit == 0) /* "nothing is ever killed", told apart from "spent at once" */
+        core->config.reset = false;
+    if (core->config.kill_limit == 0 || core->config.kill_limit > UINT16_MAX)
+        core->config.kill_limit = UINT16_MAX;
+    reef_estimator_init(&core->estimator, config->unknown_ns);
+    return core;
+}
+
+void reef_core_destroy(struct reef_core *core)
+{
+    if (!core)
+        return;
+    for (uint32_t i = 0; i < core->queue_count; i++)
+        reef_queue_destroy(core->queues[i]);
+    free(core->queues);
+    free(core);
+}
+
+static struct reef_queue *find(const struct reef_core *core, uint32_t queue)
+{
+    return queue < core->queue_count ? core->queues[queue] : NULL;
+}
+
+/* --- the list of actions --- */
+
+void reef_core_list(struct reef_core *core, struct reef_queue *q)
+{
+    if (q->listed)
+        return;
+    q->listed = true;
+    q->list_next = NULL;
+    if (core->list_tail)
+        core->list_tail->list_next = q;
+    else
+        core->list_head = q;
+    core->list_tail = q;
+}
+
+static void unlist(struct reef_core *core, struct reef_queue *q)
+{
+    struct reef_queue *before = NULL;
+    if (!q->listed)
+        return;
+    for (struct reef_queue *at = core->list_head; at != q; at = at->list_next)
+        before = at;
+    if (before)
+        before->list_next = q->list_next;
+    else
+        core->list_head = q->list_next;
+    if (core->list_tail == q)
+        core->list_tail = before;
+    q->listed = false;
+}
+
+/* Takes the next action of @q: in the order in which they can come about. */
+static bool queue_next(struct reef_queue *q, struct reef_action *action)
+{
+    struct reef_range *range = q->resubmit.count > 0 ? &q->resubmit : &q->submit;
+    if (range->count > 0) {
+        *action = (struct reef_action){
+            .type = range == &q->resubmit ? REEF_ACTION_RESUBMIT : REEF_ACTION_SUBMIT,
+            .queue = q->number,
+            .first = range->first,
+            .count = range->count,
+        };
+        range->count = 0;
+        return true;
+    }
+    if (q->reset_due) {
+        *action = (struct reef_action){.type = REEF_ACTION_RESET, .queue = q->number};
+        q->reset_due = false;
+        return true;
+    }
+    return false;
+}
+
+static bool queue_has_action(const struct reef_queue *q)
+{
+    return q->resubmit.count > 0 || q->submit.count > 0 || q->reset_due;
+}
+
+bool reef_core_next(struct reef_core *core, struct reef_action *action)
+{
+    while (core->list_head) {
+        struct reef_queue *q = core->list_head;
+        bool found = queue_next(q, action);
+        if (!queue_has_action(q))
+            unlist(core, q);
+        if (found) /* not, if an answer came before the RESET was taken */
+            return true;
+    }
+    if (core->timer_due) {
+        core->timer_due = false;
+        *action =
+            (struct reef_action){.type = REEF_ACTION_ARM_TIMER, .at_ns = core->linger_end_ns};
+        return true;
+    }
+    return false;
+}
+
+/* --- queues --- */
+
+static int grow(struct reef_core *core)
+{
+    if (core->queue_count >= QUEUES_MAX)
+        return -ENOSPC;
+    uint32_t grown_count = core->queue_count ? core->queue_count * 2 : 8;
+    struct reef_queue **grown = realloc(core->queues, grown_count * sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    for (uint32_t i = core->queue_count; i < grown_count; i++)
+        grown[i] = NULL;
+    core->queues = grown;
+    core->queue_count = grown_count;
+    return 0;
+}
+
+int reef_core_queue_open(struct reef_core *core, uint32_t capacity)
+{
+    uint32_t number = 0;
+    if (capacity == 0 || capacity > CAPACITY_MAX)
+        return -EINVAL;
+    while (number < core->queue_count && core->queues[number])
+        number++;
+    if (number == core->queue_count) {
+        int error = grow(core);
+        if (error)
+            return error;
+    }
+    struct reef_queue *q = reef_queue_create(core, number, capacity);
+    if (!q)
+        return -ENOMEM;
+    core->queues[number] = q;
+    if (core->held)
+        reef_queue_hold(q);
+    return (int)number;
+}
+
+void reef_core_queue_close(struct reef_core *core, uint32_t queue)
+{
+    struct reef_queue *q = find(core, queue);
+    if (!q)
+        return;
+    unlist(core, q);
+    for (uint64_t seq = q->retired; seq < q->enqueued; seq++)
+        core->outstanding -= q->entries[seq & q->mask].place != REEF_ENTRY_DONE;
+    core->queues[queue] = NULL;
+    reef_queue_destroy(q);
+}
+
+/* --- events --- */
+
+uint64_t reef_core_enqueued(struct reef_core *core, uint32_t queue, const struct reef_command *command,
+                            uint64_t now_ns)
+{
+    struct reef_queue *q = find(core, queue);
+    (void)now_ns;
+    return q ? reef_queue_enqueue(q, command) : REEF_CORE_FULL;
+}
+
+void reef_core_completed(struct reef_core *core, uint32_t queue, uint64_t seq, uint64_t duration_ns,
+                         uint64_t now_ns)
+{
+    struct reef_queue *q = find(core, queue);
+    (void)now_ns;
+    if (q)
+        reef_queue_complete(q, seq, duration_ns);
+}
+
+static void hold(struct reef_core *core)
+{
+    core->held = true;
+    for (uint32_t i = 0; i < core->queue_count; i++)
+        if (core->queues[i])
+            reef_queue_hold(core->queues[i]);
+}
+
+static void release(struct reef_core *core)
+{
+    core->held = false;
+    core->lingering = false;
+    core->timer_due = false;
+    for (uint32_t i = 0; i < core->queue_count; i++)
+        if (core->queues[i])
+            reef_queue_release(core->queues[i]);
+}
+
+void reef_core_rt(struct reef_core *core, bool active, uint64_t now_ns)
+{
+    if (active == core->rt_active)
+        return;
+    core->rt_active = active;
+    if (!core->policy->on_rt)
+        return;
+    if (active) {
+        core->lingering = false;
+        core->timer_due = false;
+        core->stats.preemptions += core->outstanding > 0;
+        if (!core->held)
+            hold(core);
+    } else if (core->config.linger_ns == 0) {
+        release(core);
+    } else {
+        core->lingering = true;
+        core->linger_end_ns = now_ns + core->config.linger_ns;
+        if (core->linger_end_ns < now_ns)
+            core->linger_end_ns = UINT64_MAX;
+        core->timer_due = true;
+    }
+}
+
+void reef_core_timer(struct reef_core *core, uint64_t now_ns)
+{
+    if (!core->lingering)
+        return;
+    if (now_ns >= core->linger_end_ns)
+        release(core);
+    else
+        core->timer_due = true; /* too early, or a timer armed for an earlier linger */
+}
+
+void reef_core_stopped(struct reef_core *core, uint32_t queue, uint64_t now_ns)
+{
+    struct reef_queue *q = find(core, queue);
+    (void)now_ns;
+    if (q)
+        reef_queue_stopped(q);
+}
+
+void reef_core_reset_failed(struct reef_core *core, uint32_t queue, uint64_t now_ns)
+{
+    struct reef_queue *q = find(core, queue);
+    (void)now_ns;
+    if (q)
+        reef_queue_reset_failed(q);
+}
+
+/* --- questions --- */
+
+enum reef_queue_state reef_core_queue_state(const struct reef_core *core, uint32_t queue)
+{
+    const struct reef_queue *q = find(core, queue);
+    return q ? q->state : REEF_QUEUE_HELD;
+}
+
+uint32_t reef_core_in_flight(const struct reef_core *core, uint32_t queue)
+{
+    const struct reef_queue *q = find(core, queue);
+    return q ? q->view.in_flight : 0;
+}
+
+bool reef_core_would_submit(const struct reef_core *core, uint32_t queue, uint64_t key)
+{
+    const struct reef_queue *q = find(core, queue);
+    return q && reef_queue_would_submit(q, key);
+}
+
+uint64_t reef_core_backlog_ns(const struct reef_core *core, uint32_t queue)
+{
+    const struct reef_queue *q = find(core, queue);
+    return q ? q->view.typical_ns : 0;
+}
+
+void reef_core_stats(const struct reef_core *core, struct reef_core_stats *stats)
+{
+    *stats = core->stats;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Policy "reef": reset-based preemption (REEF, OSDI'22, section 4). When RT work arrives, what runs is
+ * killed and run again later, if all of the device queue allows that; else it is drained.
+ *
+ * Barriers alone in the device queue are taken out too: what they wait for may be in another queue,
+ * which is being held, so draining could last as long as the RT work.
+ */
+#include "sched/policy.h"
+
+static enum reef_means on_rt(const struct reef_queue_view *queue)
+{
+    bool safe = queue->reset_exists && queue->not_restartable == 0 && queue->spent == 0;
+    return safe ? REEF_MEANS_RESET : REEF_MEANS_DRAIN;
+}
+
+const struct reef_policy_ops reef_policy_reef = {
+    .name = "reef",
+    .on_rt = on_rt,
+};

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One BE queue: the window of commands, the depth rule, and the state machine. See queue.h for the
+ * sequence numbers and core.h for the rules.
+ */
+#include "sched/queue.h"
+
+#include <stdlib.h>
+
+struct reef_queue *reef_queue_create(struct reef_core *core, uint32_t number, uint32_t capacity)
+{
+    uint32_t size = 1;
+    while (size < capacity)
+        size <<= 1;
+    struct reef_queue *q = calloc(1, sizeof(*q) + size * sizeof(q->entries[0]));
+    if (!q)
+        return NULL;
+    q->core = core;
+    q->number = number;
+    q->capacity = capacity;
+    q->mask = size - 1;
+    q->state = REEF_QUEUE_OPEN;
+    q->view.reset_exists = core->config.reset;
+    return q;
+}
+
+void reef_queue_destroy(struct reef_queue *q)
+{
+    free(q);
+}
+
+static struct reef_entry *entry_at(struct reef_queue *q, uint64_t seq)
+{
+    return &q->entries[seq & q->mask];
+}
+
+static bool spent(const struct reef_queue *q, const struct reef_entry *entry)
+{
+    return entry->kills >= q->core->config.kill_limit;
+}
+
+/* Counts @entry in (+1) or out of (-1) what is in the DQ. */
+static void count(struct reef_queue *q, const struct reef_entry *entry, int sign)
+{
+    struct reef_queue_view *view = &q->view;
+    view->in_flight += (uint32_t)sign;
+    view->not_restartable += entry->restartable ? 0 : (uint32_t)sign;
+    if (entry->key == 0)
+        return;
+    view->kernels += (uint32_t)sign;
+    view->spent += spent(q, entry) ? (uint32_t)sign : 0;
+    view->bound_ns += (uint64_t)(sign * (int64_t)entry->estimate.bound_ns);
+    view->typical_ns += (uint64_t)(sign * (int64_t)entry->estimate.typical_ns);
+}
+
+/* --- the depth rule --- */
+
+/* A spent kernel needs no rule of its own to enter: it was the oldest in the DQ, so all before it is
+ * complete or a barrier. */
+static bool fits(const struct reef_queue *q, const struct reef_candidate *next)
+{
+    const struct reef_core *core = q->core;
+    const struct reef_queue_view *view = &q->view;
+    if (view->in_flight == 0)
+        return true;
+    if (view->in_flight >= core->config.depth_count || view->spent > 0)
+        return false;
+    if (!core->policy->may_submit)
+        return reef_depth_allows(view, next, core->config.depth_ns);
+    return core->policy->may_submit(view, next, core->config.depth_ns);
+}
+
+/* Adds command @seq to @range. RESUBMIT ranges may have complete commands in between, which the caller
+ * leaves out; the others have no holes. */
+static void range_add(struct reef_range *range, uint64_t seq)
+{
+    if (range->count == 0)
+        range->first = seq;
+    range->count = (uint32_t)(seq - range->first) + 1;
+}
+
+/* Submits what the depth rule allows. OPEN and RESTORING. */
+static void feed(struct reef_queue *q)
+{
+    bool any = false;
+    while (q->next < q->enqueued) {
+        struct reef_entry *entry = entry_at(q, q->next);
+        bool again = q->next < q->fresh;
+        if (entry->place == REEF_ENTRY_OUT) {
+            struct reef_candidate candidate = {.kernel = entry->key != 0, .again = again};
+            struct reef_estimate estimate = reef_estimator_get(&q->core->estimator, entry->key);
+            candidate.bound_ns = estimate.bound_ns;
+            q->view.waiting = q->enqueued - q->next;
+            if (!fits(q, &candidate))
+                break;
+            entry->estimate = estimate;
+            entry->place = REEF_ENTRY_IN;
+            count(q, entry, 1);
+            range_add(again ? &q->resubmit : &q->submit, q->next);
+            q->core->stats.resubmitted += again;
+            any = true;
+        }
+        q->next++;
+        if (q->fresh < q->next)
+            q->fresh = q->next;
+    }
+    if (any)
+        reef_core_list(q->core, q);
+    if (q->state == REEF_QUEUE_RESTORING && q->next >= q->fresh)
+        q->state = REEF_QUEUE_OPEN;
+}
+
+static void resume(struct reef_queue *q)
+{
+    q->state = q->next < q->fresh ? REEF_QUEUE_RESTORING : REEF_QUEUE_OPEN;
+    feed(q);
+}
+
+static bool flowing(const struct reef_queue *q)
+{
+    return q->state == REEF_QUEUE_OPEN || q->state == REEF_QUEUE_RESTORING;
+}
+
+bool reef_queue_would_submit(const struct reef_queue *q, uint64_t key)
+{
+    if (q->state != REEF_QUEUE_OPEN || q->next != q->enqueued ||
+        q->enqueued - q->retired >= q->capacity)
+        return false;
+    struct reef_candidate candidate = {
+        .kernel = key != 0,
+        .bound_ns = reef_estimator_get(&q->core->estimator, key).bound_ns,
+    };
+    return fits(q, &candidate);
+}
+
+/* --- events --- */
+
+uint64_t reef_queue_enqueue(struct reef_queue *q, const struct reef_command *command)
+{
+    if (q->enqueued - q->retired >= q->capacity)
+        return REEF_CORE_FULL;
+    uint64_t seq = q->enqueued++;
+    *entry_at(q, seq) = (struct reef_entry){
+        .key = command->key,
+        .place = REEF_ENTRY_OUT,
+        .restartable = (command->flags & REEF_COMMAND_RESTARTABLE) != 0,
+    };
+    q->core->outstanding++;
+    q->core->stats.enqueued++;
+    if (flowing(q))
+        feed(q);
+    return seq;
+}
+
+void reef_queue_complete(struct reef_queue *q, uint64_t seq, uint64_t duration_ns)
+{
+    struct reef_core *core = q->core;
+    if (seq < q->retired || seq >= q->fresh)
+        return;
+    struct reef_entry *entry = entry_at(q, seq);
+    if (entry->place == REEF_ENTRY_DONE)
+        return;
+    if (entry->place == REEF_ENTRY_IN)
+        count(q, entry, -1);
+    entry->place = REEF_ENTRY_DONE;
+    core->outstanding--;
+    core->stats.completed++;
+    reef_estimator_learn(&core->estimator, entry->key, duration_ns);
+
+    while (q->retired < q->fresh && entry_at(q, q->retired)->place == REEF_ENTRY_DONE)
+        q->retired++;
+    if (q->next < q->retired) /* late completions of what a reset took out */
+        q->next = q->retired;
+
+    if (flowing(q))
+        feed(q);
+    else if (q->state == REEF_QUEUE_DRAINING && q->view.in_flight == 0)
+        q->state = REEF_QUEUE_HELD;
+}
+
+static void drain(struct reef_queue *q)
+{
+    q->state = REEF_QUEUE_DRAINING;
+    q->core->stats.drains++;
+}
+
+void reef_queue_hold(struct reef_queue *q)
+{
+    if (!flowing(q))
+        return;
+    q->view.waiting = q->enqueued - q->next;
+    enum reef_means means = q->core->policy->on_rt(&q->view);
+    if (means == REEF_MEANS_NONE)
+        return;
+    if (q->view.in_flight == 0) {
+        q->state = REEF_QUEUE_HELD;
+        return;
+    }
+    /* Whatever a policy says: what may not be killed is not killed. */
+    bool safe = q->view.reset_exists && q->view.not_restartable == 0 && q->view.spent == 0;
+    if (means != REEF_MEANS_RESET || !safe) {
+        drain(q);
+        return;
+    }
+    q->state = REEF_QUEUE_RESETTING;
+    q->reset_due = true;
+    reef_core_list(q->core, q);
+}
+
+void reef_queue_release(struct reef_queue *q)
+{
+    /* A reset that is under way must end first: stopped() goes on from here. */
+    if (q->state == REEF_QUEUE_HELD || q->state == REEF_QUEUE_DRAINING)
+        resume(q);
+}
+
+/* Takes everything out of the DQ. */
+static void take_back(struct reef_queue *q)
+{
+    bool oldest = true;
+    for (uint64_t seq = q->retired; seq < q->next; seq++) {
+        struct reef_entry *entry = entry_at(q, seq);
+        if (entry->place != REEF_ENTRY_IN)
+            continue;
+        count(q, entry, -1); /* before its kills change */
+        entry->place = REEF_ENTRY_OUT;
+        q->core->stats.killed++;
+        if (entry->key == 0 || !oldest)
+            continue;
+        oldest = false;
+        if (entry->kills < UINT16_MAX)
+            entry->kills++;
+    }
+    q->next = q->retired;
+}
+
+void reef_queue_stopped(struct reef_queue *q)
+{
+    if (q->state != REEF_QUEUE_RESETTING)
+        return;
+    q->reset_due = false;
+    q->core->stats.resets++;
+    take_back(q);
+    if (q->core->held)
+        q->state = REEF_QUEUE_HELD;
+    else
+        resume(q);
+}
+
+void reef_queue_reset_failed(struct reef_queue *q)
+{
+    if (q->state != REEF_QUEUE_RESETTING)
+        return;
+    q->reset_due = false;
+    if (!q->core->held)
+        resume(q);
+    else if (q->view.in_flight == 0)
+        q->state = REEF_QUEUE_HELD;
+    else
+        drain(q);
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Private to sched/: one BE queue of the core, its window of commands and its states.
+ *
+ * Sequence numbers divide a queue's commands:
+ *
+ *      0 ... retired ... next ... fresh ... enqueued
+ *      [0, retired)        complete
+ *      [retired, next)     in the DQ, or complete out of order
+ *      [next, fresh)       taken out of the DQ by a reset, or complete (reported before or after it)
+ *      [fresh, enqueued)   never submitted
+ *
+ * next <= fresh <= enqueued. Without a reset behind it next == fresh. A reset sets next back to retired;
+ * RESTORING is nothing but next < fresh. The entries are a ring indexed by sequence number.
+ */
+#pragma once
+
+#include "sched/core.h"
+#include "sched/estimator.h"
+#include "sched/policy.h"
+
+enum reef_entry_place {
+    REEF_ENTRY_OUT,  /* waits: never submitted, or taken out by a reset */
+    REEF_ENTRY_IN,   /* in the DQ */
+    REEF_ENTRY_DONE, /* complete */
+};
+
+struct reef_entry {
+    uint64_t key;
+    struct reef_estimate estimate; /* as it was counted in at submission */
+    uint16_t kills;                /* times killed while it was the oldest kernel */
+    uint8_t place;                 /* enum reef_entry_place */
+    bool restartable;
+};
+
+/* A range of sequence numbers; count 0: none. */
+struct reef_range {
+    uint64_t first;
+    uint32_t count;
+};
+
+struct reef_queue {
+    struct reef_core *core; /* owner */
+    uint32_t number;
+    enum reef_queue_state state;
+    uint64_t retired, next, fresh, enqueued;
+    uint32_t capacity, mask;
+    struct reef_queue_view view; /* kept up to date; `waiting` only when a policy is asked */
+
+    /* Actions the caller has not taken yet; on the core's list while there are any. */
+    struct reef_range resubmit, submit;
+    bool reset_due, listed;
+    struct reef_queue *list_next; /* borrowed; may be NULL */
+
+    struct reef_entry entries[]; /* mask + 1 */
+};
+
+struct reef_core {
+    struct reef_core_config config;
+    const struct reef_policy_ops *policy;
+    bool rt_active;
+    bool lingering; /* RT is idle, BE is held until linger_end_ns */
+    bool held;      /* BE is held: RT is active or lingering; never under a policy without on_rt */
+    bool timer_due; /* an ARM_TIMER was not taken yet */
+    uint64_t linger_end_ns;
+    uint64_t outstanding; /* commands of open queues that are not complete */
+    struct reef_core_stats stats;
+
+    struct reef_queue **queues; /* owned; entries may be NULL */
+    uint32_t queue_count;       /* entries */
+    struct reef_queue *list_head, *list_tail; /* queues with actions, oldest first */
+
+    struct reef_estimator estimator;
+};
+
+/* core.c */
+/** Puts @q on the list of queues with actions. */
+void reef_core_list(struct reef_core *core, struct reef_queue *q);
+
+/* queue.c. All return having appended the actions that follow. */
+/** NULL if there is no memory. */
+struct reef_queue *reef_queue_create(struct reef_core *core, uint32_t number, uint32_t capacity);
+void reef_queue_destroy(struct reef_queue *q);
+uint64_t reef_queue_enqueue(struct reef_queue *q, const struct reef_command *command);
+void reef_queue_complete(struct reef_queue *q, uint64_t seq, uint64_t duration_ns);
+/** BE becomes held. */
+void reef_queue_hold(struct reef_queue *q);
+/** BE may run again. */
+void reef_queue_release(struct reef_queue *q);
+void reef_queue_stopped(struct reef_queue *q);
+void reef_queue_reset_failed(struct reef_queue *q);
+bool reef_queue_would_submit(const struct reef_queue *q, uint64_t key);

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Completion of BE packets. Each packet in the device queue carries a signal of ours; the agent
+ * looks at them, tells the core, frees the virtual ring in order, and passes time stamps and
+ * completion on to the application's signals (as soon as a packet is complete, which need not be in
+ * order: neither is the hardware's, without barriers).
+ *
+ * Passing on happens under reef_complete_lock, and our hook of hsa_signal_destroy passes through
+ * that lock: an application may destroy a signal as soon as it sees its value, when the call that
+ * changed it is still busy waking waiters.
+ */
+#include "shim/amd/vqueue.h"
+
+#include "shim/preload/log.h"
+
+enum {
+    POLL_MIN_NS = 20000, /* how soon and how late the agent looks again while something runs */
+    POLL_MAX_NS = 200000,
+    HELD_NS = 10000000, /* while work is held: an RT process may have died without a word */
+    IDLE_NS = 1000000000,
+};
+
+/* GPU ticks to nanoseconds: the ratio comes from ROCr's own translation, taken from a long kernel.
+ */
+static void calibrate(struct reef_gpu *gpu, hsa_signal_t signal, uint64_t ticks)
+{
+    hsa_amd_profiling_dispatch_time_t time;
+    uint64_t frequency = 0;
+    if (ticks < 4 * gpu->calibrated_ticks || ticks == 0)
+        return;
+    if (reef_hsa.hsa_amd_profiling_get_dispatch_time(gpu->hsa_agent, signal, &time) !=
+            HSA_STATUS_SUCCESS ||
+        reef_hsa.hsa_system_get_info(HSA_SYSTEM_INFO_TIMESTAMP_FREQUENCY, &frequency) !=
+            HSA_STATUS_SUCCESS ||
+        frequency == 0 || time.end <= time.start)
+        return;
+    double ns = (double)(time.end - time.start) * 1e9 / (double)frequency;
+    gpu->ns_per_tick = ns / (double)ticks;
+    gpu->calibrated_ticks = ticks;
+}
+
+static uint64_t duration_ns(struct reef_gpu *gpu, const struct reef_slot *slot)
+{
+    const amd_signal_t *done = reef_signal(slot->signal);
+    if (done->start_ts == 0 || done->end_ts <= done->start_ts)
+        return 0;
+    uint64_t ticks = done->end_ts - done->start_ts;
+    calibrate(gpu, slot->signal, ticks);
+    return (uint64_t)((double)ticks * gpu->ns_per_tick);
+}
+
+static void keep_delivery(struct reef_vqueue *q, const struct reef_slot *slot)
+{
+    const union reef_packet *packet = reef_packet_at(q, slot->index);
+    const amd_signal_t *done = reef_signal(slot->signal);
+    if (packet->completion_signal.handle == 0)
+        return;
+    q->gpu->deliveries[q->gpu->delivery_count++] = (struct reef_delivery){
+        .signal = packet->completion_signal, .start_ts = done->start_ts, .end_ts = done->end_ts};
+}
+
+static void retire(struct reef_vqueue *q)
+{
+    uint64_t before = q->retired;
+    while (q->retired != q->taken && q->records[q->retired & q->mask] == REEF_RECORD_DONE) {
+        atomic_store_explicit(&reef_packet_at(q, q->retired)->head, HSA_PACKET_TYPE_INVALID,
+                              memory_order_relaxed);
+        q->retired++;
+    }
+    if (q->retired != before)
+        __atomic_store_n(&q->pub.read_dispatch_id, q->retired, __ATOMIC_RELEASE);
+}
+
+void reef_complete_reap(struct reef_vqueue *q, uint64_t now_ns)
+{
+    struct reef_gpu *gpu = q->gpu;
+    uint32_t kept = 0, live_count = q->live_count;
+    for (uint32_t i = 0; i < live_count; i++) {
+        struct reef_slot *slot = &q->slots[q->live[i]];
+        bool done = __atomic_load_n(&reef_signal(slot->signal)->value, __ATOMIC_ACQUIRE) < 1;
+        if (!done || gpu->delivery_count == REEF_DELIVERIES) {
+            q->live[kept++] = q->live[i];
+            continue;
+        }
+        q->records[slot->index & q->mask] = REEF_RECORD_DONE;
+        keep_delivery(q, slot);
+        q->free[q->free_count++] = q->live[i];
+        /* The core's answer is not carried out here: it may want to submit, which changes the list.
+         */
+        reef_core_completed(gpu->core, (uint32_t)q->core_queue, slot->index - q->core_base,
+                            duration_ns(gpu, slot), now_ns);
+    }
+    q->live_count = kept;
+    if (kept != live_count)
+        retire(q);
+}
+
+void reef_complete_deliver(struct reef_gpu *gpu)
+{
+    for (unsigned i = 0; i < gpu->delivery_count; i++) {
+        const struct reef_delivery *delivery = &gpu->deliveries[i];
+        amd_signal_t *signal = reef_signal(delivery->signal);
+        if (delivery->start_ts && signal->kind == AMD_SIGNAL_KIND_USER) {
+            signal->start_ts = delivery->start_ts;
+            signal->end_ts = delivery->end_ts;
+        }
+        reef_hsa.hsa_signal_subtract_screlease(delivery->signal, 1);
+    }
+    gpu->delivery_count = 0;
+}
+
+static void publish_stats(struct reef_gpu *gpu)
+{
+    struct reef_board_stats *to = reef_board_stats(gpu->board);
+    struct reef_core_stats stats;
+    uint64_t launches[2] = {gpu->closed_launches[0], gpu->closed_launches[1]};
+    if (!to)
+        return;
+    for (struct reef_vqueue *q = gpu->queues; q; q = q->next)
+        launches[q->class] += __atomic_load_n(&q->launches, __ATOMIC_RELAXED);
+    reef_core_stats(gpu->core, &stats);
+    atomic_store_explicit(&to->launches_rt, launches[REEF_CLASS_RT], memory_order_relaxed);
+    atomic_store_explicit(&to->launches_be, launches[REEF_CLASS_BE], memory_order_relaxed);
+    atomic_store_explicit(&to->preemptions, stats.preemptions, memory_order_relaxed);
+    atomic_store_explicit(&to->resets, stats.resets, memory_order_relaxed);
+    atomic_store_explicit(&to->drains, stats.drains, memory_order_relaxed);
+    atomic_store_explicit(&to->killed, stats.killed, memory_order_relaxed);
+    atomic_store_explicit(&to->reexecuted, stats.resubmitted, memory_order_relaxed);
+    atomic_store_explicit(&to->be_completed, stats.completed, memory_order_relaxed);
+}
+
+/* After how long to look at @q again. */
+static uint64_t queue_timeout(struct reef_vqueue *q)
+{
+    if (q->live_count > 0) {
+        uint64_t backlog_ns = reef_core_backlog_ns(q->gpu->core, (uint32_t)q->core_queue) / 2;
+        return backlog_ns < POLL_MIN_NS   ? POLL_MIN_NS
+               : backlog_ns > POLL_MAX_NS ? POLL_MAX_NS
+                                          : backlog_ns;
+    }
+    return q->retired != reef_vqueue_write_index(q) ? HELD_NS : IDLE_NS;
+}
+
+static bool reap_all(struct reef_gpu *gpu, uint64_t now_ns)
+{
+    bool rt = !reef_disabled() && reef_board_rt_active(gpu->board, now_ns);
+    if (rt == gpu->rt_seen) /* a change is reef_reset_run's business, at the next step */
+        for (struct reef_vqueue *q = gpu->queues; q; q = q->next)
+            if (q->class == REEF_CLASS_BE && !q->failed)
+                reef_feed_take(q, now_ns);
+    for (struct reef_vqueue *q = gpu->queues; q; q = q->next) {
+        if (q->class != REEF_CLASS_BE || q->pins > 0)
+            continue;
+        reef_complete_reap(q, now_ns);
+        reef_feed_actions(gpu);
+    }
+    return rt == gpu->rt_seen;
+}
+
+uint64_t reef_complete_poll(struct reef_gpu *gpu, uint64_t now_ns)
+{
+    uint64_t timeout_ns = IDLE_NS;
+    pthread_mutex_lock(&reef_complete_lock);
+    pthread_mutex_lock(&gpu->lock);
+    if (!reap_all(gpu, now_ns))
+        timeout_ns = 0;
+    if (gpu->timer_ns && gpu->timer_ns <= now_ns) {
+        gpu->timer_ns = 0;
+        reef_core_timer(gpu->core, now_ns);
+        reef_feed_actions(gpu);
+    }
+    reef_feed_ring(gpu);
+    for (struct reef_vqueue *q = gpu->queues; q; q = q->next) {
+        uint64_t queue_ns = q->class == REEF_CLASS_BE ? queue_timeout(q) : IDLE_NS;
+        if (q->reset_due)
+            queue_ns = 0;
+        timeout_ns = queue_ns < timeout_ns ? queue_ns : timeout_ns;
+    }
+    if (gpu->delivery_count == REEF_DELIVERIES)
+        timeout_ns = 0;
+    if (gpu->timer_ns && gpu->timer_ns - now_ns < timeout_ns)
+        timeout_ns = gpu->timer_ns - now_ns;
+    gpu->agent_idle = timeout_ns > HELD_NS;
+    publish_stats(gpu);
+    pthread_mutex_unlock(&gpu->lock);
+    reef_complete_deliver(gpu);
+    pthread_mutex_unlock(&reef_complete_lock);
+    return timeout_ns;
+}

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * From the virtual ring to the device queue: what happens when an application rings a doorbell, and
+ * how the core's actions are carried out. This is the hot path: no syscall, no allocation, and
+ * gpu->lock is only ever held for short.
+ */
+#include <sched.h>
+#include <string.h>
+
+#include "shim/amd/vqueue.h"
+#include "shim/preload/log.h"
+
+/* One writer at a time (under the lock of the queue's class); the agent reads it without that lock. */
+static void count_launch(struct reef_vqueue *q)
+{
+    __atomic_store_n(&q->launches, q->launches + 1, __ATOMIC_RELAXED);
+}
+
+/* --- BE --- */
+
+/* Kernels are told apart by their code and their size: the same code on another grid takes another
+ * time. */
+static uint64_t command_key(const hsa_kernel_dispatch_packet_t *packet)
+{
+    uint64_t grid = packet->grid_size_x * 0x9e3779b97f4a7c15ull;
+    grid = (grid ^ packet->grid_size_y) * 0x9e3779b97f4a7c15ull;
+    grid = (grid ^ packet->grid_size_z) * 0x9e3779b97f4a7c15ull;
+    uint64_t key = packet->kernel_object ^ (grid >> 16);
+    return key ? key : 1;
+}
+
+static struct reef_command describe(struct reef_vqueue *q, const union reef_packet *packet,
+                                    unsigned type)
+{
+    struct reef_command command = {0};
+    switch (type) {
+    case HSA_PACKET_TYPE_KERNEL_DISPATCH:
+        command.key = command_key(&packet->dispatch);
+        count_launch(q);
+        if (q->killable)
+            command.flags = REEF_COMMAND_RESTARTABLE;
+        break;
+    case HSA_PACKET_TYPE_BARRIER_AND:
+    case HSA_PACKET_TYPE_BARRIER_OR:
+        /* waits and writes nothing: may always be put into a queue again, if there is another queue
+         */
+        if (q->attributes.type != HSA_QUEUE_TYPE_COOPERATIVE)
+            command.flags = REEF_COMMAND_RESTARTABLE;
+        break;
+    default: /* PM4 and whatever else: not known, not restartable */
+        break;
+    }
+    return command;
+}
+
+void reef_feed_take(struct reef_vqueue *q, uint64_t now_ns)
+{
+    uint64_t write = reef_vqueue_write_index(q);
+    while (q->taken != write && q->taken - q->retired <= q->mask) {
+        union reef_packet *packet = reef_packet_at(q, q->taken);
+        uint32_t head = atomic_load_explicit(&packet->head, memory_order_acquire);
+        unsigned type = reef_packet_type(head);
+        if (type == HSA_PACKET_TYPE_INVALID)
+            break; /* reserved, not written yet: as on the hardware, what is behind it waits */
+        struct reef_command command = describe(q, packet, type);
+        q->records[q->taken & q->mask] = REEF_RECORD_QUEUED;
+        q->taken++;
+        reef_core_enqueued(q->gpu->core, (uint32_t)q->core_queue, &command, now_ns);
+        reef_feed_actions(q->gpu);
+    }
+}
+
+/* Waits until the packet processor has given back a slot. There is room for several times what is
+ * in flight, so this is a matter of its last few writes. */
+static bool wait_for_room(struct reef_vqueue *q)
+{
+    for (unsigned i = 0; i < 1000000; i++) {
+        q->real_read_seen = reef_hsa.hsa_queue_load_read_index_scacquire(q->real);
+        if (q->real_write - q->real_read_seen < q->real_mask)
+            return true;
+        sched_yield();
+    }
+    return false;
+}
+
+static void submit(struct reef_vqueue *q, uint64_t index)
+{
+    uint8_t *record = &q->records[index & q->mask];
+    if (*record != REEF_RECORD_QUEUED || atomic_load_explicit(&q->failed, memory_order_relaxed))
+        return;
+    if (q->real_write - q->real_read_seen >= q->real_mask && !wait_for_room(q)) {
+        atomic_store(&q->failed, true);
+        reef_error("queue %p: its hardware queue does not take packets any more", (void *)q);
+        return;
+    }
+    if (reef_unlikely(q->free_count == 0)) {
+        reef_disable("the core submitted more than the depth");
+        return;
+    }
+    uint16_t number = q->free[--q->free_count];
+    struct reef_slot *slot = &q->slots[number];
+    amd_signal_t *done = reef_signal(slot->signal);
+    done->start_ts = done->end_ts = 0;
+    __atomic_store_n(&done->value, 1, __ATOMIC_RELAXED);
+    slot->index = index;
+    q->live[q->live_count++] = number;
+
+    const union reef_packet *from = reef_packet_at(q, index);
+    union reef_packet *to = &q->real_ring[q->real_write & q->real_mask];
+    memcpy(to->words, from->words, sizeof(to->words));
+    to->completion_signal = slot->signal;
+    atomic_store_explicit(&to->head, atomic_load_explicit(&from->head, memory_order_relaxed),
+                          memory_order_release);
+    q->real_write++;
+    if (!q->doorbell_due) {
+        q->doorbell_due = true;
+        q->gpu->doorbells_due++;
+    }
+    *record = REEF_RECORD_IN_FLIGHT;
+}
+
+static void submit_range(struct reef_vqueue *q, uint64_t first, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        submit(q, q->core_base + first + i);
+}
+
+void reef_feed_actions(struct reef_gpu *gpu)
+{
+    struct reef_action action;
+    while (reef_core_next(gpu->core, &action)) {
+        if (action.type == REEF_ACTION_ARM_TIMER) {
+            gpu->timer_ns = action.at_ns;
+            continue;
+        }
+        struct reef_vqueue *q =
+            action.queue < gpu->by_core_count ? gpu->by_core[action.queue] : NULL;
+        if (!q)
+            continue;
+        switch (action.type) {
+        case REEF_ACTION_SUBMIT:
+        case REEF_ACTION_RESUBMIT: /* submit() leaves out what is complete */
+            submit_range(q, action.first, action.count);
+            break;
+        case REEF_ACTION_RESET:
+            q->reset_due = true; /* the agent's business: reset.c */
+            break;
+        case REEF_ACTION_SUSPEND: /* no such means here: it drains */
+            reef_core_reset_failed(gpu->core, action.queue, reef_now_ns());
+            break;
+        case REEF_ACTION_EVICT:
+        case REEF_ACTION_RESUME:
+        case REEF_ACTION_ARM_TIMER:
+            break;
+        }
+    }
+}
+
+static void ring_real(struct reef_vqueue *q)
+{
+    reef_hsa.hsa_queue_store_write_index_screlease(q->real, q->real_write);
+    reef_hsa.hsa_signal_store_screlease(q->real->doorbell_signal,
+                                        (hsa_signal_value_t)(q->real_write - 1));
+}
+
+static void ring_if_due(struct reef_vqueue *q)
+{
+    if (!q->doorbell_due)
+        return;
+    q->doorbell_due = false;
+    q->gpu->doorbells_due--;
+    ring_real(q);
+}
+
+void reef_feed_ring(struct reef_gpu *gpu)
+{
+    for (struct reef_vqueue *q = gpu->queues; q && gpu->doorbells_due > 0; q = q->next)
+        ring_if_due(q);
+}
+
+/* --- RT --- */
+
+void reef_feed_direct(struct reef_vqueue *q)
+{
+    uint64_t before = q->real_write;
+    uint64_t write = reef_vqueue_write_index(q);
+    while (q->taken != write) {
+        union reef_packet *from = reef_packet_at(q, q->taken);
+        uint32_t head = atomic_load_explicit(&from->head, memory_order_acquire);
+        if (reef_packet_type(head) == HSA_PACKET_TYPE_INVALID)
+            break;
+        if (q->real_write - q->real_read_seen >= q->real_mask) {
+            q->real_read_seen = reef_hsa.hsa_queue_load_read_index_scacquire(q->real);
+            if (q->real_write - q->real_read_seen >= q->real_mask)
+                break; /* full: goes on at the next look at the read index, or in the agent */
+        }
+        union reef_packet *to = &q->real_ring[q->real_write & q->real_mask];
+        memcpy(to->words, from->words, sizeof(to->words));
+        to->completion_signal = from->completion_signal;
+        __atomic_store_n(&q->virtual_of[q->real_write & q->real_mask], q->taken, __ATOMIC_RELAXED);
+        __atomic_store_n(&q->virtual_of[(q->real_write + 1) & q->real_mask], q->taken + 1,
+                         __ATOMIC_RELAXED);
+        /* The slot must be free again before the read index can pass it. */
+        atomic_store_explicit(&from->head, HSA_PACKET_TYPE_INVALID, memory_order_relaxed);
+        atomic_store_explicit(&to->head, head, memory_order_release);
+        if (reef_packet_type(head) == HSA_PACKET_TYPE_KERNEL_DISPATCH)
+            count_launch(q);
+        q->real_write++;
+        q->taken++;
+    }
+    if (q->real_write != before)
+        ring_real(q);
+}
+
+static void ring_direct(struct reef_vqueue *q)
+{
+    reef_rt_arrive(q->gpu);
+    pthread_mutex_lock(&q->direct_lock);
+    if (reef_likely(!atomic_load_explicit(&q->failed, memory_order_relaxed)))
+        reef_feed_direct(q);
+    pthread_mutex_unlock(&q->direct_lock);
+}
+
+uint64_t reef_feed_read_index(struct reef_vqueue *q)
+{
+    if (atomic_load_explicit(&q->class, memory_order_acquire) == REEF_CLASS_BE ||
+        reef_unlikely(atomic_load_explicit(&q->gpu->stopped, memory_order_relaxed)))
+        return __atomic_load_n(&q->pub.read_dispatch_id, __ATOMIC_ACQUIRE);
+    uint64_t real = reef_hsa.hsa_queue_load_read_index_scacquire(q->real);
+    uint64_t read = __atomic_load_n(&q->virtual_of[real & q->real_mask], __ATOMIC_RELAXED);
+    /* An application that waits for room while we wait for room in the real ring: go on. */
+    if (reef_unlikely(reef_vqueue_write_index(q) - read > q->real_mask / 2) &&
+        pthread_mutex_trylock(&q->direct_lock) == 0) {
+        if (!atomic_load_explicit(&q->failed, memory_order_relaxed))
+            reef_feed_direct(q);
+        pthread_mutex_unlock(&q->direct_lock);
+    }
+    return read;
+}
+
+/* --- both --- */
+
+void reef_feed_switch_class(struct reef_vqueue *q)
+{
+    int wanted = atomic_load(&q->wanted_class);
+    if (wanted == atomic_load(&q->class) || !q->real)
+        return;
+    pthread_mutex_lock(&q->direct_lock);
+    bool empty = wanted == REEF_CLASS_RT
+                     ? q->taken == q->retired && !q->reset_due
+                     : reef_hsa.hsa_queue_load_read_index_scacquire(q->real) == q->real_write;
+    if (empty && wanted == REEF_CLASS_RT) {
+        q->virtual_of[q->real_write & q->real_mask] = q->taken;
+        q->last_read = q->probed = q->real_write;
+        q->core_base = q->taken - q->core_base; /* how many commands the core has seen */
+        atomic_store(&q->class, wanted);
+    } else if (empty) {
+        q->retired = q->taken;
+        q->core_base = q->taken - q->core_base;
+        __atomic_store_n(&q->pub.read_dispatch_id, q->taken, __ATOMIC_RELEASE);
+        reef_hsa.hsa_amd_profiling_set_profiler_enabled(q->real, 1);
+        atomic_store(&q->class, wanted);
+    }
+    pthread_mutex_unlock(&q->direct_lock);
+}
+
+static void ring_held(struct reef_vqueue *q)
+{
+    struct reef_gpu *gpu = q->gpu;
+    uint64_t now_ns = reef_now_ns();
+    pthread_mutex_lock(&gpu->lock);
+    if (reef_unlikely(atomic_load_explicit(&q->class, memory_order_relaxed) == REEF_CLASS_RT)) {
+        pthread_mutex_unlock(&gpu->lock);
+        ring_direct(q);
+        return;
+    }
+    /* RT work that the agent has not told the core of yet: nothing more goes to the device, and the
+     * packets stay where they are. The agent takes them when RT work is over. */
+    uint64_t timer_ns = gpu->timer_ns;
+    bool wake = true;
+    if (gpu->rt_seen || reef_disabled() || !reef_board_rt_active(gpu->board, now_ns)) {
+        reef_feed_take(q, now_ns);
+        wake = gpu->doorbells_due > 0 || gpu->timer_ns != timer_ns || gpu->agent_idle;
+        ring_if_due(q);
+        reef_feed_ring(gpu);
+    }
+    pthread_mutex_unlock(&gpu->lock);
+    if (wake)
+        reef_agent_notify(&gpu->agent);
+}
+
+void reef_feed_doorbell(struct reef_vqueue *q)
+{
+    if (reef_unlikely(atomic_load_explicit(&q->gpu->stopped, memory_order_relaxed)))
+        return; /* after hsa_shut_down, or in a forked child */
+    if (reef_unlikely(atomic_load_explicit(&q->class, memory_order_relaxed) !=
+                      atomic_load_explicit(&q->wanted_class, memory_order_relaxed))) {
+        pthread_mutex_lock(&q->gpu->lock);
+        reef_feed_switch_class(q);
+        pthread_mutex_unlock(&q->gpu->lock);
+    }
+    if (atomic_load_explicit(&q->class, memory_order_acquire) == REEF_CLASS_RT)
+        ring_direct(q);
+    else
+        ring_held(q);
+}

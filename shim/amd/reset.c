@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Reset: how running BE kernels are ended without a driver of our own. hsa_queue_inactivate unmaps
+ * the hardware queue (amdkfd: DESTROY_QUEUE), which ends its wavefronts; it returns when that is
+ * done (ROCr 5.2 AqlQueue::Inactivate). What is left of the queue is destroyed later:
+ * hsa_queue_destroy first waits for a thread of ROCr, and frees memory. A spare that was made ahead
+ * takes its place.
+ *
+ * Making and destroying queues unmaps and maps all queues of the GPU, RT's too, so it is done when
+ * RT work has just ended: BE work is still held then for a while (REEF_RT_LINGER_US), so neither
+ * waits.
+ */
+#include "shim/amd/vqueue.h"
+
+#include "shim/preload/log.h"
+
+/* What was in the device queue and did not complete is back in the virtual queue. */
+static unsigned forget_killed(struct reef_vqueue *q)
+{
+    unsigned killed = q->live_count;
+    for (uint32_t i = 0; i < q->live_count; i++) {
+        struct reef_slot *slot = &q->slots[q->live[i]];
+        q->records[slot->index & q->mask] = REEF_RECORD_QUEUED;
+        q->free[q->free_count++] = q->live[i];
+        if (atomic_load_explicit(&reef_log_level, memory_order_relaxed) >= REEF_LOG_TRACE) {
+            const union reef_packet *packet = reef_packet_at(q, slot->index);
+            char name[128] = "(barrier)";
+            if (reef_packet_type(packet->head) == HSA_PACKET_TYPE_KERNEL_DISPATCH)
+                reef_kernel_name_get(packet->dispatch.kernel_object, name, sizeof(name));
+            reef_trace("queue %p: killed packet %llu %s", (void *)q,
+                       (unsigned long long)slot->index, name);
+        }
+    }
+    q->live_count = 0;
+    return killed;
+}
+
+/* gpu->lock held. */
+static void use_spare(struct reef_vqueue *q, uint64_t now_ns)
+{
+    hsa_queue_t *spare = q->spare;
+    q->spare = NULL;
+    q->gpu->maintain_wanted = true;
+    if (!spare)
+        return; /* maintenance makes a new queue; until then the core waits for reef_core_stopped */
+    reef_vqueue_install(q, spare);
+    q->real_read_seen = 0;
+    reef_core_stopped(q->gpu->core, (uint32_t)q->core_queue, now_ns);
+    reef_feed_actions(q->gpu);
+}
+
+/* Takes a queue whose reset is due, pinned; NULL if there is none. gpu->lock held. */
+static struct reef_vqueue *next_due(struct reef_gpu *gpu)
+{
+    for (struct reef_vqueue *q = gpu->queues; q; q = q->next) {
+        if (!q->reset_due)
+            continue;
+        q->reset_due = false;
+        if (q->closing || q->pins > 0 || !q->real || q->dead || q->failed) {
+            /* dead: the last victim was not destroyed yet, so there is no spare either */
+            reef_core_reset_failed(gpu->core, (uint32_t)q->core_queue, reef_now_ns());
+            reef_feed_actions(gpu);
+            continue;
+        }
+        q->pins++;
+        return q;
+    }
+    return NULL;
+}
+
+static void finish_reset(struct reef_vqueue *q, bool stopped)
+{
+    struct reef_gpu *gpu = q->gpu;
+    uint64_t now_ns = reef_now_ns();
+    pthread_mutex_lock(&reef_complete_lock);
+    pthread_mutex_lock(&gpu->lock);
+    if (stopped) {
+        /* Nothing writes to the signals any more: what has fired by now is complete, the rest is
+         * not. */
+        reef_complete_reap(q, now_ns);
+        unsigned killed = forget_killed(q);
+        q->dead = q->real;
+        __atomic_store_n(&q->real, NULL, __ATOMIC_RELEASE);
+        use_spare(q, now_ns);
+        reef_debug("queue %p: reset, %u packets killed", (void *)q, killed);
+    } else {
+        reef_core_reset_failed(gpu->core, (uint32_t)q->core_queue, now_ns);
+        reef_feed_actions(gpu);
+    }
+    reef_feed_ring(gpu);
+    reef_vqueue_unpin(q);
+    pthread_mutex_unlock(&gpu->lock);
+    reef_complete_deliver(gpu);
+    pthread_mutex_unlock(&reef_complete_lock);
+}
+
+void reef_reset_run(struct reef_gpu *gpu)
+{
+    enum { BATCH = 64 };
+    struct reef_vqueue *due[BATCH];
+    unsigned count = 0;
+    bool stopped[BATCH];
+    uint64_t now_ns = reef_now_ns();
+    bool rt = !reef_disabled() && reef_board_rt_active(gpu->board, now_ns);
+
+    pthread_mutex_lock(&gpu->lock);
+    if (rt != gpu->rt_seen) {
+        gpu->rt_seen = rt;
+        reef_core_rt(gpu->core, rt, now_ns);
+        reef_feed_actions(gpu);
+        reef_feed_ring(gpu);
+    }
+    while (count < BATCH && (due[count] = next_due(gpu)))
+        count++;
+    pthread_mutex_unlock(&gpu->lock);
+
+    for (unsigned i = 0; i < count; i++)
+        stopped[i] = reef_hsa.hsa_queue_inactivate(due[i]->real) == HSA_STATUS_SUCCESS;
+    for (unsigned i = 0; i < count; i++)
+        finish_reset(due[i], stopped[i]);
+}
+
+static bool needs_maintenance(const struct reef_vqueue *q)
+{
+    return q->class == REEF_CLASS_BE && !q->closing && !q->failed && q->pins == 0 &&
+           (q->dead || !q->real || (q->killable && !q->spare));
+}
+
+/* Destroys the dead queue and makes the missing one. @q is pinned and is unpinned here. False if
+ * there is no queue to be had. */
+static bool maintain(struct reef_vqueue *q)
+{
+    struct reef_gpu *gpu = q->gpu;
+    hsa_queue_t *dead = q->dead; /* pinned: nobody else changes these */
+    if (dead)
+        reef_hsa.hsa_queue_destroy(dead);
+    hsa_queue_t *made = reef_vqueue_make_real(q);
+    pthread_mutex_lock(&gpu->lock);
+    q->dead = NULL;
+    q->spare = made;
+    if (!q->real && made)
+        use_spare(q, reef_now_ns());
+    reef_feed_ring(gpu);
+    reef_vqueue_unpin(q);
+    pthread_mutex_unlock(&gpu->lock);
+    return made != NULL;
+}
+
+void reef_reset_maintain(struct reef_gpu *gpu)
+{
+    enum { RETRY_NS = 100000000 };
+    bool failed = false;
+    uint64_t now_ns = reef_now_ns();
+    while (!failed && gpu->maintain_wanted && gpu->maintain_after_ns <= now_ns && !gpu->rt_seen &&
+           !reef_board_rt_active(gpu->board, now_ns)) {
+        pthread_mutex_lock(&gpu->lock);
+        struct reef_vqueue *q = gpu->queues;
+        while (q && !needs_maintenance(q))
+            q = q->next;
+        gpu->maintain_wanted = q != NULL;
+        if (q)
+            q->pins++;
+        pthread_mutex_unlock(&gpu->lock);
+        failed = q && !maintain(q);
+        now_ns = reef_now_ns();
+    }
+    if (failed) {
+        if (gpu->maintain_after_ns == 0)
+            reef_warn("no spare hardware queue could be made; trying again every 100 ms");
+        gpu->maintain_after_ns = now_ns + RETRY_NS;
+    }
+}

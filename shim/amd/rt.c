@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The RT side: when this process's bit on the board is set and cleared.
+ *
+ * Set: by the thread that rings an RT doorbell (or a little earlier, in a HIP launch call), with
+ * one atomic addition and one load when it is set already. Cleared: by the agent, which looks every
+ * 100 us: when all RT queues are consumed it appends a barrier packet to those that had work,
+ * because a read index may pass a kernel that still runs, and when the barriers have fired and
+ * nothing came since, RT work is over. Between clearing and looking again the order of stores makes
+ * sure that an arrival is not lost: the thread adds to rt_arrivals before it looks at rt_raised,
+ * the agent the other way round.
+ *
+ * RT must not hold BE when it cannot use the GPU itself:
+ *  - An RT queue whose next packet is a barrier with an unmet dependency does not count while this
+ * process has BE work pending: that work may be what the barrier waits for.
+ *  - RT work that makes no progress for a second does not count until it moves. This also means
+ * that an RT kernel longer than that is not protected to its end.
+ */
+#include "shim/amd/vqueue.h"
+
+#include <string.h>
+
+#include "shim/preload/log.h"
+
+enum {
+    RT_POLL_NS = 100000,
+    RT_PROBE_POLL_NS = 20000,
+    RT_BLOCKED_POLL_NS = 200000,
+};
+#define RT_STALL_NS 1000000000u
+
+void reef_rt_arrive(struct reef_gpu *gpu)
+{
+    atomic_fetch_add_explicit(&gpu->rt_arrivals, 1, memory_order_seq_cst);
+    if (reef_likely(atomic_load_explicit(&gpu->rt_raised, memory_order_seq_cst)) ||
+        reef_unlikely(atomic_load_explicit(&gpu->stopped, memory_order_relaxed)))
+        return;
+    if (atomic_exchange(&gpu->rt_raised, true))
+        return;
+    reef_board_rt_raise(gpu->board); /* rings our own agent too: it watches from now on */
+}
+
+static void lower(struct reef_gpu *gpu, uint64_t arrivals)
+{
+    atomic_store_explicit(&gpu->rt_raised, false, memory_order_seq_cst);
+    reef_board_rt_clear(gpu->board);
+    /* Either the arriving thread sees all that is above, or we see its arrival. It may have raised
+     * before we cleared: so raise here whatever rt_raised says now. */
+    if (atomic_load_explicit(&gpu->rt_arrivals, memory_order_seq_cst) != arrivals) {
+        atomic_store(&gpu->rt_raised, true);
+        reef_board_rt_raise(gpu->board);
+    }
+}
+
+static bool unmet(hsa_signal_t signal)
+{
+    return signal.handle && __atomic_load_n(&reef_signal(signal)->value, __ATOMIC_RELAXED) != 0;
+}
+
+/* Whether the packet at the head of the hardware queue waits for other work. Looking at the signals
+ * without a call is safe even if they are destroyed meanwhile: ROCr keeps signals in pools. */
+static bool head_waits(const struct reef_vqueue *q, uint64_t read)
+{
+    const union reef_packet *packet = &q->real_ring[read & q->real_mask];
+    hsa_signal_t depends[5];
+    unsigned type = reef_packet_type(atomic_load_explicit(&packet->head, memory_order_acquire));
+    unsigned present = 0, waiting = 0;
+    if (type != HSA_PACKET_TYPE_BARRIER_AND && type != HSA_PACKET_TYPE_BARRIER_OR)
+        return false;
+    memcpy(depends, packet->barrier.dep_signal, sizeof(depends));
+    if (reef_hsa.hsa_queue_load_read_index_scacquire(q->real) != read)
+        return false; /* it has moved on; the copy may be of another packet */
+    for (unsigned i = 0; i < 5; i++) {
+        present += depends[i].handle != 0;
+        waiting += unmet(depends[i]);
+    }
+    return type == HSA_PACKET_TYPE_BARRIER_AND ? waiting > 0 : present > 0 && waiting == present;
+}
+
+static bool be_pending(struct reef_gpu *gpu)
+{
+    for (struct reef_vqueue *q = gpu->queues; q; q = q->next)
+        if (q->class == REEF_CLASS_BE && q->retired != reef_vqueue_write_index(q))
+            return true;
+    return false;
+}
+
+enum rt_queue { RT_IDLE, RT_CONSUMED, RT_WAITS, RT_RUNS };
+
+/* What an RT queue is doing. RT_CONSUMED: all packets taken by the device, but not known to be
+ * over. */
+static enum rt_queue look_at(struct reef_vqueue *q, uint64_t now_ns, bool be)
+{
+    if (atomic_load(&q->failed))
+        return RT_IDLE;
+    pthread_mutex_lock(&q->direct_lock);
+    if (reef_vqueue_has_new(q))
+        reef_feed_direct(q); /* what did not fit */
+    uint64_t write = q->real_write;
+    pthread_mutex_unlock(&q->direct_lock);
+    uint64_t read = reef_hsa.hsa_queue_load_read_index_scacquire(q->real);
+    bool probe_out = __atomic_load_n(&reef_signal(q->probe)->value, __ATOMIC_ACQUIRE) > 0;
+    if (read != q->last_read || (read == write && !probe_out)) {
+        q->last_read = read;
+        q->last_move_ns = now_ns;
+    }
+    if (now_ns - q->last_move_ns > RT_STALL_NS)
+        return RT_WAITS;
+    if (read != write)
+        return be && head_waits(q, read) ? RT_WAITS : RT_RUNS;
+    if (probe_out)
+        return RT_RUNS;
+    return q->probed == write ? RT_IDLE : RT_CONSUMED;
+}
+
+/* A barrier behind everything the queue was given. It fires when all that is over. */
+static void probe(struct reef_vqueue *q)
+{
+    pthread_mutex_lock(&q->direct_lock);
+    uint64_t read = reef_hsa.hsa_queue_load_read_index_scacquire(q->real);
+    if (q->real_write - read < q->real_mask) {
+        union reef_packet *packet = &q->real_ring[q->real_write & q->real_mask];
+        __atomic_store_n(&reef_signal(q->probe)->value, 1, __ATOMIC_RELAXED);
+        memset(packet->words, 0, sizeof(packet->words));
+        packet->completion_signal = q->probe;
+        __atomic_store_n(&q->virtual_of[q->real_write & q->real_mask], q->taken, __ATOMIC_RELAXED);
+        __atomic_store_n(&q->virtual_of[(q->real_write + 1) & q->real_mask], q->taken,
+                         __ATOMIC_RELAXED);
+        atomic_store_explicit(&packet->head,
+                              HSA_PACKET_TYPE_BARRIER_AND << HSA_PACKET_HEADER_TYPE |
+                                  1 << HSA_PACKET_HEADER_BARRIER,
+                              memory_order_release);
+        q->real_write++;
+        q->probed = q->real_write;
+        reef_hsa.hsa_queue_store_write_index_screlease(q->real, q->real_write);
+        reef_hsa.hsa_signal_store_screlease(q->real->doorbell_signal,
+                                            (hsa_signal_value_t)(q->real_write - 1));
+    }
+    pthread_mutex_unlock(&q->direct_lock);
+}
+
+uint64_t reef_rt_step(struct reef_gpu *gpu, uint64_t now_ns)
+{
+    if (!atomic_load(&gpu->rt_raised) && !gpu->rt_watching)
+        return UINT64_MAX;
+    uint64_t arrivals = atomic_load(&gpu->rt_arrivals);
+    unsigned count[4] = {0};
+    bool begins = !gpu->rt_watching;
+    gpu->rt_watching = true;
+
+    /* Queues are not destroyed while gpu->lock is held; real RT queues are never replaced. */
+    pthread_mutex_lock(&gpu->lock);
+    bool be = be_pending(gpu);
+    for (struct reef_vqueue *q = gpu->queues; q; q = q->next) {
+        if (q->class != REEF_CLASS_RT || q->closing)
+            continue;
+        if (begins)
+            q->last_move_ns = now_ns;
+        enum rt_queue state = look_at(q, now_ns, be);
+        count[state]++;
+        if (state == RT_CONSUMED)
+            probe(q);
+    }
+    pthread_mutex_unlock(&gpu->lock);
+
+    if (count[RT_RUNS] + count[RT_CONSUMED] > 0) {
+        if (!atomic_exchange(&gpu->rt_raised, true))
+            reef_board_rt_raise(gpu->board);
+        reef_board_rt_renew(gpu->board, now_ns);
+        return count[RT_RUNS] > 0 ? RT_POLL_NS : RT_PROBE_POLL_NS;
+    }
+    if (atomic_load(&gpu->rt_arrivals) != gpu->rt_arrivals_probed) {
+        /* A launch call was seen whose packet has not come yet: give it one more look. */
+        gpu->rt_arrivals_probed = arrivals;
+        reef_board_rt_renew(gpu->board, now_ns);
+        return RT_PROBE_POLL_NS;
+    }
+    if (atomic_load(&gpu->rt_raised))
+        lower(gpu, arrivals);
+    gpu->rt_watching = count[RT_WAITS] > 0 || atomic_load(&gpu->rt_raised);
+    return gpu->rt_watching ? RT_BLOCKED_POLL_NS : UINT64_MAX;
+}

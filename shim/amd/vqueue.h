@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Virtual AQL queues: the hsa_queue_t an application holds, the hardware queue behind it, and the
+ * GPU both belong to.
+ *
+ * A virtual queue has its own packet ring and indices (amd_queue_t's own fields, so that code which
+ * reads them without a call finds them) and a doorbell signal that nothing but our hooks watches.
+ *  - class BE: packets stay in the virtual ring until they are complete. reef_core decides which of
+ *    them are copied to the device queue (the real hsa_queue_t), each with a completion signal of
+ * ours in place of the application's. A killed packet is copied again. The agent passes completion
+ * on.
+ *  - class RT: the ringing thread copies each packet at once, unchanged.
+ *
+ * Locks, in the order they are taken:
+ *  1. reef_complete_lock  held while completion is passed to the application's signals
+ *  2. gpu->lock           the core, the BE state of all queues, the list of queues
+ *  3. queue->direct_lock  the RT state of one queue
+ * No ROCr call that may wait for ROCr's own threads (queue create, inactivate, destroy) is made
+ * under 2 or 3: those threads run the application's callbacks, which run our hooks. A queue is
+ * *pinned* instead.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "sched/core.h"
+#include "shim/agent/agent.h"
+#include "shim/amd/hsa.h"
+
+struct reef_gpu;
+
+/** Where the completion of one packet in the device queue is recorded. */
+struct reef_slot {
+    hsa_signal_t signal; /* owned; 1: in flight, less: complete */
+    uint64_t index;      /* of the packet in the virtual queue */
+};
+
+/** A completion that is to be passed on to the application's signal. */
+struct reef_delivery {
+    hsa_signal_t signal;
+    uint64_t start_ts, end_ts; /* GPU ticks; 0: not known */
+};
+enum { REEF_DELIVERIES = 1024 }; /* all that one queue may have in flight */
+
+enum reef_record_state { REEF_RECORD_QUEUED, REEF_RECORD_IN_FLIGHT, REEF_RECORD_DONE };
+
+/** What it takes to make a hardware queue again. */
+struct reef_queue_attributes {
+    uint32_t size, private_segment_size, group_segment_size;
+    hsa_queue_type32_t type;
+    void (*callback)(hsa_status_t status, hsa_queue_t *source, void *data); /* may be NULL */
+    void *data;
+    hsa_amd_queue_priority_t priority;
+    uint32_t *cu_mask; /* owned; may be NULL: never set */
+    uint32_t cu_mask_bits;
+};
+
+enum reef_class { REEF_CLASS_RT, REEF_CLASS_BE };
+
+struct reef_vqueue {
+    amd_queue_t pub; /* what the application holds; first: its address is the queue's */
+    struct reef_gpu *gpu;
+    struct reef_vqueue *next;
+    struct reef_queue_attributes attributes;
+    _Atomic int class;        /* enum reef_class */
+    _Atomic int wanted_class; /* taken on when the queue is empty */
+    _Atomic bool failed;      /* the device reported an error, or the application inactivated it */
+
+    /* The virtual ring. [0, retired) complete, [retired, taken) known to the core. */
+    union reef_packet *ring; /* owned */
+    uint32_t mask;
+    uint64_t taken, retired;
+    uint8_t *records; /* owned; enum reef_record_state by index & mask */
+
+    /* The device queue; only we write to it. */
+    hsa_queue_t *real; /* NULL: killed, and no successor could be made yet */
+    union reef_packet *real_ring;
+    uint32_t real_mask;
+    uint64_t real_write;
+    bool doorbell_due;
+
+    /* BE */
+    int core_queue;
+    uint64_t core_base;      /* command 0 of the core is this virtual index */
+    struct reef_slot *slots; /* owned */
+    uint16_t *live, *free;   /* slot numbers, live ones in order of submission; owned */
+    uint32_t slot_count, live_count, free_count;
+    hsa_queue_t *spare; /* may be NULL */
+    hsa_queue_t *dead;  /* killed, to be destroyed; may be NULL */
+    bool killable, reset_due, closing;
+    unsigned pins;
+
+    /* RT */
+    pthread_mutex_t direct_lock;
+    uint64_t *virtual_of; /* owned; virtual index by real index & real_mask */
+    uint64_t real_read_seen;
+    uint64_t last_read, last_move_ns; /* agent: progress */
+    uint64_t probed;                  /* agent: real_write after the last probe */
+    hsa_signal_t probe;               /* owned; 0: the queue was never RT */
+    uint64_t launches;                /* kernels, for the statistics */
+};
+
+struct reef_gpu {
+    struct reef_gpu *next;
+    hsa_agent_t hsa_agent;
+    struct reef_board *board; /* owned */
+    struct reef_core *core;   /* owned */
+    struct reef_agent agent;
+    pthread_mutex_t lock;
+    pthread_cond_t unpinned;
+    struct reef_vqueue *queues;
+    struct reef_vqueue **by_core; /* owned; by number of the core's queue */
+    unsigned by_core_count;
+    uint32_t depth;
+    unsigned doorbells_due;
+    uint64_t timer_ns;            /* 0: not armed */
+    _Atomic bool maintain_wanted; /* spares are to be made, or killed queues to be destroyed */
+    uint64_t maintain_after_ns;   /* the last attempt failed: not before this time */
+    bool agent_idle;    /* the agent saw no BE work at all: it looks again only when it is woken */
+    bool rt_seen;       /* what the core was told last */
+    double ns_per_tick; /* of the GPU's timestamps; 0: not known yet */
+    uint64_t calibrated_ticks;
+    _Atomic bool stopped;                             /* hsa_shut_down */
+    struct reef_delivery deliveries[REEF_DELIVERIES]; /* reef_complete_lock */
+    unsigned delivery_count;
+    uint64_t closed_launches[2]; /* of destroyed queues, by class */
+
+    /* RT work of this process (rt.c) */
+    _Atomic uint64_t rt_arrivals;
+    _Atomic bool rt_raised; /* our bit on the board is set */
+    bool rt_watching;       /* the agent polls RT queues */
+    uint64_t rt_arrivals_probed;
+};
+
+extern pthread_mutex_t reef_complete_lock;
+
+/** NULL if @queue is not one of ours. No call, no lock. */
+static inline struct reef_vqueue *reef_vqueue_from(const hsa_queue_t *queue);
+/** The virtual queue whose doorbell @signal is, or NULL. */
+static inline struct reef_vqueue *reef_vqueue_of_doorbell(hsa_signal_t signal);
+
+/* --- gpu.c --- */
+/** The GPU of @agent, opened if need be (board, core, agent thread); NULL if it is no GPU or that
+ *  failed. */
+struct reef_gpu *reef_gpu_get(hsa_agent_t agent);
+/** The first opened GPU, or NULL. */
+struct reef_gpu *reef_gpu_first(void);
+/** Before the last hsa_shut_down: no agent touches ROCr after this. */
+void reef_gpu_stop_all(void);
+
+/* --- vqueue.c --- */
+hsa_status_t reef_vqueue_create(struct reef_gpu *gpu,
+                                const struct reef_queue_attributes *attributes,
+                                enum reef_class class, hsa_queue_t **queue);
+hsa_status_t reef_vqueue_destroy(struct reef_vqueue *q);
+hsa_status_t reef_vqueue_inactivate(struct reef_vqueue *q);
+hsa_status_t reef_vqueue_set_priority(struct reef_vqueue *q, hsa_amd_queue_priority_t priority);
+hsa_status_t reef_vqueue_set_cu_mask(struct reef_vqueue *q, uint32_t bits, const uint32_t *mask);
+hsa_status_t reef_vqueue_get_cu_mask(struct reef_vqueue *q, uint32_t bits, uint32_t *mask);
+hsa_status_t reef_vqueue_set_profiling(struct reef_vqueue *q, int enable);
+/** A hardware queue with the queue's attributes, or NULL. May wait for ROCr. */
+hsa_queue_t *reef_vqueue_make_real(struct reef_vqueue *q);
+/** Puts @real (new, empty) behind @q. gpu->lock held. */
+void reef_vqueue_install(struct reef_vqueue *q, hsa_queue_t *real);
+
+/** Whether packets wait in the virtual ring that were not taken over yet. */
+static inline bool reef_vqueue_has_new(const struct reef_vqueue *q);
+/** A pinned queue's hardware queue may be in a ROCr call without gpu->lock. gpu->lock held (the
+ * first lets go of it while it waits). */
+void reef_vqueue_wait_unpinned(struct reef_vqueue *q);
+void reef_vqueue_unpin(struct reef_vqueue *q);
+
+/* --- feed.c --- */
+/** The application rang the queue's doorbell. */
+void reef_feed_doorbell(struct reef_vqueue *q);
+/** Hands new packets of a BE queue to the core and carries out what it says. gpu->lock held. */
+void reef_feed_take(struct reef_vqueue *q, uint64_t now_ns);
+/** Carries out the core's actions. gpu->lock held. */
+void reef_feed_actions(struct reef_gpu *gpu);
+/** Rings the doorbells that are due. gpu->lock held. Nothing may be submitted later under the same
+ * hold of the lock without calling it again. */
+void reef_feed_ring(struct reef_gpu *gpu);
+/** Copies new packets of an RT queue to the hardware queue. direct_lock held. */
+void reef_feed_direct(struct reef_vqueue *q);
+/** Takes on the wanted class if the queue is empty. gpu->lock held. */
+void reef_feed_switch_class(struct reef_vqueue *q);
+/** The virtual read index. Any thread. */
+uint64_t reef_feed_read_index(struct reef_vqueue *q);
+
+/* --- complete.c --- */
+/** Takes completed packets out of the device queues of @gpu and tells the core and the application.
+ *  Takes reef_complete_lock and gpu->lock. Returns after how many ns to look again. */
+uint64_t reef_complete_poll(struct reef_gpu *gpu, uint64_t now_ns);
+/** As above for one queue, without passing it on: what completed before a reset. Both locks held.
+ *  The completions are passed on by reef_complete_deliver. */
+void reef_complete_reap(struct reef_vqueue *q, uint64_t now_ns);
+/** Passes kept completions on. reef_complete_lock held, gpu->lock not. */
+void reef_complete_deliver(struct reef_gpu *gpu);
+
+/* --- reset.c --- */
+/** Kills the device queues that the core wants reset. No lock held. */
+void reef_reset_run(struct reef_gpu *gpu);
+/** Destroys killed hardware queues and makes new spares, until RT work arrives. No lock held. */
+void reef_reset_maintain(struct reef_gpu *gpu);
+
+/* --- rt.c --- */
+/** RT work is about to be submitted. Any thread, no lock needed. */
+void reef_rt_arrive(struct reef_gpu *gpu);
+/** Watches the RT queues of @gpu; returns after how many ns to be called again. Agent only. */
+uint64_t reef_rt_step(struct reef_gpu *gpu, uint64_t now_ns);
+
+/* --- kernel_names.c --- */
+void reef_kernel_name_add(uint64_t kernel_object, hsa_executable_symbol_t symbol);
+/** Copies the name, or "?", to @name. */
+void reef_kernel_name_get(uint64_t kernel_object, char *name, unsigned size);
+
+/*
+ * How a queue and a doorbell are recognised: both carry a mark in words that their ABI reserves.
+ * The mark holds the queue's address, so that a copy of the structure (ROCr's intercept queues make
+ * one) is not taken for it.
+ */
+#define REEF_VQUEUE_MAGIC 0x5645554551464552ull /* "REFQUEUEV" */
+
+struct reef_mark {
+    uint64_t magic;
+    struct reef_vqueue *queue;
+};
+_Static_assert(sizeof(((amd_queue_t *)0)->reserved4) >= sizeof(struct reef_mark), "no room");
+_Static_assert(sizeof(((amd_signal_t *)0)->reserved3) == 8, "no room");
+
+static inline struct reef_vqueue *reef_vqueue_from(const hsa_queue_t *queue)
+{
+    struct reef_mark mark;
+    if (reef_unlikely(!queue))
+        return NULL;
+    __builtin_memcpy(&mark, ((const amd_queue_t *)queue)->reserved4, sizeof(mark));
+    return mark.magic == REEF_VQUEUE_MAGIC && (const void *)mark.queue == (const void *)queue
+               ? mark.queue
+               : NULL;
+}
+
+static inline struct reef_vqueue *reef_vqueue_of_doorbell(hsa_signal_t signal)
+{
+    const amd_signal_t *s = reef_signal(signal);
+    uint64_t magic;
+    if (reef_unlikely(!s))
+        return NULL;
+    __builtin_memcpy(&magic, s->reserved3, sizeof(magic));
+    if (reef_likely(magic != (REEF_VQUEUE_MAGIC ^ signal.handle)))
+        return NULL;
+    return reef_vqueue_from(&s->queue_ptr->hsa_queue);
+}
+
+static inline union reef_packet *reef_packet_at(const struct reef_vqueue *q, uint64_t index)
+{
+    return &q->ring[index & q->mask];
+}
+
+static inline uint64_t reef_vqueue_write_index(const struct reef_vqueue *q)
+{
+    return __atomic_load_n(&q->pub.write_dispatch_id, __ATOMIC_ACQUIRE);
+}
+
+static inline bool reef_vqueue_has_new(const struct reef_vqueue *q)
+{
+    return reef_vqueue_write_index(q) != q->taken &&
+           reef_packet_type(atomic_load_explicit(&reef_packet_at(q, q->taken)->head,
+                                                 memory_order_acquire)) != HSA_PACKET_TYPE_INVALID;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The RT bitmap, its leases, and the bells.
+ *
+ * Ordering. raise() sets its bit and then looks for sleepers; an agent that wants to sleep says so
+ * (asleep), and then looks at the bitmap once more through its bell, which raise() has bumped if it saw
+ * "asleep". Both sides store first and load second, all sequentially consistent, so at least one sees the other:
+ * a raise is never slept through.
+ */
+#include <linux/futex.h>
+#include <limits.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shim/board/layout.h"
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void ring(struct reef_board_slot *slot)
+{
+    atomic_fetch_add(&slot->bell, 1);
+    if (atomic_load(&slot->asleep))
+        syscall(SYS_futex, &slot->bell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+/* The bitmap changed: whoever sleeps must look. */
+static void ring_others(struct reef_board *board)
+{
+    for (unsigned i = 0; i < REEF_BOARD_SLOTS; i++)
+        if (i != board->slot && atomic_load_explicit(&board->map->slots[i].owner, memory_order_relaxed))
+            ring(&board->map->slots[i]);
+}
+
+void reef_board_rt_raise(struct reef_board *board)
+{
+    const uint64_t bit = 1ull << board->slot;
+
+    if (atomic_load(&board->map->rt) & bit)
+        return;
+    reef_board_rt_renew(board, monotonic_ns());
+    if (!(atomic_fetch_or(&board->map->rt, bit) & bit)) {
+        ring_others(board);
+        ring(&board->map->slots[board->slot]); /* BE queues of the same process */
+    }
+}
+
+void reef_board_rt_renew(struct reef_board *board, uint64_t now_ns)
+{
+    atomic_store_explicit(&board->map->slots[board->slot].renewed_ns, now_ns, memory_order_relaxed);
+}
+
+void reef_board_rt_clear(struct reef_board *board)
+{
+    const uint64_t bit = 1ull << board->slot;
+
+    if (atomic_fetch_and(&board->map->rt, ~bit) & bit) {
+        ring_others(board);
+        ring(&board->map->slots[board->slot]);
+    }
+}
+
+bool reef_board_rt_active(struct reef_board *board, uint64_t now_ns)
+{
+    uint64_t rt = atomic_load(&board->map->rt);
+    bool active = false;
+
+    for (; rt; rt &= rt - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(rt);
+        struct reef_board_slot *slot = &board->map->slots[i];
+        uint64_t renewed = atomic_load_explicit(&slot->renewed_ns, memory_order_relaxed);
+        /* Signed: the renewal may be a moment younger than @now_ns. One from the future is a lie. */
+        int64_t age = (int64_t)(now_ns - renewed);
+
+        if (age < (int64_t)REEF_BOARD_LEASE_NS && age > -1000000000ll) {
+            active = true;
+            continue;
+        }
+        /* Late: dead, stopped, or only slow. Take the bit back from the dead alone. */
+        uint64_t owner = atomic_load(&slot->owner);
+        if (!reef_board_owner_lives(owner) && atomic_load(&slot->owner) == owner)
+            atomic_fetch_and(&board->map->rt, ~(1ull << i));
+    }
+    return active;
+}
+
+uint32_t reef_board_bell(const struct reef_board *board)
+{
+    return atomic_load(&board->map->slots[board->slot].bell);
+}
+
+void reef_board_sleep(struct reef_board *board, uint32_t seen, uint64_t timeout_ns)
+{
+    struct reef_board_slot *slot = &board->map->slots[board->slot];
+    struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000u),
+                               .tv_nsec = (long)(timeout_ns % 1000000000u)};
+
+    atomic_store(&slot->asleep, 1);
+    if (atomic_load(&slot->bell) == seen)
+        syscall(SYS_futex, &slot->bell, FUTEX_WAIT, seen, timeout_ns == UINT64_MAX ? NULL : &timeout,
+                NULL, 0);
+    atomic_store(&slot->asleep, 0);
+}
+
+void reef_board_ring_self(struct reef_board *board)
+{
+    ring(&board->map->slots[board->slot]);
+}

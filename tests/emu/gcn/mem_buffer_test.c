@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+/* MUBUF and MTBUF: addressing, swizzle, range checks, formats. */
+#include "mem_fixture.h"
+
+static void descriptor(struct fixture *f, uint64_t base, uint32_t stride, bool swizzle,
+                       uint32_t records, uint32_t word3)
+{
+    f->wave.sgpr[RSRC] = (uint32_t)base;
+    f->wave.sgpr[RSRC + 1] = (uint32_t)(base >> 32) | stride << 16 | (uint32_t)swizzle << 31;
+    f->wave.sgpr[RSRC + 2] = records;
+    f->wave.sgpr[RSRC + 3] = word3;
+}
+
+static void buffer_loads(void **state)
+{
+    struct fixture *f = make_fixture();
+    unsigned offset[64];
+
+    fill_pattern(f->data, RANGE_BYTES);
+    /* Every lane the same address: no OFFEN, no IDXEN. */
+    descriptor(f, DATA_VA, 0, false, RANGE_BYTES, 0);
+    for (unsigned i = 0; i < 64; i++)
+        offset[i] = 100;
+    check_vmem_loads(f, "buffer_", 100, 0, (uint8_t *)f->data, offset);
+    /* ADD_TID: consecutive elements of the stride. */
+    descriptor(f, DATA_VA, 12, false, RANGE_BYTES, 1 << 23);
+    for (unsigned i = 0; i < 64; i++)
+        offset[i] = 100 + 12 * i;
+    check_vmem_loads(f, "buffer_", 100, 0, (uint8_t *)f->data, offset);
+    free(f);
+}
+
+/** One dword load with the given modifiers; lane 9's result. */
+static uint32_t buffer_load_lane9(struct fixture *f, unsigned mods, int imm, unsigned soffset)
+{
+    struct gcn_inst inst = instruction("buffer_load_dword");
+
+    inst.mods = (uint16_t)mods;
+    inst.imm = imm;
+    inst.src[2] = (uint16_t)soffset;
+    run(f, &inst);
+    no_fault(f);
+    return f->vgpr[DST][9];
+}
+
+static void buffer_addressing(void **state)
+{
+    struct fixture *f = make_fixture();
+
+    for (unsigned i = 0; i < RANGE_BYTES; i += 4)
+        poke(f->data + i, i);
+    f->wave.sgpr[SBASE] = 4000;
+    for (unsigned i = 0; i < 64; i++) {
+        f->vgpr[ADDR][i] = i;
+        f->vgpr[ADDR + 1][i] = 8 * i;
+    }
+    descriptor(f, DATA_VA, 20, false, 1 << 20, 0);
+    assert_int_equal(buffer_load_lane9(f, GCN_MOD_IDXEN, 8, GCN_CONSTANTS + 4), 9 * 20 + 8 + 4);
+    assert_int_equal(buffer_load_lane9(f, GCN_MOD_IDXEN | GCN_MOD_OFFEN, 8, SBASE),
+                     9 * 20 + 8 + 72 + 4000);
+    f->vgpr[ADDR][9] = 400;
+    assert_int_equal(buffer_load_lane9(f, GCN_MOD_OFFEN, 4, SBASE), 400 + 4 + 4000);
+    /* Swizzled, index stride 16: index 37, stride 20, offset 8 + 4 */
+    descriptor(f, DATA_VA, 20, true, 1 << 20, 1 << 21);
+    f->vgpr[ADDR][9] = 37;
+    f->vgpr[ADDR + 1][9] = 8;
+    assert_int_equal(buffer_load_lane9(f, GCN_MOD_IDXEN | GCN_MOD_OFFEN, 4, GCN_CONSTANTS),
+                     (37 / 16 * 20 + 12) * 16 + 37 % 16 * 4);
+    free(f);
+}
+
+static void buffer_ranges(void **state)
+{
+    struct fixture *f = make_fixture();
+    struct gcn_inst inst;
+
+    for (unsigned i = 0; i < RANGE_BYTES; i += 4)
+        poke(f->data + i, 0x10000 + i);
+    f->wave.sgpr[SBASE] = 16;
+    set_addresses(f, 0, 4);
+    /* Raw: 36 bytes after soffset 16 are 5 dwords. */
+    descriptor(f, DATA_VA, 0, false, 36, 0);
+    inst = instruction("buffer_load_dword");
+    inst.mods = GCN_MOD_OFFEN;
+    inst.src[2] = SBASE;
+    run(f, &inst);
+    for (unsigned i = 0; i < 64; i++)
+        assert_int_equal(f->vgpr[DST][i], i < 5 ? 0x10000 + 16 + 4 * i : 0);
+    /* Four dwords each, checked one by one. */
+    inst = instruction("buffer_load_dwordx4");
+    inst.mods = GCN_MOD_OFFEN;
+    run(f, &inst);
+    for (unsigned i = 0; i < 64; i++)
+        for (unsigned n = 0; n < 4; n++)
+            assert_int_equal(f->vgpr[DST + n][i], i + n < 9 ? 0x10000 + 4 * (i + n) : 0);
+    /* Stores beyond are dropped; soffset larger than the buffer leaves nothing. */
+    inst = instruction("buffer_store_dwordx2");
+    inst.mods = GCN_MOD_OFFEN;
+    set_addresses(f, 0, 8);
+    run(f, &inst);
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(peek(f->data + 8 * i), i < 5 ? f->vgpr[DATA][i] : 0x10000 + 8 * i);
+        assert_int_equal(peek(f->data + 8 * i + 4),
+                         i < 4 ? f->vgpr[DATA + 1][i] : 0x10000 + 8 * i + 4);
+    }
+    f->wave.sgpr[SBASE] = 0xfffffff0;
+    inst.src[2] = SBASE;
+    run(f, &inst);
+    no_fault(f);
+    /* D16 out of range: 0 in the half that is loaded. */
+    inst = instruction("buffer_load_short_d16_hi");
+    inst.imm = 36;
+    set_all(f, DST, 0x12345678);
+    run(f, &inst);
+    assert_int_equal(f->vgpr[DST][0], 0x5678);
+    inst.imm = 34;
+    run(f, &inst);
+    assert_int_equal(f->vgpr[DST][0], (f->vgpr[DATA][4] & 0xffff0000) | 0x5678);
+    /* Structured: records counts elements, whatever the offset. */
+    descriptor(f, DATA_VA, 4, false, 10, 0);
+    inst = instruction("buffer_load_dword");
+    inst.mods = GCN_MOD_IDXEN;
+    inst.imm = 800;
+    for (unsigned i = 0; i < 64; i++)
+        f->vgpr[ADDR][i] = i;
+    run(f, &inst);
+    for (unsigned i = 0; i < 64; i++)
+        assert_int_equal(f->vgpr[DST][i], i < 10 ? 0x10000 + 800 + 4 * i : 0);
+    /* A stride without IDXEN: bytes. */
+    inst.mods = 0;
+    run(f, &inst);
+    assert_int_equal(f->vgpr[DST][0], 0);
+    /* Atomics: dropped as a whole, 0 comes back. */
+    descriptor(f, DATA_VA, 0, false, 1012, 0);
+    poke64(f->data + 1008, 5);
+    inst = instruction("buffer_atomic_add_x2");
+    inst.mods = GCN_MOD_GLC;
+    inst.imm = 1008;
+    run(f, &inst);
+    no_fault(f);
+    assert_int_equal(peek64(f->data + 1008), 5);
+    assert_int_equal(f->vgpr[DATA][3] | f->vgpr[DATA + 1][3], 0);
+    free(f);
+}
+
+static void buffer_formats(void **state)
+{
+    enum { X = 4, Y, Z, W };
+    struct fixture *f = make_fixture();
+    struct gcn_inst inst = instruction("buffer_load_format_xyzw");
+    uint32_t identity = X | Y << 3 | Z << 6 | W << 9;
+
+    for (unsigned i = 0; i < RANGE_BYTES; i += 4)
+        poke(f->data + i, i);
+    for (unsigned i = 0; i < 64; i++)
+        f->vgpr[ADDR][i] = i;
+    inst.mods = GCN_MOD_IDXEN;
+    /* 32_32_32_32 uint */
+    descriptor(f, DATA_VA, 16, false, 32, identity | 4 << 12 | 14 << 15);
+    run(f, &inst);
+    no_fault(f);
+    for (unsigned n = 0; n < 4; n++) {
+        assert_int_equal(f->vgpr[DST + n][5], 5 * 16 + 4 * n);
+        assert_int_equal(f->vgpr[DST + n][40], 0); /* out of range */
+    }
+    /* 32_32 float: z reads 0, w reads 1.0; swapped components */
+    descriptor(f, DATA_VA, 16, false, 64, Y | X << 3 | Z << 6 | W << 9 | 7 << 12 | 11 << 15);
+    run(f, &inst);
+    assert_int_equal(f->vgpr[DST][5], 5 * 16 + 4);
+    assert_int_equal(f->vgpr[DST + 1][5], 5 * 16);
+    assert_int_equal(f->vgpr[DST + 2][5], 0);
+    assert_int_equal(f->vgpr[DST + 3][5], 0x3f800000);
+    /* MTBUF takes the format from the instruction. */
+    inst = instruction("tbuffer_store_format_xy");
+    inst.mods = GCN_MOD_IDXEN;
+    inst.offset1 = 11 | 4 << 4;
+    run(f, &inst);
+    no_fault(f);
+    assert_int_equal(peek(f->data + 16 * 5), f->vgpr[DATA][5]);
+    assert_int_equal(peek(f->data + 16 * 5 + 4), f->vgpr[DATA + 1][5]);
+    assert_int_equal(peek(f->data + 16 * 5 + 8), 16 * 5 + 8);
+    inst = instruction("tbuffer_load_format_x");
+    inst.mods = GCN_MOD_IDXEN;
+    inst.offset1 = 4 | 4 << 4;
+    run(f, &inst);
+    assert_int_equal(f->vgpr[DST][5], f->vgpr[DATA][5]);
+    /* An 8-bit format is refused. */
+    inst.offset1 = 1 | 4 << 4;
+    run(f, &inst);
+    assert_int_equal(f->wave.fault.kind, GCN_FAULT_ILLEGAL_INSTRUCTION);
+    free(f);
+}
+
+int buffer_tests(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(buffer_loads),
+        cmocka_unit_test(buffer_addressing),
+        cmocka_unit_test(buffer_ranges),
+        cmocka_unit_test(buffer_formats),
+    };
+
+    return cmocka_run_group_tests_name("buffer_tests", tests, NULL, NULL);
+}

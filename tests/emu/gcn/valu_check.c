@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * See valu_check.h. Both builds of the handlers lie in tables of the same order, so the plain handler of
+ * a decoded instruction is found by its row's index.
+ */
+#include "valu_check.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { CHECK_WORDS = 4096 };
+
+void check_init(struct check *c)
+{
+    uint32_t nop[4];
+
+    memset(c, 0, sizeof(*c));
+    c->random = 0x9e3779b97f4a7c15;
+    c->harness = harness_create();
+    if (!c->harness || harness_assemble("s_nop 0", nop, 4) < 0) {
+        printf("no llvm-mc-15: skipped\n");
+        exit(77);
+    }
+    c->wave = &harness_wave(c->harness, nop, 1)->wave[0];
+}
+
+int check_finish(struct check *c)
+{
+    printf("%u values, %u failures\n", c->checks, c->failures);
+    harness_destroy(c->harness);
+    for (unsigned i = 0; i < CHECK_TEXTS; i++) {
+        free(c->text[i].text);
+        free(c->text[i].words);
+    }
+    return c->failures ? 1 : 0;
+}
+
+unsigned check_step(struct check *c, const uint32_t *words, unsigned count)
+{
+    struct gcn_inst inst = {0};
+    unsigned size = gcn_decode(words, count, &inst);
+    gcn_handler handler = inst.handler;
+
+    if (size == 0 || inst.op->format < GCN_VOP1 || inst.op->format > GCN_VOP3P) {
+        check_fail(c, "not decoded as a vector ALU instruction", 0, words[0], 0);
+        return 0;
+    }
+#ifdef GCN_HAVE_AVX2
+    if (c->plain && inst.op >= gcn_ops_valu_avx2 && inst.op < gcn_ops_valu_avx2 + gcn_ops_valu_count)
+        handler = gcn_ops_valu_plain[inst.op - gcn_ops_valu_avx2].handler;
+#endif
+    handler(c->wave, &inst);
+    if (c->wave->fault.kind != GCN_FAULT_NONE) {
+        check_fail(c, inst.op->name, 0, words[0], 0);
+        c->wave->fault.kind = GCN_FAULT_NONE;
+        return 0;
+    }
+    return size;
+}
+
+/** @text assembled, from the cache if it was before; NULL: it does not assemble. */
+static const struct check_text *assemble(struct check *c, const char *text)
+{
+    static uint32_t words[CHECK_WORDS];
+    struct check_text *t = &c->text[c->texts % CHECK_TEXTS];
+
+    for (unsigned i = 0; i < c->texts && i < CHECK_TEXTS; i++)
+        if (strcmp(c->text[i].text, text) == 0)
+            return &c->text[i];
+    free(t->text);
+    free(t->words);
+    t->count = harness_assemble(text, words, CHECK_WORDS);
+    t->text = strdup(text);
+    t->words = t->count > 0 ? malloc((size_t)t->count * 4) : NULL;
+    if (!t->text || !t->words) {
+        free(t->text);
+        free(t->words);
+        memset(t, 0, sizeof(*t));
+        return NULL;
+    }
+    memcpy(t->words, words, (size_t)t->count * 4);
+    c->texts++;
+    return t;
+}
+
+void check_run(struct check *c, const char *text)
+{
+    const struct check_text *t = assemble(c, text);
+
+    if (!t) {
+        check_fail(c, text, 0, 0, 0);
+        return;
+    }
+    for (unsigned at = 0, size = 1; at < (unsigned)t->count && size; at += size)
+        size = check_step(c, t->words + at, (unsigned)t->count - at);
+}
+
+uint64_t check_random(struct check *c)
+{
+    c->random ^= c->random << 13;
+    c->random ^= c->random >> 7;
+    c->random ^= c->random << 17;
+    return c->random;
+}
+
+void check_fail(struct check *c, const char *what, unsigned lane, uint64_t got, uint64_t want)
+{
+    c->repeated = c->last == what ? c->repeated + 1 : 0;
+    c->last = what;
+    c->failures++;
+    if (c->repeated < 4)
+        printf("FAIL %s (%s build), lane %u: %#llx instead of %#llx\n", what,
+               c->plain ? "plain" : "fast", lane, (unsigned long long)got,
+               (unsigned long long)want);
+}
+
+void check_row(struct check *c, const char *what, const uint32_t *want)
+{
+    c->checks += 64;
+    for (unsigned l = 0; l < 64; l++)
+        if (c->wave->vgpr[CHECK_RESULT][l] != want[l])
+            check_fail(c, what, l, c->wave->vgpr[CHECK_RESULT][l], want[l]);
+}
+
+void check_fill(struct check *c, unsigned reg, uint32_t value)
+{
+    for (unsigned l = 0; l < 64; l++)
+        c->wave->vgpr[reg][l] = value;
+}
+
+void check_scramble(struct check *c, unsigned reg)
+{
+    for (unsigned l = 0; l < 64; l++)
+        c->wave->vgpr[reg][l] = (uint32_t)check_random(c);
+}
+
+double check_f16(uint16_t h)
+{
+    int exponent = h >> 10 & 31, fraction = h & 0x3ff;
+    double magnitude = exponent == 31 ? (fraction ? NAN : INFINITY)
+                       : exponent     ? ldexp(1024 + fraction, exponent - 25)
+                                      : ldexp(fraction, -24);
+
+    return h & 0x8000 ? -magnitude : magnitude;
+}
+
+uint16_t check_f16_bits(double x)
+{
+    uint16_t sign = signbit(x) ? 0x8000 : 0;
+    double m = fabs(x), step;
+    int exponent;
+
+    if (isnan(x))
+        return 0x7e00;
+    if (m == 0)
+        return sign;
+    frexp(m, &exponent); /* m in [2^(exponent-1), 2^exponent) */
+    step = ldexp(1, (exponent < -13 ? -13 : exponent) - 11);
+    m = nearbyint(m / step) * step; /* ties to even: the default mode */
+    if (m >= 65520)
+        return sign | 0x7c00;
+    if (m < 0x1p-14)
+        return sign | (uint16_t)(m * 0x1p24);
+    m = frexp(m, &exponent);
+    return sign | (uint16_t)((exponent + 14) << 10) | (uint16_t)((2 * m - 1) * 1024);
+}

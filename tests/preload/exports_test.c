@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * exports_test LIBREEF HOOKS_DEF: the library as the dynamic linker sees it. It must export exactly
+ * its hooks and dlsym, without version nodes (a version node makes a preloaded hook be passed by
+ * silently), need no vendor library, and call none of the functions it hooks by name.
+ */
+#include <elf.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned failures;
+
+static void complain(const char *what, const char *name)
+{
+    fprintf(stderr, "%s: %s\n", what, name);
+    failures++;
+}
+
+static char *read_file(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        perror(path);
+        exit(1);
+    }
+    fseek(file, 0, SEEK_END);
+    *size = (size_t)ftell(file);
+    rewind(file);
+    char *data = calloc(1, *size + 1);
+    if (!data || fread(data, 1, *size, file) != *size)
+        exit(1);
+    fclose(file);
+    return data;
+}
+
+/* Whether the table has a line HSA_HOOK(name) or HIP_HOOK(name). */
+static bool in_table(const char *table, const char *name)
+{
+    char row[128];
+    static const char *const kinds[] = {"\nHSA_HOOK(%s)\n", "\nHIP_HOOK(%s)\n"};
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(row, sizeof(row), kinds[i], name);
+        if (strstr(table, row))
+            return true;
+    }
+    return strcmp(name, "dlsym") == 0;
+}
+
+static void check_symbols(const char *elf, const Elf64_Shdr *section, const Elf64_Shdr *sections,
+                          const char *table, char *seen)
+{
+    const Elf64_Sym *symbols = (const void *)(elf + section->sh_offset);
+    const char *names = elf + sections[section->sh_link].sh_offset;
+    for (size_t i = 1; i < section->sh_size / sizeof(*symbols); i++) {
+        const char *name = names + symbols[i].st_name;
+        bool vendor = strncmp(name, "hsa_", 4) == 0 || strncmp(name, "hip", 3) == 0;
+        if (symbols[i].st_shndx == SHN_UNDEF) {
+            if (vendor)
+                complain("is called by name", name);
+            continue;
+        }
+        if (!in_table(table, name))
+            complain("is exported and is no hook", name);
+        strcat(strcat(seen, "\n"), name);
+    }
+    strcat(seen, "\n");
+}
+
+static void check_needed(const char *elf, const Elf64_Shdr *section, const Elf64_Shdr *sections)
+{
+    const char *names = elf + sections[section->sh_link].sh_offset;
+    for (const Elf64_Dyn *d = (const void *)(elf + section->sh_offset); d->d_tag != DT_NULL; d++) {
+        const char *name = names + d->d_un.d_val;
+        if (d->d_tag == DT_NEEDED && strncmp(name, "libc.so", 7) != 0 &&
+            strncmp(name, "ld-linux", 8) != 0 && !strstr(name, "san.so") &&
+            strncmp(name, "libgcc_s", 8) != 0 && strncmp(name, "libm.so", 7) != 0)
+            complain("is needed", name);
+    }
+}
+
+/* Every hook of the table must be exported. */
+static void check_complete(const char *table, const char *seen)
+{
+    for (const char *at = table; (at = strstr(at, "_HOOK(")); at++) {
+        char name[128] = "\n";
+        size_t length = strcspn(at + 6, ")");
+        if (at[-4] != '\n' || length > 100) /* not a row: a macro or a comment */
+            continue;
+        memcpy(name + 1, at + 6, length);
+        memcpy(name + 1 + length, "\n", 2);
+        if (!strstr(seen, name))
+            complain("is not exported", name + 1);
+    }
+    if (!strstr(seen, "\ndlsym\n"))
+        complain("is not exported", "dlsym");
+}
+
+int main(int argc, char **argv)
+{
+    size_t elf_size, table_size;
+    if (argc != 3)
+        return 1;
+    const char *elf = read_file(argv[1], &elf_size);
+    const char *table = read_file(argv[2], &table_size);
+    const Elf64_Ehdr *header = (const void *)elf;
+    const Elf64_Shdr *sections = (const void *)(elf + header->e_shoff);
+    char *seen = calloc(1, 1 << 20);
+    for (unsigned i = 0; i < header->e_shnum; i++) {
+        if (sections[i].sh_type == SHT_DYNSYM)
+            check_symbols(elf, &sections[i], sections, table, seen);
+        else if (sections[i].sh_type == SHT_GNU_verdef)
+            complain("has version nodes", argv[1]);
+        else if (sections[i].sh_type == SHT_DYNAMIC)
+            check_needed(elf, &sections[i], sections);
+    }
+    check_complete(table, seen);
+    return failures > 0;
+}

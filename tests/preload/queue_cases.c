@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Small cases of virtual queues, each a process of its own: queue_cases NAME. The environment
+ * decides whether libreef.so is there and of what class the queues are; what the application sees
+ * must be the same.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "aql.h"
+
+static const hsa_signal_t none;
+
+struct job {
+    struct fake_kernel kernel; /* first */
+    _Atomic unsigned *counter;
+    unsigned seen; /* the counter when this kernel took effect */
+};
+
+static void count(struct fake_kernel *arguments)
+{
+    struct job *job = (struct job *)arguments;
+    job->seen = atomic_fetch_add(job->counter, 1);
+}
+
+static struct job *jobs_of(unsigned n, unsigned duration_us, _Atomic unsigned *counter)
+{
+    struct job *jobs = calloc(n, sizeof(*jobs));
+    for (unsigned i = 0; i < n; i++)
+        jobs[i] = (struct job){.kernel = {.duration_us = duration_us}, .counter = counter};
+    return jobs;
+}
+
+static void finish(hsa_queue_t *queue, unsigned seconds)
+{
+    hsa_signal_t done = aql_signal(1);
+    aql_barrier(queue, none, done);
+    CHECK(aql_wait(done, seconds), "the queue does not get empty");
+    hsa_signal_destroy(done);
+}
+
+static void wait_consumed(hsa_queue_t *queue)
+{
+    uint64_t begin = aql_now_ns();
+    while (hsa_queue_load_read_index_scacquire(queue) !=
+           hsa_queue_load_write_index_relaxed(queue)) {
+        CHECK(aql_now_ns() - begin < 10000000000ull,
+              "the read index does not reach the write index");
+        aql_nap_us(50);
+    }
+}
+
+/* Order, indices, and that consumed packets are marked invalid; several times round the ring. */
+static void case_order(void)
+{
+    enum { N = 1000 };
+    _Atomic unsigned counter = 0;
+    struct job *jobs = jobs_of(N, 5, &counter);
+    hsa_queue_t *queue = aql_open(64);
+    CHECK(queue->size >= 64 && queue->base_address, "size %u", queue->size);
+    for (unsigned i = 0; i < N; i++)
+        CHECK(aql_kernel(queue, count, &jobs[i], none) == i, "index");
+    finish(queue, 30);
+    CHECK(counter == N, "%u of %u kernels", counter, N);
+    for (unsigned i = 0; i < N; i++)
+        CHECK(jobs[i].seen == i, "kernel %u was number %u", i, jobs[i].seen);
+    wait_consumed(queue);
+    CHECK(hsa_queue_load_read_index_relaxed(queue) == N + 1, "read index");
+    for (unsigned i = 0; i < queue->size; i++)
+        CHECK((((uint32_t *)queue->base_address)[i * 16] & 0xff) == HSA_PACKET_TYPE_INVALID,
+              "packet %u is still valid", i);
+    CHECK(hsa_queue_destroy(queue) == HSA_STATUS_SUCCESS, "destroy");
+}
+
+/* One doorbell for many packets; a packet that is published before the one in front of it. */
+static void case_doorbell(void)
+{
+    _Atomic unsigned counter = 0;
+    struct job *jobs = jobs_of(12, 5, &counter);
+    hsa_queue_t *queue = aql_open(64);
+    uint32_t *ring = queue->base_address;
+    hsa_queue_store_write_index_relaxed(queue, 10);
+    for (unsigned i = 0; i < 10; i++) {
+        hsa_kernel_dispatch_packet_t packet = {.kernel_object = (uint64_t)(uintptr_t)count,
+                                               .kernarg_address = &jobs[i],
+                                               .grid_size_x = 1};
+        memcpy(ring + i * 16 + 1, (char *)&packet + 4, 60);
+        __atomic_store_n(ring + i * 16, HSA_PACKET_TYPE_KERNEL_DISPATCH, __ATOMIC_RELEASE);
+    }
+    hsa_signal_store_relaxed(queue->doorbell_signal, 9);
+    uint64_t first = hsa_queue_add_write_index_relaxed(queue, 1);
+    aql_kernel(queue, count, &jobs[11], none);
+    aql_nap_us(30000);
+    CHECK(counter == 10, "%u kernels ran, a gap was jumped over", counter);
+    hsa_kernel_dispatch_packet_t packet = {.kernel_object = (uint64_t)(uintptr_t)count,
+                                           .kernarg_address = &jobs[10],
+                                           .grid_size_x = 1};
+    aql_publish(queue, first, &packet, HSA_PACKET_TYPE_KERNEL_DISPATCH);
+    finish(queue, 10);
+    CHECK(counter == 12 && jobs[10].seen == 10 && jobs[11].seen == 11, "order");
+    uint64_t expected = hsa_queue_load_write_index_scacquire(queue);
+    CHECK(hsa_queue_cas_write_index_relaxed(queue, expected + 1, 0) == expected, "cas");
+    CHECK(hsa_queue_load_write_index_relaxed(queue) == expected, "cas must not have stored");
+    hsa_queue_destroy(queue);
+}
+
+/* A full ring whose first packet waits for the host. */
+static void case_full(void)
+{
+    _Atomic unsigned counter = 0;
+    hsa_queue_t *queue = aql_open(64);
+    struct job *jobs = jobs_of(queue->size, 1, &counter);
+    for (unsigned round = 0; round < 20; round++) {
+        hsa_signal_t gate = aql_signal(1);
+        counter = 0;
+        aql_barrier(queue, gate, none);
+        for (unsigned i = 0; i < queue->size - 1; i++)
+            aql_kernel(queue, count, &jobs[i], none);
+        aql_nap_us(2000);
+        CHECK(counter == 0, "the barrier did not hold");
+        hsa_signal_store_relaxed(gate, 0);
+        finish(queue, 10);
+        CHECK(counter == queue->size - 1, "%u kernels", counter);
+        hsa_signal_destroy(gate);
+    }
+    hsa_queue_destroy(queue);
+}
+
+/* Time stamps reach the application's signal; the signal may be destroyed at once. */
+static void case_signals(void)
+{
+    enum { N = 2000 };
+    _Atomic unsigned counter = 0;
+    struct job *jobs = jobs_of(N, 3, &counter);
+    hsa_queue_t *queue = aql_open(64);
+    hsa_amd_profiling_set_profiler_enabled(queue, 1);
+    for (unsigned i = 0; i < N; i++) {
+        hsa_signal_t done = aql_signal(1);
+        hsa_amd_profiling_dispatch_time_t time;
+        hsa_agent_t agent = {FAKE_GPU_AGENT};
+        uint64_t before = aql_now_ns();
+        aql_kernel(queue, count, &jobs[i], done);
+        CHECK(aql_wait(done, 10), "no completion");
+        CHECK(hsa_signal_load_relaxed(done) == 0, "value %lld",
+              (long long)hsa_signal_load_relaxed(done));
+        hsa_amd_profiling_get_dispatch_time(agent, done, &time);
+        CHECK(time.start >= before && time.end >= time.start + 3000, "time stamps");
+        hsa_signal_destroy(done);
+    }
+    hsa_queue_destroy(queue);
+}
+
+static hsa_queue_t *error_source;
+static _Atomic int error_status;
+
+static void on_error(hsa_status_t status, hsa_queue_t *source, void *data)
+{
+    error_source = source;
+    CHECK(data == &error_status, "the callback's data");
+    atomic_store(&error_status, (int)status);
+}
+
+/* An error of the queue names the queue the application knows, and nothing runs afterwards. */
+static void case_error(void)
+{
+    _Atomic unsigned counter = 0;
+    struct job *jobs = jobs_of(2, 5, &counter);
+    hsa_agent_t agent = {FAKE_GPU_AGENT};
+    hsa_queue_t *queue;
+    CHECK(hsa_queue_create(agent, 64, HSA_QUEUE_TYPE_MULTI, on_error, &error_status, UINT32_MAX,
+                           UINT32_MAX, &queue) == HSA_STATUS_SUCCESS,
+          "create");
+    aql_kernel(queue, count, &jobs[0], none);
+    aql_kernel(queue, NULL, &jobs[1], none);
+    for (unsigned i = 0; i < 1000 && !error_status; i++)
+        aql_nap_us(1000);
+    CHECK(error_status == HSA_STATUS_ERROR_INVALID_CODE_OBJECT, "status 0x%x", error_status);
+    CHECK(error_source == queue, "the error names another queue");
+    aql_kernel(queue, count, &jobs[1], none);
+    aql_nap_us(20000);
+    CHECK(counter == 1, "%u kernels", counter);
+    hsa_queue_destroy(queue);
+}
+
+/* Arguments the real function refuses; a queue of an agent that is no GPU. */
+static void case_arguments(void)
+{
+    hsa_queue_t *queue;
+    hsa_agent_t gpu = {FAKE_GPU_AGENT}, cpu = {FAKE_CPU_AGENT};
+    CHECK(hsa_queue_create(gpu, 63, HSA_QUEUE_TYPE_MULTI, NULL, NULL, 0, 0, &queue) ==
+              HSA_STATUS_ERROR_INVALID_ARGUMENT,
+          "size 63");
+    CHECK(hsa_queue_create(gpu, 64, HSA_QUEUE_TYPE_MULTI, NULL, NULL, 0, 0, NULL) ==
+              HSA_STATUS_ERROR_INVALID_ARGUMENT,
+          "no pointer");
+    CHECK(hsa_queue_create(cpu, 64, HSA_QUEUE_TYPE_MULTI, NULL, NULL, 0, 0, &queue) ==
+              HSA_STATUS_SUCCESS,
+          "cpu agent");
+    hsa_queue_destroy(queue);
+}
+
+/* Destroying a queue with a long kernel in it, and one with held packets. */
+static void case_destroy(void)
+{
+    _Atomic unsigned counter = 0;
+    struct job *jobs = jobs_of(8, 20000000, &counter);
+    uint64_t begin = aql_now_ns();
+    for (unsigned round = 0; round < 3; round++) {
+        hsa_queue_t *queue = aql_open(64);
+        for (unsigned i = 0; i < 8; i++)
+            aql_kernel(queue, count, &jobs[i], none);
+        aql_nap_us(2000);
+        CHECK(hsa_queue_destroy(queue) == HSA_STATUS_SUCCESS, "destroy");
+    }
+    CHECK(aql_now_ns() - begin < 5000000000ull, "destroying took too long");
+    CHECK(counter == 0, "a kernel ran on");
+}
+
+/* Leaving with work in the queue, with and without hsa_shut_down: must not hang. */
+static void case_exit(void)
+{
+    _Atomic unsigned counter = 0;
+    struct job *jobs = jobs_of(8, 20000000, &counter);
+    hsa_queue_t *queue = aql_open(64);
+    for (unsigned i = 0; i < 8; i++)
+        aql_kernel(queue, count, &jobs[i], none);
+    aql_nap_us(1000);
+}
+
+static void case_shutdown(void)
+{
+    case_exit();
+    CHECK(hsa_shut_down() == HSA_STATUS_SUCCESS, "hsa_shut_down");
+    /* A second life of the runtime. */
+    CHECK(hsa_init() == HSA_STATUS_SUCCESS, "hsa_init");
+    case_order();
+}
+
+/* fork: the child exits, another one execs; the parent's queues go on. */
+static void case_fork(void)
+{
+    _Atomic unsigned counter = 0;
+    struct job *jobs = jobs_of(200, 200, &counter);
+    hsa_queue_t *queue = aql_open(256);
+    for (unsigned i = 0; i < 100; i++)
+        aql_kernel(queue, count, &jobs[i], none);
+    for (unsigned i = 0; i < 4; i++) {
+        int status = 0;
+        pid_t pid = fork();
+        if (pid == 0 && i % 2)
+            exit(0);
+        if (pid == 0) {
+            execl("/bin/true", "true", (char *)NULL);
+            _exit(127);
+        }
+        CHECK(waitpid(pid, &status, 0) == pid && status == 0, "child: %d", status);
+        for (unsigned k = 0; k < 25; k++)
+            aql_kernel(queue, count, &jobs[100 + i * 25 + k], none);
+    }
+    finish(queue, 30);
+    CHECK(counter == 200, "%u kernels", counter);
+    hsa_queue_destroy(queue);
+}
+
+/* A high-priority queue in a be process is rt: it passes long be kernels, also when it depends on
+ * one. */
+static void case_priority(void)
+{
+    _Atomic unsigned be_counter = 0, rt_counter = 0;
+    struct job *be_jobs = jobs_of(50, 10000, &be_counter);
+    struct job *rt_jobs = jobs_of(400, 50, &rt_counter);
+    hsa_queue_t *be = aql_open(64), *rt = aql_open(64);
+    CHECK(hsa_amd_queue_set_priority(rt, HSA_AMD_QUEUE_PRIORITY_HIGH) == HSA_STATUS_SUCCESS,
+          "prio");
+    for (unsigned i = 0; i < 20; i++)
+        aql_kernel(be, count, &be_jobs[i], none);
+    for (unsigned i = 0; i < 200; i++) {
+        hsa_signal_t done = aql_signal(1);
+        aql_kernel(rt, count, &rt_jobs[i], done);
+        CHECK(aql_wait(done, 10), "rt work did not complete");
+        hsa_signal_destroy(done);
+        if (i % 50 == 0)
+            aql_nap_us(3000);
+    }
+    finish(be, 30);
+    /* rt waits for be, be is held while rt is active: must not deadlock */
+    uint64_t begin = aql_now_ns();
+    for (unsigned i = 0; i < 20; i++) {
+        hsa_signal_t met = aql_signal(1), done = aql_signal(1);
+        aql_kernel(be, count, &be_jobs[20 + i], met);
+        aql_kernel(rt, count, &rt_jobs[200 + i], none);
+        aql_barrier(rt, met, none);
+        aql_kernel(rt, count, &rt_jobs[220 + i], done);
+        CHECK(aql_wait(done, 20), "rt and be wait for each other");
+        CHECK(be_counter == 21 + i, "rt did not wait for be");
+        hsa_signal_destroy(done);
+    }
+    CHECK(aql_now_ns() - begin < 10000000000ull, "rt waited too long for be");
+    finish(rt, 10);
+    CHECK(be_counter == 40 && rt_counter == 240, "%u be, %u rt", be_counter, rt_counter);
+    hsa_queue_destroy(be);
+    hsa_queue_destroy(rt);
+}
+
+/* An RT peer that stops or dies with work in its queue: BE goes on within 100 ms. */
+static pid_t start_long_rt(char *self)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        setenv("REEF_PRIORITY", "rt", 1);
+        execl(self, self, "long-rt", (char *)NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+static char *self_path;
+
+static void case_long_rt(void)
+{
+    _Atomic unsigned counter = 0;
+    hsa_queue_t *queue = aql_open(64);
+    struct job *jobs = jobs_of(100, 100000, &counter); /* kernels of 0.1 s: it makes progress */
+    for (unsigned i = 0; i < 60; i++)
+        aql_kernel(queue, count, &jobs[i], none);
+    finish(queue, 60);
+}
+
+static void case_peers(void)
+{
+    _Atomic unsigned counter = 0;
+    struct job *jobs = jobs_of(4000, 100, &counter);
+    unsigned next = 0;
+    hsa_queue_t *queue = aql_open(64);
+    static const int ends[] = {SIGSTOP, SIGKILL};
+    for (unsigned i = 0; i < 2; i++) {
+        pid_t peer = start_long_rt(self_path);
+        hsa_signal_t done = aql_signal(1);
+        /* until it holds us: a kernel does not complete for 20 ms */
+        for (uint64_t begin = aql_now_ns();; aql_nap_us(1000)) {
+            CHECK(aql_now_ns() - begin < 20000000000ull, "the rt peer never held us");
+            hsa_signal_store_relaxed(done, 1);
+            aql_kernel(queue, count, &jobs[next++ % 4000], done);
+            uint64_t start = aql_now_ns();
+            while (hsa_signal_load_relaxed(done) > 0 && aql_now_ns() - start < 20000000)
+                aql_nap_us(200);
+            if (hsa_signal_load_relaxed(done) > 0)
+                break;
+        }
+        kill(peer, ends[i]);
+        uint64_t start = aql_now_ns();
+        CHECK(aql_wait(done, 10), "held for ever");
+        uint64_t ms = (aql_now_ns() - start) / 1000000;
+        printf("released %llu ms after signal %d\n", (unsigned long long)ms, ends[i]);
+        CHECK(ms <= 150, "BE work was held for %llu ms", (unsigned long long)ms);
+        kill(peer, SIGKILL);
+        waitpid(peer, NULL, 0);
+    }
+    hsa_queue_destroy(queue);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} cases[] = {
+    {"order", case_order},     {"doorbell", case_doorbell}, {"full", case_full},
+    {"signals", case_signals}, {"error", case_error},       {"arguments", case_arguments},
+    {"destroy", case_destroy}, {"exit", case_exit},         {"shutdown", case_shutdown},
+    {"fork", case_fork},       {"priority", case_priority}, {"peers", case_peers},
+    {"long-rt", case_long_rt},
+};
+
+int main(int argc, char **argv)
+{
+    self_path = argv[0];
+    CHECK(argc == 2, "usage: queue_cases NAME");
+    CHECK(hsa_init() == HSA_STATUS_SUCCESS, "hsa_init");
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (strcmp(cases[i].name, argv[1]) == 0) {
+            cases[i].run();
+            return 0;
+        }
+    }
+    CHECK(false, "no such case");
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * reef doctor: will work of this program, on this machine, be scheduled, and by which means? Each
+ * finding is a line "ok: ...", "warn: ..." or "no: ..."; a single "no" makes the exit status 1.
+ * This file: the options, libreef itself, the board and the means. doctor_device.c looks at the
+ * GPU, doctor_program.c at the program and the libraries it would load. Nothing is changed and no
+ * GPU call is made.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shim/preload/config.h"
+#include "tools/doctor.h"
+
+static void report(const char *verdict, const char *format, va_list args)
+{
+    printf("%s: ", verdict);
+    vprintf(format, args);
+    putchar('\n');
+}
+
+void doctor_ok(struct doctor *d, const char *format, ...)
+{
+    va_list args;
+
+    (void)d;
+    va_start(args, format);
+    report("ok", format, args);
+    va_end(args);
+}
+
+void doctor_warn(struct doctor *d, const char *format, ...)
+{
+    va_list args;
+
+    (void)d;
+    va_start(args, format);
+    report("warn", format, args);
+    va_end(args);
+}
+
+void doctor_no(struct doctor *d, const char *format, ...)
+{
+    va_list args;
+
+    d->failed = true;
+    va_start(args, format);
+    report("no", format, args);
+    va_end(args);
+}
+
+static void warn_option(void *arg, const char *line)
+{
+    doctor_warn(arg, "%s", line);
+}
+
+static void check_libreef(struct doctor *d)
+{
+    char path[PATH_MAX];
+    int error;
+
+    if (!reef_find_shim(path)) {
+        doctor_no(d, "libreef.so is missing: not at %s, nor beside this command", path);
+        return;
+    }
+    error = reef_elf_read(path, &d->libreef);
+    if (error || !d->libreef.elf)
+        doctor_no(d, "%s: %s", path, error ? strerror(-error) : "not an ELF file");
+    else
+        doctor_ok(d, "libreef.so is %s", path);
+}
+
+/* The board is made by the first scheduled program; its folder must let us. */
+static void check_board(struct doctor *d)
+{
+    const char *dir = d->config.board_dir;
+
+    if (!dir)
+        dir = getenv("XDG_RUNTIME_DIR");
+    if (!dir || !*dir)
+        dir = "/dev/shm";
+    if (access(dir, W_OK | X_OK) == 0)
+        doctor_ok(d, "programs that share a GPU meet in %s", dir);
+    else
+        doctor_no(d, "programs that share a GPU cannot meet in %s: %s (set REEF_BOARD_DIR)", dir,
+                  strerror(errno));
+}
+
+static void check_class(struct doctor *d, const char *option)
+{
+    static const char *const meaning[] = {
+        [REEF_PRIORITY_RT] =
+            "rt: its work is passed through, and best-effort work makes room for it",
+        [REEF_PRIORITY_BE] = "be: its work is held and preempted while real-time work exists",
+    };
+    const char *set = option ? option : getenv("REEF_PRIORITY");
+
+    if (d->config.disable) {
+        doctor_no(d, "REEF_DISABLE=1: libreef does nothing");
+    } else if (!set || !*set) {
+        doctor_warn(d, "no class is given yet: nothing is scheduled without REEF_PRIORITY=rt or be "
+                       "(reef run --priority)");
+        d->class_open = true;
+    } else if (d->config.priority == REEF_PRIORITY_OFF) {
+        doctor_no(d, "REEF_PRIORITY=off: everything is passed through");
+    } else {
+        doctor_ok(d, "class %s", meaning[d->config.priority]);
+    }
+}
+
+static void check_means(struct doctor *d)
+{
+    const struct reef_config *c = &d->config;
+
+    if (d->config.priority == REEF_PRIORITY_RT && !d->class_open)
+        return;
+    if (c->reset == REEF_RESET_DRAIN)
+        doctor_ok(d, "means: hold and drain; running best-effort kernels are waited for "
+                     "(REEF_RESET=drain)");
+    else if (c->restartable == REEF_RESTARTABLE_ASSUME)
+        doctor_ok(
+            d, "means: hold and reset; running best-effort kernels are killed by re-creating their "
+               "hardware queue and run again (REEF_RESTARTABLE=assume)");
+    else
+        doctor_ok(d,
+                  "means: hold and drain; running best-effort kernels are waited for, because none "
+                  "may be run again (REEF_RESTARTABLE=never)");
+}
+
+static bool read_options(struct doctor *d, const struct reef_options *options)
+{
+    char profile[PATH_MAX];
+
+    if (options->priority && setenv("REEF_PRIORITY", options->priority, 1) != 0)
+        return false;
+    reef_config_parse(&d->config, environ, warn_option, d);
+    if (!options->emulate)
+        return true;
+    if (!reef_find_emulator(d->emulator))
+        doctor_no(d, "the emulated GPU's library is missing: not at %s, nor beside this command",
+                  d->emulator);
+    else if (!reef_find_profile(d->emulator, options->emulate, profile))
+        doctor_no(d, "there is no device profile '%s' (looked for %s)", options->emulate, profile);
+    else
+        d->emulated = true;
+    return true;
+}
+
+int reef_doctor(int argc, char **argv)
+{
+    static struct doctor d;
+    struct reef_options options;
+    int first = reef_options_parse(&options, argc, argv);
+
+    if (first < 0 || argc - first > 1) {
+        if (first >= 0)
+            reef_say("doctor: one program at most (see reef doctor --help)");
+        return REEF_EXIT_USAGE;
+    }
+    d.profile = options.emulate;
+    if (!read_options(&d, &options)) {
+        reef_say("doctor: %s", strerror(errno));
+        return 1;
+    }
+    check_libreef(&d);
+    if (!options.emulate || d.emulated)
+        doctor_check_device(&d);
+    doctor_check_program(&d, first < argc ? argv[first] : NULL);
+    check_board(&d);
+    check_class(&d, options.priority);
+    check_means(&d);
+
+    const char *what = first < argc ? argv[first] : "a program of ROCm";
+    if (d.failed)
+        doctor_no(&d, "%s will not be scheduled here", what);
+    else
+        doctor_ok(&d, "%s will be scheduled here%s", what,
+                  d.class_open ? ", once it has a class" : "");
+    return d.failed ? 1 : 0;
+}

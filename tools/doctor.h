@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The parts of `reef doctor`. Private to tools/. */
+#pragma once
+
+#include "shim/preload/config.h"
+#include "tools/reef.h"
+
+struct doctor {
+    bool failed;             /* a "no" was said */
+    bool emulated;           /* the emulated GPU is meant, and its files are there */
+    bool class_open;         /* no REEF_PRIORITY yet */
+    const char *profile;     /* of the emulated GPU; NULL: a real one */
+    char emulator[PATH_MAX]; /* its library */
+    struct reef_config config;
+    struct reef_elf libreef;
+};
+
+/* One finding each; the line is printed at once. */
+__attribute__((format(printf, 2, 3))) void doctor_ok(struct doctor *d, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void doctor_warn(struct doctor *d, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void doctor_no(struct doctor *d, const char *format, ...);
+
+/** The kernel driver and the GPUs behind it, or the emulated one. */
+void doctor_check_device(struct doctor *d);
+/** The program (NULL: any) and the vendor libraries it would load. */
+void doctor_check_program(struct doctor *d, const char *program);
