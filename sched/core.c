@@ -116,8 +116,7 @@ bool reef_core_next(struct reef_core *core, struct reef_action *action)
     }
     if (core->timer_due) {
         core->timer_due = false;
-        *action =
-            (struct reef_action){.type = REEF_ACTION_ARM_TIMER, .at_ns = core->linger_end_ns};
+        *action = (struct reef_action){.type = REEF_ACTION_ARM_TIMER, .at_ns = core->linger_end_ns};
         return true;
     }
     return false;
@@ -175,8 +174,8 @@ void reef_core_queue_close(struct reef_core *core, uint32_t queue)
 
 /* --- events --- */
 
-uint64_t reef_core_enqueued(struct reef_core *core, uint32_t queue, const struct reef_command *command,
-                            uint64_t now_ns)
+uint64_t reef_core_enqueued(struct reef_core *core, uint32_t queue,
+                            const struct reef_command *command, uint64_t now_ns)
 {
     struct reef_queue *q = find(core, queue);
     (void)now_ns;

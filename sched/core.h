@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The scheduling core: what one process does with its best-effort (BE) queues on one GPU when
- * real-time (RT) work comes and goes. Sans-I/O: events go in, actions come out, nothing else happens.
- * The same code runs in libreef.so, in the replay tool and in the unit tests.
+ * real-time (RT) work comes and goes. Sans-I/O: events go in, actions come out, nothing else
+ * happens. The same code runs in libreef.so, in the replay tool and in the unit tests.
  *
- * Pure: no thread, clock, environment, dlfcn, log or vendor type. The caller serialises calls per core
- * (one lock per process in the shim) and passes the time. No call allocates except reef_core_create and
- * reef_core_queue_open; reef_core_enqueued and reef_core_completed are O(1) amortised (the hot path).
+ * Pure: no thread, clock, environment, dlfcn, log or vendor type. The caller serialises calls per
+ * core (one lock per process in the shim) and passes the time. No call allocates except
+ * reef_core_create and reef_core_queue_open; reef_core_enqueued and reef_core_completed are O(1)
+ * amortised (the hot path).
  *
- * A queue's commands are numbered 0, 1, 2, ... in the order of enqueued() (sequence numbers). The caller
- * keeps the commands themselves. Commands [0, retired) are complete; a window above it is in the *device
- * queue* (DQ); the rest waits in the virtual host queue (vHQ).
+ * A queue's commands are numbered 0, 1, 2, ... in the order of enqueued() (sequence numbers). The
+ * caller keeps the commands themselves. Commands [0, retired) are complete; a window above it is in
+ * the *device queue* (DQ); the rest waits in the virtual host queue (vHQ).
  *
  * States of a BE queue (DESIGN section 4):
  *   OPEN       commands are submitted as depth allows
@@ -22,13 +23,13 @@
  *   RESTORING  what did not complete is being submitted again, in order, before anything new
  *
  * The depth rule. A command enters the DQ, in order, if
- *   - fewer than depth_count commands are in it (barriers count: the caller has that many slots), and
- *   - the estimates of the kernels in it, with its own, are at most depth_ns; or no kernel is in it; or
- *     the command is a barrier, which takes no time. A kernel longer than the depth runs alone, but
- *     barriers may stand before and behind it. So neither long kernels nor runs of barriers starve.
- *   - no kernel in the DQ has reached kill_limit: the next RT arrival waits for such a kernel, and should
- *     wait for no other.
- * A policy may replace the rule on time.
+ *   - fewer than depth_count commands are in it (barriers count: the caller has that many slots),
+ * and
+ *   - the estimates of the kernels in it, with its own, are at most depth_ns; or no kernel is in
+ * it; or the command is a barrier, which takes no time. A kernel longer than the depth runs alone,
+ * but barriers may stand before and behind it. So neither long kernels nor runs of barriers starve.
+ *   - no kernel in the DQ has reached kill_limit: the next RT arrival waits for such a kernel, and
+ * should wait for no other. A policy may replace the rule on time.
  *
  * What counts as killed. A reset takes everything out of the DQ, but only the oldest kernel in it
  * surely ran: only its count goes up. It is the one that stands in the way of all others, so
@@ -52,8 +53,8 @@ enum reef_queue_state {
 
 /** What the core knows of a command. */
 struct reef_command {
-    uint64_t key;          /* kernel identity for the duration estimator; 0: not a kernel (barrier) */
-    uint32_t flags;        /* REEF_COMMAND_* */
+    uint64_t key;   /* kernel identity for the duration estimator; 0: not a kernel (barrier) */
+    uint32_t flags; /* REEF_COMMAND_* */
 };
 enum {
     /* May be run again from its start. Also looked at for key 0: a plain barrier has it set, and a
@@ -65,12 +66,13 @@ enum {
 #define REEF_CORE_FULL UINT64_MAX
 
 enum reef_action_type {
-    REEF_ACTION_SUBMIT,    /* put commands [first, first + count) of @queue into the device queue */
-    REEF_ACTION_RESUBMIT,  /* the same, for commands that a reset took out of it; skip completed ones */
-    REEF_ACTION_EVICT,     /* raise the evict flag of @queue */
-    REEF_ACTION_RESET,     /* kill what runs on @queue; answer with reef_core_stopped() */
-    REEF_ACTION_SUSPEND,   /* save what runs on @queue; answer with reef_core_stopped() */
-    REEF_ACTION_RESUME,    /* continue a suspended @queue */
+    REEF_ACTION_SUBMIT,   /* put commands [first, first + count) of @queue into the device queue */
+    REEF_ACTION_RESUBMIT, /* the same, for commands that a reset took out of it; skip completed ones
+                           */
+    REEF_ACTION_EVICT,    /* raise the evict flag of @queue */
+    REEF_ACTION_RESET,    /* kill what runs on @queue; answer with reef_core_stopped() */
+    REEF_ACTION_SUSPEND,  /* save what runs on @queue; answer with reef_core_stopped() */
+    REEF_ACTION_RESUME,   /* continue a suspended @queue */
     REEF_ACTION_ARM_TIMER, /* call reef_core_timer() at @at_ns (replaces the timer armed before) */
 };
 
@@ -83,25 +85,26 @@ struct reef_action {
 };
 
 struct reef_core_config {
-    const char *policy;      /* name of an ops table: "reef", "wait", "streams"; see policy.h */
-    uint64_t depth_ns;       /* estimated time that may be in the DQ of one queue */
-    uint32_t depth_count;    /* commands that may be in the DQ of one queue, >= 1 */
-    uint64_t unknown_ns;     /* estimate for a kernel that was never seen */
-    uint64_t linger_ns;      /* BE stays held this long after RT went idle (hysteresis) */
-    uint32_t kill_limit;     /* a kernel killed this many times in a row is drained the next time;
-                                0: nothing is ever killed */
-    bool reset;              /* the means to kill exists */
+    const char *policy;   /* name of an ops table: "reef", "wait", "streams"; see policy.h */
+    uint64_t depth_ns;    /* estimated time that may be in the DQ of one queue */
+    uint32_t depth_count; /* commands that may be in the DQ of one queue, >= 1 */
+    uint64_t unknown_ns;  /* estimate for a kernel that was never seen */
+    uint64_t linger_ns;   /* BE stays held this long after RT went idle (hysteresis) */
+    uint32_t kill_limit;  /* a kernel killed this many times in a row is drained the next time;
+                             0: nothing is ever killed */
+    bool reset;           /* the means to kill exists */
 };
 
 struct reef_core_stats {
     uint64_t enqueued, completed;
-    uint64_t preemptions;    /* RT arrivals that found BE work in a DQ or waiting; none under a policy
-                                that never holds */
-    uint64_t resets;         /* queues reset */
-    uint64_t drains;         /* queues drained, for whatever reason: something in the DQ may not be
-                                restarted or was killed too often, the policy, no means, a failed reset */
-    uint64_t killed;         /* commands in the DQ at a reset that had not completed */
-    uint64_t resubmitted;    /* commands submitted again */
+    uint64_t preemptions; /* RT arrivals that found BE work in a DQ or waiting; none under a policy
+                             that never holds */
+    uint64_t resets;      /* queues reset */
+    uint64_t drains;      /* queues drained, for whatever reason: something in the DQ may not be
+                             restarted or was killed too often, the policy, no means to kill, a
+                             failed reset */
+    uint64_t killed;      /* commands in the DQ at a reset that had not completed */
+    uint64_t resubmitted; /* commands submitted again */
 };
 
 struct reef_core;
@@ -112,30 +115,32 @@ void reef_core_destroy(struct reef_core *core); /* NULL is fine */
 
 /**
  * Returns a queue number (the lowest that is free), or -EINVAL (capacity 0 or over 2^24), -ENOMEM,
- * -ENOSPC (over 1024 queues). @capacity: most commands not retired at any time. While BE is held the
- * queue starts held.
+ * -ENOSPC (over 1024 queues). @capacity: most commands not retired at any time. While BE is held
+ * the queue starts held.
  */
 int reef_core_queue_open(struct reef_core *core, uint32_t capacity);
-/** In any state. What was not complete is forgotten, and so are the queue's actions not yet taken. */
+/** In any state. What was not complete is forgotten, and so are the queue's actions not yet taken.
+ */
 void reef_core_queue_close(struct reef_core *core, uint32_t queue);
 
 /*
  * Events. Each appends to the core's list of actions; the caller takes them with reef_core_next()
- * after every event, in order, and carries them out. The list is bounded: of one queue it holds at most
- * a RESUBMIT, a SUBMIT and a RESET, in this order, and consecutive submissions become one action.
- * Events may be reported from within the loop that takes actions. Events of a queue that is not open,
- * completions of commands that are complete or were never submitted, and answers to a RESET that nobody
- * asked for are ignored.
+ * after every event, in order, and carries them out. The list is bounded: of one queue it holds at
+ * most a RESUBMIT, a SUBMIT and a RESET, in this order, and consecutive submissions become one
+ * action. Events may be reported from within the loop that takes actions. Events of a queue that is
+ * not open, completions of commands that are complete or were never submitted, and answers to a
+ * RESET that nobody asked for are ignored.
  */
 /** The application put a command on the queue. Returns its sequence number, or REEF_CORE_FULL if
  *  @capacity commands are not retired: then nothing happened. */
-uint64_t reef_core_enqueued(struct reef_core *core, uint32_t queue, const struct reef_command *command,
-                            uint64_t now_ns);
-/** Command @seq completed. @duration_ns: how long it ran on the device, 0 if unknown. A command that a
- *  reset took out of the DQ may still be reported (late): it is not submitted again then. */
+uint64_t reef_core_enqueued(struct reef_core *core, uint32_t queue,
+                            const struct reef_command *command, uint64_t now_ns);
+/** Command @seq completed. @duration_ns: how long it ran on the device, 0 if unknown. A command
+ * that a reset took out of the DQ may still be reported (late): it is not submitted again then. */
 void reef_core_completed(struct reef_core *core, uint32_t queue, uint64_t seq, uint64_t duration_ns,
                          uint64_t now_ns);
-/** Whether RT work exists anywhere on this GPU, whenever that changes (repeating it is harmless). */
+/** Whether RT work exists anywhere on this GPU, whenever that changes (repeating it is harmless).
+ */
 void reef_core_rt(struct reef_core *core, bool active, uint64_t now_ns);
 /** A RESET (or SUSPEND) of @queue is done: nothing of it runs. The caller has reported before, with
  *  completed(), all commands that completed. */
@@ -151,9 +156,11 @@ bool reef_core_next(struct reef_core *core, struct reef_action *action);
 enum reef_queue_state reef_core_queue_state(const struct reef_core *core, uint32_t queue);
 /** Commands of the queue that are in the device queue. */
 uint32_t reef_core_in_flight(const struct reef_core *core, uint32_t queue);
-/** True if the queue is OPEN, nothing waits in its vHQ and a command of @key would be submitted at once. */
+/** True if the queue is OPEN, nothing waits in its vHQ and a command of @key would be submitted at
+ * once. */
 bool reef_core_would_submit(const struct reef_core *core, uint32_t queue, uint64_t key);
-/** The usual time of everything in the queue's DQ (a mean, where depth counts with an upper bound; what
- *  the running kernel has done already is not subtracted), for the caller's polling interval. */
+/** The usual time of everything in the queue's DQ (a mean, where depth counts with an upper bound;
+ * what the running kernel has done already is not subtracted), for the caller's polling interval.
+ */
 uint64_t reef_core_backlog_ns(const struct reef_core *core, uint32_t queue);
 void reef_core_stats(const struct reef_core *core, struct reef_core_stats *stats);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The duration estimator: open addressing with linear probing over a few entries. See estimator.h. */
+/* The duration estimator: open addressing with linear probing over a few entries. See estimator.h.
+ */
 #include "sched/estimator.h"
 
 #include <string.h>
@@ -8,7 +9,8 @@ enum { MEAN_WEIGHT = 8, DECAY_WEIGHT = 32 };
 
 static uint32_t slot_of(uint64_t key, uint32_t step)
 {
-    /* Fibonacci hashing (Knuth, TAOCP vol. 3, 6.4): keys are addresses, the product's high bits mix. */
+    /* Fibonacci hashing (Knuth, TAOCP vol. 3, 6.4): keys are addresses, the product's high bits
+     * mix. */
     uint32_t home = (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> (64 - REEF_ESTIMATOR_BITS));
     return (home + step) & (REEF_ESTIMATOR_SIZE - 1);
 }

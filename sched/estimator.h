@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How long a kernel takes, learned online: a fixed table by kernel key. Bounded, no allocation after
- * the owner's, O(1). Two figures per kernel:
- *   typical  an exponentially weighted mean (weight 1/8): what to expect, for polling
- *   bound    the largest seen, which decays to the mean (1/32 of the distance per run): what to
- *            reckon with, for the depth rule. One slow run is forgotten within some dozens.
+ * How long a kernel takes, learned online: a fixed table by kernel key. Bounded, no allocation
+ * after the owner's, O(1). Two figures per kernel: typical  an exponentially weighted mean (weight
+ * 1/8): what to expect, for polling bound    the largest seen, which decays to the mean (1/32 of
+ * the distance per run): what to reckon with, for the depth rule. One slow run is forgotten within
+ * some dozens.
  */
 #pragma once
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Policies: what happens to a BE queue when RT work arrives, as tables of functions. A policy decides
- * and keeps no state; the core keeps the state, carries the decision out and makes it safe.
+ * Policies: what happens to a BE queue when RT work arrives, as tables of functions. A policy
+ * decides and keeps no state; the core keeps the state, carries the decision out and makes it safe.
  *
- * RULE: a function of a policy reads only its arguments. No clock, allocation, lock, log, I/O. It is
- * called with the caller's lock on the core held, on the launch path.
+ * RULE: a function of a policy reads only its arguments. No clock, allocation, lock, log, I/O. It
+ * is called with the caller's lock on the core held, on the launch path.
  *
  * A new policy: one file in policy/, one line in policy.c.
  */
@@ -45,18 +45,18 @@ struct reef_policy_ops {
     /**
      * RT work arrived. Called once per queue when BE becomes held, and for a queue that is opened
      * while it is held; not again for RT work that comes and goes while BE is held anyway.
-     * Returns the means. A queue with an empty DQ is simply held, unless the answer is NONE. RESET becomes
-     * DRAIN where it is not safe: @reset_exists is false, or not_restartable or spent is not 0. If the
-     * caller fails to reset, the queue drains.
-     * NULL: the policy never holds. RT work then changes nothing and counts as no preemption.
+     * Returns the means. A queue with an empty DQ is simply held, unless the answer is NONE. RESET
+     * becomes DRAIN where it is not safe: @reset_exists is false, or not_restartable or spent is
+     * not 0. If the caller fails to reset, the queue drains. NULL: the policy never holds. RT work
+     * then changes nothing and counts as no preemption.
      */
     enum reef_means (*on_rt)(const struct reef_queue_view *queue);
 
     /**
-     * Whether @next may enter the DQ now; only asked of a queue that is OPEN or RESTORING, when the bound
-     * on the count (depth_count) allows it and no spent kernel forbids it. Must be true for an empty
-     * DQ, or the queue stalls; the core does not ask then.
-     * NULL: reef_depth_allows(), the rule on estimated time.
+     * Whether @next may enter the DQ now; only asked of a queue that is OPEN or RESTORING, when the
+     * bound on the count (depth_count) allows it and no spent kernel forbids it. Must be true for
+     * an empty DQ, or the queue stalls; the core does not ask then. NULL: reef_depth_allows(), the
+     * rule on estimated time.
      */
     bool (*may_submit)(const struct reef_queue_view *queue, const struct reef_candidate *next,
                        uint64_t depth_ns);

@@ -55,8 +55,8 @@ static void count(struct reef_queue *q, const struct reef_entry *entry, int sign
 
 /* --- the depth rule --- */
 
-/* A spent kernel needs no rule of its own to enter: it was the oldest in the DQ, so all before it is
- * complete or a barrier. */
+/* A spent kernel needs no rule of its own to enter: it was the oldest in the DQ, so all before it
+ * is complete or a barrier. */
 static bool fits(const struct reef_queue *q, const struct reef_candidate *next)
 {
     const struct reef_core *core = q->core;
@@ -70,8 +70,8 @@ static bool fits(const struct reef_queue *q, const struct reef_candidate *next)
     return core->policy->may_submit(view, next, core->config.depth_ns);
 }
 
-/* Adds command @seq to @range. RESUBMIT ranges may have complete commands in between, which the caller
- * leaves out; the others have no holes. */
+/* Adds command @seq to @range. RESUBMIT ranges may have complete commands in between, which the
+ * caller leaves out; the others have no holes. */
 static void range_add(struct reef_range *range, uint64_t seq)
 {
     if (range->count == 0)

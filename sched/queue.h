@@ -7,11 +7,12 @@
  *      0 ... retired ... next ... fresh ... enqueued
  *      [0, retired)        complete
  *      [retired, next)     in the DQ, or complete out of order
- *      [next, fresh)       taken out of the DQ by a reset, or complete (reported before or after it)
- *      [fresh, enqueued)   never submitted
+ *      [next, fresh)       taken out of the DQ by a reset, or complete (reported before or after
+ * it) [fresh, enqueued)   never submitted
  *
- * next <= fresh <= enqueued. Without a reset behind it next == fresh. A reset sets next back to retired;
- * RESTORING is nothing but next < fresh. The entries are a ring indexed by sequence number.
+ * next <= fresh <= enqueued. Without a reset behind it next == fresh. A reset sets next back to
+ * retired; RESTORING is nothing but next < fresh. The entries are a ring indexed by sequence
+ * number.
  */
 #pragma once
 
@@ -66,8 +67,8 @@ struct reef_core {
     uint64_t outstanding; /* commands of open queues that are not complete */
     struct reef_core_stats stats;
 
-    struct reef_queue **queues; /* owned; entries may be NULL */
-    uint32_t queue_count;       /* entries */
+    struct reef_queue **queues;               /* owned; entries may be NULL */
+    uint32_t queue_count;                     /* entries */
     struct reef_queue *list_head, *list_tail; /* queues with actions, oldest first */
 
     struct reef_estimator estimator;

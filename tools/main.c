@@ -20,7 +20,8 @@ static const struct command {
     {"doctor", reef_doctor, "[--priority rt|be|off] [--emulate PROFILE] [PROGRAM]",
      "say whether this machine and a program will be scheduled, and how"},
     {"config", reef_config_command, "", "show every option, its value and where that comes from"},
-    {"stats", reef_stats, "[--dir DIR] [--json]", "show what the processes that share a GPU have done"},
+    {"stats", reef_stats, "[--dir DIR] [--json]",
+     "show what the processes that share a GPU have done"},
     {"bench", reef_bench, "launch [--emulate PROFILE] [--rounds N] [--json FILE]",
      "measure what libreef adds to a launch"},
 };

@@ -86,8 +86,8 @@ bool reef_find_app(const char *name, char path[PATH_MAX])
 {
     char own[PATH_MAX];
 
-    if (own_folder(own) &&
-        snprintf(path, PATH_MAX, "%s/../tests/apps/%s", own, name) < PATH_MAX && settle(path))
+    if (own_folder(own) && snprintf(path, PATH_MAX, "%s/../tests/apps/%s", own, name) < PATH_MAX &&
+        settle(path))
         return true;
     snprintf(path, PATH_MAX, "%s/%s", REEF_LIBEXECDIR, name);
     return settle(path);

@@ -38,8 +38,8 @@ static unsigned long long value(const struct reef_board_peer *peer, int column)
 static void print_peer_json(const struct reef_board_peer *peer, const char *gpu, bool first)
 {
     printf("%s{\"gpu\": \"%s\", \"pid\": %d, \"class\": \"%s\", \"alive\": %s, \"rt_active\": %s",
-           first ? "" : ", ", gpu, peer->pid, class_names[peer->cls], peer->alive ? "true" : "false",
-           peer->rt_active ? "true" : "false");
+           first ? "" : ", ", gpu, peer->pid, class_names[peer->cls],
+           peer->alive ? "true" : "false", peer->rt_active ? "true" : "false");
     for (int c = 0; c < COLUMNS; c++)
         printf(", \"%s\": %llu", columns[c].name, value(peer, c));
     printf("}");
@@ -48,7 +48,9 @@ static void print_peer_json(const struct reef_board_peer *peer, const char *gpu,
 static void print_peer(const struct reef_board_peer *peer, const char *gpu)
 {
     printf("%-18s %8d %-15s %-4s %-5s", gpu, peer->pid, peer->command, class_names[peer->cls],
-           !peer->alive ? "gone" : peer->rt_active ? "busy" : "");
+           !peer->alive      ? "gone"
+           : peer->rt_active ? "busy"
+                             : "");
     for (int c = 0; c < COLUMNS; c++)
         printf(" %12llu", value(peer, c));
     printf("\n");

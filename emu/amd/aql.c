@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The packet processor of AQL queues. Packets are taken in order; a kernel dispatch leaves the processor
- * when all its work-groups have places, so dispatches overlap unless the barrier bit of a later packet
- * forbids it. Packets are retired in order: the slot becomes INVALID and read_dispatch_id goes on only
- * when everything before is complete, because kernels read their packet while they run.
+ * The packet processor of AQL queues. Packets are taken in order; a kernel dispatch leaves the
+ * processor when all its work-groups have places, so dispatches overlap unless the barrier bit of a
+ * later packet forbids it. Packets are retired in order: the slot becomes INVALID and
+ * read_dispatch_id goes on only when everything before is complete, because kernels read their
+ * packet while they run.
  *
- * Sources: HSA System Architecture 1.2 (queues, packets, barrier bit), hsa/hsa.h and hsa/hsa_ext_amd.h
- * (layouts), ROCr's AqlQueue (doorbell, vendor packets, queue_inactive_signal).
+ * Sources: HSA System Architecture 1.2 (queues, packets, barrier bit), hsa/hsa.h and
+ * hsa/hsa_ext_amd.h (layouts), ROCr's AqlQueue (doorbell, vendor packets, queue_inactive_signal).
  */
 #include "engine.h"
 
@@ -117,7 +118,7 @@ static bool signals_met(const struct emu_queue *queue)
 
 static bool packet_waits(const struct emu_queue *queue)
 {
-    uint64_t last = emu_vm_doorbells()[queue->id];
+    uint64_t last = emu_queue_doorbell(queue);
     const uint16_t *header;
 
     if ((int64_t)(last + 1 - queue->fetch) <= 0 || queue->fetch - queue->retired >= packets(queue))
@@ -207,8 +208,7 @@ void emu_aql_error(struct emu_queue *queue, uint64_t code, uint64_t now)
         emu_calendar_drop(&emu_engine.calendar, EMU_DUE_QUEUE, queue);
     queue->event = false;
     queue->state = EMU_CP_STOPPED;
-    atomic_store(&queue->stop, 1);
-    emu_engine_settle(queue);
+    emu_engine_stop_queue(queue);
     emu_work_kill(queue, now);
     emu_report("queue %u: stopped at packet %llu (error 0x%llx)", queue->id,
                (unsigned long long)queue->retired, (unsigned long long)code);
@@ -246,11 +246,9 @@ static bool only_cache_commands(const struct emu_queue *queue)
 /* The instruction caches are this process's decoded code. */
 static void invalidate_caches(void)
 {
-    emu_engine.quiesced++;
-    emu_engine_settle(NULL);
+    emu_engine_pause();
     gcn_code_invalidate(emu_engine.code);
-    emu_engine.quiesced--;
-    pthread_cond_broadcast(&emu_engine.work_cond);
+    emu_engine_unpause();
 }
 
 static void run_vendor(struct emu_queue *queue, uint64_t now)
@@ -307,8 +305,8 @@ static void run_packet(struct emu_queue *queue, uint64_t now)
         run_vendor(queue, now);
         break;
     default:
-        emu_report("queue %u: packet %llu has type %u", queue->id,
-                   (unsigned long long)queue->fetch, type);
+        emu_report("queue %u: packet %llu has type %u", queue->id, (unsigned long long)queue->fetch,
+                   type);
         emu_aql_error(queue, EMU_QUEUE_INVALID_PACKET, now);
     }
 }
@@ -377,8 +375,8 @@ static void decoded(struct emu_queue *queue, uint64_t now)
     }
     memcpy(&queue->packet, slot, sizeof(queue->packet));
     queue->decoded_ns = now;
-    emu_trace("queue %u: packet %llu, header 0x%04x", queue->id,
-              (unsigned long long)queue->fetch, queue->packet.header);
+    emu_trace("queue %u: packet %llu, header 0x%04x", queue->id, (unsigned long long)queue->fetch,
+              queue->packet.header);
     if (queue->packet.header >> HSA_PACKET_HEADER_BARRIER & 1)
         queue->state = EMU_CP_BARRIER;
     else

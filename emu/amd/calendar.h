@@ -2,8 +2,8 @@
 /*
  * Dated events of one process's device engine, in order of date. Private to emu/amd/.
  *
- * Ties are broken by kind and then by the order of entry, so that the same dates always give the same
- * sequence of events. Not thread-safe: the engine's lock guards it.
+ * Ties are broken by kind and then by the order of entry, so that the same dates always give the
+ * same sequence of events. Not thread-safe: the engine's lock guards it.
  */
 #pragma once
 
@@ -11,17 +11,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum emu_due_kind {      /* in the order in which events of one moment happen */
-    EMU_DUE_WORK_END,    /* a work-group ended or faulted; what: struct emu_work */
-    EMU_DUE_COMPLETION,  /* a dispatch is complete; what: struct emu_dispatch */
-    EMU_DUE_QUEUE,       /* a queue's packet processor goes on; what: struct emu_queue */
-    EMU_DUE_TICK,        /* a new epoch begins */
+enum emu_due_kind {                     /* in the order in which events of one moment happen */
+                    EMU_DUE_WORK_END,   /* a work-group ended or faulted; what: struct emu_work */
+                    EMU_DUE_COMPLETION, /* a dispatch is complete; what: struct emu_dispatch */
+                    EMU_DUE_QUEUE, /* a queue's packet processor goes on; what: struct emu_queue */
+                    EMU_DUE_TICK,  /* a new epoch begins */
 };
 
 struct emu_due {
     uint64_t at_ns;
-    uint64_t order;      /* kind and number of entry */
-    void *what;          /* borrowed */
+    uint64_t order; /* kind and number of entry */
+    void *what;     /* borrowed */
 };
 
 struct emu_calendar {
@@ -40,7 +40,8 @@ uint64_t emu_calendar_next(const struct emu_calendar *calendar);
 /** Takes out the next event. The calendar must not be empty. */
 struct emu_due emu_calendar_take(struct emu_calendar *calendar);
 enum emu_due_kind emu_due_kind(const struct emu_due *due);
-/** Takes out the event of this kind and object. Returns its date, or UINT64_MAX if there is none. */
+/** Takes out the event of this kind and object. Returns its date, or UINT64_MAX if there is none.
+ */
 uint64_t emu_calendar_drop(struct emu_calendar *calendar, enum emu_due_kind kind, const void *what);
 /** Moves what is dated before @at_ns to @at_ns. */
 void emu_calendar_advance(struct emu_calendar *calendar, uint64_t at_ns);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Kernel dispatches: from the packet and the kernel descriptor to work-groups on the device, and from the
- * last one's end to the completion signal.
+ * Kernel dispatches: from the packet and the kernel descriptor to work-groups on the device, and
+ * from the last one's end to the completion signal.
  *
  * Sources: LLVM AMDGPU usage guide ("Kernel Descriptor", "COMPUTE_PGM_RSRC1/2 for GFX6-GFX11"),
  * hsa/amd_hsa_queue.h (scratch fields), ROCr's AqlQueue::InitScratchSRD (COMPUTE_TMPRING_SIZE).
@@ -187,8 +187,8 @@ enum emu_prepared emu_dispatch_prepare(struct emu_queue *queue, uint64_t now)
         return refuse(queue, EMU_QUEUE_OUT_OF_REGISTERS, why, now);
     }
     queue->launching = dispatch;
-    queue->reclaim = p->private_segment_size &&
-                     (aql->queue_properties & AMD_QUEUE_PROPERTIES_USE_SCRATCH_ONCE);
+    queue->reclaim =
+        p->private_segment_size && (aql->queue_properties & AMD_QUEUE_PROPERTIES_USE_SCRATCH_ONCE);
     emu_trace("queue %u: packet %llu: %u work-groups of %u waves, %u vgprs, %u sgprs, %u B LDS, "
               "%u B scratch",
               queue->id, (unsigned long long)queue->fetch, dispatch->workgroups,
@@ -225,8 +225,7 @@ void emu_dispatch_complete(struct emu_dispatch *dispatch, uint64_t now)
 
     queue->in_flight--;
     emu_trace("queue %u: packet %llu complete: %llu ns", queue->id,
-              (unsigned long long)dispatch->packet,
-              (unsigned long long)(now - dispatch->start_ns));
+              (unsigned long long)dispatch->packet, (unsigned long long)(now - dispatch->start_ns));
     emu_aql_complete(queue, dispatch->packet);
     if (signal)
         emu_signal_complete(signal, dispatch->start_ns, now);

@@ -1,27 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Queues of the copy engine: what their packets do is sdma.c's, when they do it is decided here. A packet
- * is carried out at the end of its decoding; what it copied takes its time before the next one begins.
+ * Queues of the copy engine: what their packets do is sdma.c's, when they do it is decided here. A
+ * packet is carried out at the end of its decoding; what it copied takes its time before the next
+ * one begins.
  */
 #include "engine.h"
-
-static uint64_t write_pointer(const struct emu_queue *queue)
-{
-    return emu_vm_doorbells()[queue->id];
-}
 
 bool emu_dma_ready(const struct emu_queue *queue)
 {
     /* A poll packet that was not satisfied is tried again at every look. */
-    return queue->state == EMU_CP_FETCH && write_pointer(queue) > queue->fetch;
+    return queue->state == EMU_CP_FETCH && emu_queue_doorbell(queue) > queue->fetch;
 }
 
-/* The packet's words, or NULL if the ring is gone. The copy engine pads the ring with NOPs to its end, so
- * packets do not wrap. */
+/* The packet's words, or NULL if the ring is gone. The copy engine pads the ring with NOPs to its
+ * end, so packets do not wrap. */
 static const uint32_t *words_at(const struct emu_queue *queue, size_t *available)
 {
     uint64_t offset = queue->fetch % queue->args.ring_bytes;
-    uint64_t bytes = write_pointer(queue) - queue->fetch;
+    uint64_t bytes = emu_queue_doorbell(queue) - queue->fetch;
 
     if (bytes > queue->args.ring_bytes - offset)
         bytes = queue->args.ring_bytes - offset;
@@ -59,7 +55,10 @@ static void execute(struct emu_queue *queue, uint64_t now)
     queue->step = emu_sdma_run(words, available, now);
     pthread_mutex_lock(&emu_engine.lock);
     if (queue->step.fault) {
-        stop(queue, queue->args.ring_va + queue->fetch % queue->args.ring_bytes);
+        /* A bad packet has no address of its own: name its place in the ring. */
+        stop(queue, queue->step.fault_va
+                        ? queue->step.fault_va
+                        : queue->args.ring_va + queue->fetch % queue->args.ring_bytes);
         return;
     }
     if (queue->step.again) {

@@ -111,6 +111,7 @@ struct emu_sdma_step {
     uint64_t copied_bytes;   /* for the cost */
     bool again;
     bool fault;              /* bad packet or address; reported already */
+    uint64_t fault_va;       /* the address that is not mapped; 0: the packet itself is bad */
     bool trap;               /* trap packet: raise event @trap_event */
     uint32_t trap_event;
 };

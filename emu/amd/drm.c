@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The few requests that libdrm_amdgpu makes on the render node when the runtime asks it for the GPU's
- * marketing name (amdgpu_device_initialize). Everything else is refused and named.
+ * The few requests that libdrm_amdgpu makes on the render node when the runtime asks it for the
+ * GPU's marketing name (amdgpu_device_initialize). Everything else is refused and named.
  *
- * The structures below are the kernel's, from include/uapi/drm/drm.h and amdgpu_drm.h, as far as they are
- * used; those headers are not part of Debian's kernel headers package.
+ * The structures below are the kernel's, from include/uapi/drm/drm.h and amdgpu_drm.h, as far as
+ * they are used; those headers are not part of Debian's kernel headers package.
  */
 #include "kfd.h"
 
@@ -15,7 +15,8 @@
 struct drm_version {
     int32_t major, minor, patch;
     uint32_t pad;
-    uint64_t name_bytes, name, date_bytes, date, text_bytes, text; /* lengths in and out, pointers in */
+    uint64_t name_bytes, name, date_bytes, date, text_bytes,
+        text; /* lengths in and out, pointers in */
 };
 
 struct drm_client {
@@ -141,7 +142,8 @@ static int get_info(void *arg)
         emu_missing("DRM request AMDGPU_INFO, query 0x%02x", info->query);
         return -EINVAL;
     }
-    return emu_user_put(info->result, result, bytes < info->result_bytes ? bytes : info->result_bytes);
+    return emu_user_put(info->result, result,
+                        bytes < info->result_bytes ? bytes : info->result_bytes);
 }
 
 int emu_drm_ioctl(unsigned long request, void *arg)

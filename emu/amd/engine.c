@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The engine of one process: its device thread carries out what is dated, polls what only memory tells
- * (doorbells, signals), and says how far things have been worked out. See engine.h for the whole.
+ * The engine of one process: its device thread carries out what is dated, polls what only memory
+ * tells (doorbells, signals), and says how far things have been worked out. See engine.h for the
+ * whole.
  *
- * Doorbells are plain stores by the program and wake nobody, hence the polling. It is quick while queues
- * are in use and the clock runs; while the clock stands for the sake of an interpreter, looking late costs
- * no device time.
+ * Doorbells are plain stores by the program and wake nobody, hence the polling. It is quick while
+ * queues are in use and the clock runs; while the clock stands for the sake of an interpreter,
+ * looking late costs no device time.
  */
 #include "engine.h"
 
@@ -19,11 +20,13 @@
 #include "segment.h"
 
 /* Wall times. */
-#define POLL_BUSY_NS 30000ull
-#define POLL_STANDING_NS 150000ull
-#define POLL_IDLE_NS 500000ull
-#define POLL_NO_QUEUE_NS 20000000ull
-#define LATELY_NS 5000000ull
+#define POLL_BUSY_NS      30000ull
+#define POLL_STANDING_NS  150000ull
+#define POLL_IDLE_NS      500000ull
+#define POLL_LONG_IDLE_NS 2000000ull
+#define POLL_NO_QUEUE_NS  20000000ull
+#define LATELY_NS         5000000ull
+#define LONG_NS           2000000000ull
 
 struct emu_engine emu_engine;
 
@@ -69,6 +72,38 @@ void emu_engine_settle(const struct emu_queue *queue)
         pthread_cond_wait(&emu_engine.settled, &emu_engine.lock);
 }
 
+/* Where a slice is cut has no influence on device time. */
+static void cut_slices(const struct emu_queue *queue)
+{
+    for (unsigned i = 0; i < emu_engine.threads; i++) {
+        const struct emu_work *work = emu_engine.slice[i];
+
+        if (work && (!queue || work->dispatch->queue == queue))
+            atomic_store(&emu_engine.cut[i], 1);
+    }
+}
+
+void emu_engine_stop_queue(struct emu_queue *queue)
+{
+    queue->stopping++;
+    cut_slices(queue);
+    emu_engine_settle(queue);
+}
+
+void emu_engine_pause(void)
+{
+    emu_engine.quiesced++;
+    cut_slices(NULL);
+    emu_engine_settle(NULL);
+}
+
+void emu_engine_unpause(void)
+{
+    emu_engine.quiesced--;
+    pthread_cond_broadcast(&emu_engine.settled);
+    pthread_cond_broadcast(&emu_engine.work_cond);
+}
+
 void emu_engine_quiesce(void (*run)(void *arg), void *arg)
 {
     if (emu_engine.pid != getpid()) {
@@ -76,13 +111,10 @@ void emu_engine_quiesce(void (*run)(void *arg), void *arg)
         return;
     }
     pthread_mutex_lock(&emu_engine.lock);
-    emu_engine.quiesced++;
-    emu_engine_settle(NULL);
+    emu_engine_pause();
     run(arg);
     gcn_code_invalidate(emu_engine.code);
-    emu_engine.quiesced--;
-    pthread_cond_broadcast(&emu_engine.settled);
-    pthread_cond_broadcast(&emu_engine.work_cond);
+    emu_engine_unpause();
     pthread_mutex_unlock(&emu_engine.lock);
 }
 
@@ -189,7 +221,8 @@ static void adopt(uint64_t now)
     emu_segment_unlock();
 }
 
-/* One look around. Returns true if there was something to do; @seen is the wake word from before. */
+/* One look around. Returns true if there was something to do; @seen is the wake word from before.
+ */
 static bool step(uint32_t *seen)
 {
     bool polled = emu_queue_poll();
@@ -215,8 +248,8 @@ static bool step(uint32_t *seen)
     return true;
 }
 
-/* Publishes, and says for how long nothing can happen that we would have to look for. Our own raising of
- * the horizon is no reason to wake up: @seen is corrected for it. */
+/* Publishes, and says for how long nothing can happen that we would have to look for. Our own
+ * raising of the horizon is no reason to wake up: @seen is corrected for it. */
 static uint64_t conclude(uint32_t *seen, uint64_t idle_ns)
 {
     uint64_t least, next = emu_calendar_next(&emu_engine.calendar), timeout, wall, due;
@@ -240,7 +273,7 @@ static uint64_t conclude(uint32_t *seen, uint64_t idle_ns)
     else if (idle_ns < LATELY_NS)
         timeout = POLL_BUSY_NS;
     else
-        timeout = POLL_IDLE_NS;
+        timeout = idle_ns < LONG_NS ? POLL_IDLE_NS : POLL_LONG_IDLE_NS;
     emu_segment_unlock();
     if (due != EMU_NEVER && due < wall + timeout)
         timeout = due > wall ? due - wall : 0;
@@ -290,7 +323,8 @@ static int start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
     return -rc;
 }
 
-/* Epochs: an interpreter may begin a slice up to two of them ahead, and no more than the setting. */
+/* Epochs: an interpreter may begin a slice up to two of them ahead, and no more than the setting.
+ */
 static uint64_t epoch_length(void)
 {
     uint64_t length = emu_settings()->quantum_ns / 4;
@@ -345,10 +379,7 @@ void emu_engine_stop(void)
     if (!emu_engine_enter())
         return;
     emu_engine.stopping = true;
-    for (unsigned i = 0; i < EMU_MAX_QUEUES; i++) {
-        if (emu_engine.queues[i])
-            atomic_store(&emu_engine.queues[i]->stop, 1);
-    }
+    cut_slices(NULL);
     pthread_cond_broadcast(&emu_engine.work_cond);
     pthread_cond_broadcast(&emu_engine.settled);
     dev = emu_segment_lock();

@@ -4,24 +4,22 @@
  *
  *   engine.c     the device thread; holding and publishing the horizon; start, stop, quiesce
  *   calendar.c   dated events
- *   work.c       resident work-groups: taking them over from the device, their end, killing, parking
- *   slices.c     interpreter threads
- *   queue.c      hardware queues: create, update, destroy, polling
- *   aql.c        the packet processor of AQL queues
- *   dispatch.c   kernel dispatches: checks, scratch, completion
- *   signal.c     HSA signals
- *   dma.c        the copy engine's queues (its packets are sdma.c's)
+ *   work.c       resident work-groups: taking them over from the device, their end, killing,
+ * parking slices.c     interpreter threads queue.c      hardware queues: create, update, destroy,
+ * polling aql.c        the packet processor of AQL queues dispatch.c   kernel dispatches: checks,
+ * scratch, completion signal.c     HSA signals dma.c        the copy engine's queues (its packets
+ * are sdma.c's)
  *
- * Everything here is guarded by engine.lock, except what a slice in progress uses. The device thread
- * drops the lock in the middle of its work only with engine.busy set; whoever wants to change queues or
- * stop interpretation waits until it is clear (emu_engine_enter).
+ * Everything here is guarded by engine.lock, except what a slice in progress uses. The device
+ * thread drops the lock in the middle of its work only with engine.busy set; whoever wants to
+ * change queues or stop interpretation waits until it is clear (emu_engine_enter).
  *
  * Time. While the engine handles something it holds the clock: its horizon is pinned to the present
- * moment (emu_engine_hold), so that everything it causes is dated exactly that moment. Interpretation is
- * cut into epochs. What a wave's issue costs depends on how many waves share its SIMD; that number is
- * sampled when the work-group is placed and at each beginning of an epoch, for use in the epoch after:
- * so interpreters may run one to two epochs ahead of the clock, on any number of threads, and yet always
- * use the same numbers.
+ * moment (emu_engine_hold), so that everything it causes is dated exactly that moment.
+ * Interpretation is cut into epochs. What a wave's issue costs depends on how many waves share its
+ * SIMD; that number is sampled when the work-group is placed and at each beginning of an epoch, for
+ * use in the epoch after: so interpreters may run one to two epochs ahead of the clock, on any
+ * number of threads, and yet always use the same numbers.
  */
 #pragma once
 
@@ -48,7 +46,7 @@ enum emu_work_state {
     EMU_WORK_SCRATCH, /* waits for a scratch slot of its queue */
     EMU_WORK_READY,   /* in the run heap */
     EMU_WORK_RUNNING, /* a thread interprets it */
-    EMU_WORK_STOPPED, /* left its slice because its queue's stop flag is up */
+    EMU_WORK_STOPPED, /* left its slice because its queue is stopping */
     EMU_WORK_PARKED,  /* its queue is suspended */
     EMU_WORK_ENDED,   /* its end or fault is in the calendar */
 };
@@ -63,23 +61,23 @@ struct emu_work {
     int scratch_slot;              /* -1: has none */
     uint64_t base_ns, cycles;      /* local time is base_ns + cycles */
     uint64_t local_ns;
-    uint32_t scale[2];             /* issue cost in this epoch and in the next, see above */
+    uint32_t scale[2]; /* issue cost in this epoch and in the next, see above */
     size_t heap_at;
-    struct emu_work *next;         /* in the queue's list of those that wait for scratch */
-    enum gcn_status status;        /* of an ended one: GCN_DONE or GCN_FAULT */
+    struct emu_work *next;  /* in the queue's list of those that wait for scratch */
+    enum gcn_status status; /* of an ended one: GCN_DONE or GCN_FAULT */
     struct gcn_fault fault;
 };
 
 /** A kernel dispatch from its packet's launch to its completion. */
 struct emu_dispatch {
-    struct gcn_dispatch gcn;       /* what the interpreter sees */
-    struct emu_queue *queue;       /* borrowed */
-    uint32_t id;                   /* the device's name for it: index in engine.dispatches */
-    uint64_t packet;               /* index in the queue */
-    uint64_t completion_va;        /* signal, 0: none */
+    struct gcn_dispatch gcn; /* what the interpreter sees */
+    struct emu_queue *queue; /* borrowed */
+    uint32_t id;             /* the device's name for it: index in engine.dispatches */
+    uint64_t packet;         /* index in the queue */
+    uint64_t completion_va;  /* signal, 0: none */
     struct emu_shape shape;
     uint32_t workgroups, ended;
-    uint64_t start_ns;             /* placement of the first work-group; EMU_NEVER before it */
+    uint64_t start_ns; /* placement of the first work-group; EMU_NEVER before it */
 };
 
 enum emu_cp_state {
@@ -99,49 +97,50 @@ enum emu_cp_state {
 struct emu_queue {
     struct emu_queue_args args;
     uint32_t id;
-    int device_queue;              /* AQL only, else -1 */
+    int device_queue; /* AQL only, else -1 */
     bool suspended;
-    atomic_uint stop;              /* slices of this queue's work-groups leave soon */
+    unsigned stopping; /* its work-groups are not run: they are being killed or parked */
     enum emu_cp_state state;
-    bool event;                    /* one is pending in the calendar */
-    uint64_t frozen_ns;            /* suspended: what was left of it */
-    uint64_t fetch, retired;       /* packet indices; SDMA: bytes consumed in fetch */
-    uint64_t decoded_ns;           /* the present packet */
-    unsigned in_flight;            /* dispatches */
+    bool event;              /* one is pending in the calendar */
+    uint64_t frozen_ns;      /* suspended: what was left of it */
+    uint64_t fetch, retired; /* packet indices; SDMA: bytes consumed in fetch */
+    uint64_t decoded_ns;     /* the present packet */
+    unsigned in_flight;      /* dispatches */
     /* AQL */
-    uint64_t queue_va;             /* amd_queue_t */
-    uint8_t *done;                 /* owned; per ring slot: complete, not yet retired */
+    uint64_t queue_va;                   /* amd_queue_t */
+    uint8_t *done;                       /* owned; per ring slot: complete, not yet retired */
     hsa_kernel_dispatch_packet_t packet; /* the present one, a copy */
     struct emu_dispatch *launching;      /* owned until it is in flight */
     uint64_t scratch_used[EMU_SCRATCH_SLOTS / 64];
-    struct emu_work *scratch_waiters;    /* in order */
-    bool reclaim;                  /* the runtime wants its scratch back after what is in flight */
+    struct emu_work *scratch_waiters; /* in order */
+    bool reclaim; /* the runtime wants its scratch back after what is in flight */
     /* SDMA */
     struct emu_sdma_step step;
 };
 
 struct emu_engine {
-    pid_t pid;                     /* of the process it belongs to; 0: none */
+    pid_t pid; /* of the process it belongs to; 0: none */
     pthread_mutex_t lock;
-    pthread_cond_t work_cond;      /* for interpreters: something to run, or to stop for */
-    pthread_cond_t settled;        /* a slice ended, or the device thread is through */
+    pthread_cond_t work_cond; /* for interpreters: something to run, or to stop for */
+    pthread_cond_t settled;   /* a slice ended, or the device thread is through */
     bool stopping;
-    bool busy;                     /* the device thread is at work and may have dropped the lock */
-    unsigned quiesced;             /* no slice may begin */
-    unsigned running;              /* slices in progress */
+    bool busy;         /* the device thread is at work and may have dropped the lock */
+    unsigned quiesced; /* no slice may begin */
+    unsigned running;  /* slices in progress */
     pthread_t device_thread, thread[EMU_MAX_THREADS];
     unsigned threads;
     struct emu_profile profile;
-    struct gcn_code *code;         /* owned */
+    struct gcn_code *code; /* owned */
     struct emu_calendar calendar;
-    uint64_t pin_ns;               /* EMU_NEVER: not pinned */
+    uint64_t pin_ns; /* EMU_NEVER: not pinned */
     uint64_t published_ns;
-    uint64_t epoch_ns, epoch;      /* length, number of the present one */
-    uint64_t run_until_ns;         /* slices begin before this */
+    uint64_t epoch_ns, epoch; /* length, number of the present one */
+    uint64_t run_until_ns;    /* slices begin before this */
     bool ticking;
     size_t heap_used;
     struct emu_work *heap[EMU_MAX_RESIDENTS]; /* runnable, by local time */
     struct emu_work *slice[EMU_MAX_THREADS];  /* being run; NULL: idle thread */
+    atomic_uint cut[EMU_MAX_THREADS]; /* that thread's slice is to end soon */
     struct emu_work work[EMU_MAX_RESIDENTS];
     struct emu_dispatch *dispatches[EMU_MAX_DISPATCHES];
     uint32_t next_dispatch;
@@ -163,6 +162,11 @@ void emu_engine_go_on(void);
 void emu_engine_publish(void);
 /** Waits until no slice of @queue (NULL: none at all) is in progress. Drops the lock meanwhile. */
 void emu_engine_settle(const struct emu_queue *queue);
+/** Has the queue's slices in progress end early, and none begin; waits for it (drops the lock). */
+void emu_engine_stop_queue(struct emu_queue *queue);
+/** The same for all queues, until emu_engine_unpause. */
+void emu_engine_pause(void);
+void emu_engine_unpause(void);
 /** Enters an event; without memory for it the process cannot go on. */
 void emu_engine_schedule(uint64_t at_ns, enum emu_due_kind kind, void *what);
 
@@ -188,6 +192,8 @@ void emu_heap_remove(struct emu_work *work);
 void *emu_slices_thread(void *index);
 
 /* ---- queue.c ---- */
+/** What the program last stored to the queue's doorbell. */
+uint64_t emu_queue_doorbell(const struct emu_queue *queue);
 /** True if a queue that waits for memory to change could go on now. Reads memory only. */
 bool emu_queue_poll(void);
 /** Lets every queue go on that can. */
@@ -205,7 +211,8 @@ void emu_aql_complete(struct emu_queue *queue, uint64_t packet);
 void emu_aql_error(struct emu_queue *queue, uint64_t code, uint64_t now);
 amd_queue_t *emu_aql_queue(const struct emu_queue *queue);
 
-/* Bits of queue_inactive_signal, as ROCr 5.2 reads them (amd_aql_queue.cpp, DynamicScratchHandler). */
+/* Bits of queue_inactive_signal, as ROCr 5.2 reads them (amd_aql_queue.cpp, DynamicScratchHandler).
+ */
 enum emu_queue_error {
     EMU_QUEUE_NEEDS_SCRATCH = 1,
     EMU_QUEUE_INVALID_DIM = 2,
@@ -222,8 +229,8 @@ enum emu_queue_error {
 
 /* ---- dispatch.c ---- */
 enum emu_prepared { EMU_PREPARED, EMU_NEEDS_SCRATCH, EMU_REFUSED };
-/** Checks the present packet and makes its dispatch (queue->launching). EMU_REFUSED: reported, and the
- *  queue is stopped. */
+/** Checks the present packet and makes its dispatch (queue->launching). EMU_REFUSED: reported, and
+ * the queue is stopped. */
 enum emu_prepared emu_dispatch_prepare(struct emu_queue *queue, uint64_t now);
 /** Offers the launching dispatch's work-groups to the device. */
 void emu_dispatch_launch(struct emu_queue *queue, uint64_t now);

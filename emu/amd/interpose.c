@@ -135,12 +135,10 @@ int emu_real_open(const char *path, int flags, unsigned mode)
     return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
-bool emu_interpose_is_device(int fd)
+static bool is_device(int fd)
 {
-    struct stat ours, st;
     int error = errno;
-    bool same = emu_vm_fd() >= 0 && fstat(emu_vm_fd(), &ours) == 0 && fstat(fd, &st) == 0 &&
-                st.st_dev == ours.st_dev && st.st_ino == ours.st_ino;
+    bool same = emu_vm_is_file(fd);
 
     errno = error;
     return same;
@@ -152,6 +150,12 @@ static int open_device(int flags)
 
     if (rc) {
         errno = -rc;
+        return -1;
+    }
+    if (!emu_vm_is_file(emu_vm_fd())) {
+        emu_report(
+            "the program has closed a descriptor of the emulated GPU; it cannot open it again");
+        errno = ENODEV;
         return -1;
     }
     return fcntl(emu_vm_fd(), flags & O_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
@@ -322,7 +326,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
     arg = va_arg(args, void *);
     va_end(args);
     if (unlikely(_IOC_TYPE(request) == AMDKFD_IOCTL_BASE || _IOC_TYPE(request) == DRM_REQUEST) &&
-        emu_interpose_is_device(fd))
+        is_device(fd))
         return ioctl_ours(request, arg);
     return real_ioctl(fd, request, arg);
 }

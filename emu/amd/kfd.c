@@ -297,7 +297,8 @@ static int get_tile_config(void *arg)
         a->num_macro_tile_configs = 16;
     rc = emu_user_put(a->tile_config_ptr, none, a->num_tile_configs * sizeof(*none));
     if (!rc)
-        rc = emu_user_put(a->macro_tile_config_ptr, none, a->num_macro_tile_configs * sizeof(*none));
+        rc =
+            emu_user_put(a->macro_tile_config_ptr, none, a->num_macro_tile_configs * sizeof(*none));
     a->gb_addr_config = EMU_GB_ADDR_CONFIG;
     a->num_banks = 0;
     a->num_ranks = 0;
@@ -316,7 +317,7 @@ static int acquire_vm(void *arg)
 
     if (a->gpu_id != EMU_GPU_ID)
         return -EINVAL;
-    return emu_interpose_is_device((int)a->drm_fd) ? 0 : -EINVAL;
+    return emu_vm_is_file((int)a->drm_fd) ? 0 : -EINVAL;
 }
 
 static int alloc_memory(void *arg)
@@ -339,7 +340,7 @@ static int change_mapping(struct kfd_ioctl_map_memory_to_gpu_args *a,
     for (; a->n_success < a->n_devices; a->n_success++) {
         uint32_t gpu_id;
         int rc = emu_user_get(&gpu_id, a->device_ids_array_ptr + a->n_success * sizeof(gpu_id),
-                          sizeof(gpu_id));
+                              sizeof(gpu_id));
 
         if (!rc)
             rc = only_for_gpu(gpu_id);
@@ -482,8 +483,10 @@ bool emu_started(void)
 
 static int start_parts(void)
 {
-    int rc = emu_segment_attach();
+    int rc;
 
+    emu_settings_check();
+    rc = emu_segment_attach();
     if (!rc)
         rc = emu_vm_start();
     if (rc)

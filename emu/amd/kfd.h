@@ -20,8 +20,9 @@ enum { EMU_GPU_ID = 31743, EMU_RENDER_MINOR = 128, EMU_DEVICE_ID = 0x66a1, EMU_P
 /** GB_ADDR_CONFIG of Vega 20 (gfx_v9_0.c, gfx_v9_0_gpu_early_init). */
 #define EMU_GB_ADDR_CONFIG 0x22014042u
 
-/* ---- interpose.c ---- */
-bool emu_interpose_is_device(int fd);
+/* ---- settings.c ---- */
+/** Reports bad values and unknown names. */
+void emu_settings_check(void);
 
 /* ---- kfd.c ---- */
 /** Copies from and to the program's memory: 0, or -EFAULT where a plain copy would crash. */
@@ -42,6 +43,8 @@ int emu_topology_modules_fd(void);
 /* ---- vm.c ---- */
 /** Makes the device memory of this process (again in a forked child). */
 int emu_vm_start(void);
+/** True if the descriptor, whoever duplicated it, is the memory file of this process. */
+bool emu_vm_is_file(int fd);
 int emu_vm_alloc(struct kfd_ioctl_alloc_memory_of_gpu_args *args);
 int emu_vm_free(uint64_t handle);
 int emu_vm_map(uint64_t handle);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Hardware queues of this process: the calls of the driver's front half (any thread), and what the device
- * thread does with all of them.
+ * Hardware queues of this process: the calls of the driver's front half (any thread), and what the
+ * device thread does with all of them.
  *
- * The id of a queue is its place in engine.queues and in the doorbell page. An AQL doorbell holds the
- * index of the last packet written, an SDMA doorbell the write pointer in bytes.
+ * The id of a queue is its place in engine.queues and in the doorbell page. An AQL doorbell holds
+ * the index of the last packet written, an SDMA doorbell the write pointer in bytes.
  */
 #include "engine.h"
 
@@ -16,12 +16,16 @@ static struct emu_queue *find(uint32_t id)
     return id < EMU_MAX_QUEUES ? emu_engine.queues[id] : NULL;
 }
 
+uint64_t emu_queue_doorbell(const struct emu_queue *queue)
+{
+    return __atomic_load_n(&emu_vm_doorbells()[queue->id], __ATOMIC_ACQUIRE);
+}
+
 static int open_on_device(struct emu_queue *queue)
 {
     struct emu_device *dev = emu_segment_lock();
 
-    queue->device_queue =
-        emu_device_queue_open(dev, emu_segment_process(), queue->args.priority);
+    queue->device_queue = emu_device_queue_open(dev, emu_segment_process(), queue->args.priority);
     emu_segment_unlock();
     return queue->device_queue < 0 ? queue->device_queue : 0;
 }
@@ -76,7 +80,8 @@ int emu_queue_create(const struct emu_queue_args *args)
         rc = open_queue(queue);
     if (rc == 0) {
         queue->id = id;
-        emu_vm_doorbells()[id] = args->type == EMU_QUEUE_AQL ? UINT64_MAX : 0;
+        __atomic_store_n(&emu_vm_doorbells()[id], args->type == EMU_QUEUE_AQL ? UINT64_MAX : 0,
+                         __ATOMIC_RELEASE);
         emu_engine.queues[id] = queue;
         emu_engine.queue_count++;
         wake_device_thread();
@@ -98,9 +103,8 @@ static void suspend(struct emu_queue *queue)
     uint64_t now, due;
 
     queue->suspended = true;
-    atomic_store(&queue->stop, 1);
-    emu_engine_settle(queue);
-    atomic_store(&queue->stop, 0);
+    emu_engine_stop_queue(queue);
+    queue->stopping--;
     now = emu_engine_hold();
     if (queue->device_queue >= 0) {
         struct emu_device *dev = emu_segment_lock();
@@ -187,8 +191,7 @@ int emu_queue_destroy(uint32_t id)
         return -EINVAL;
     }
     queue->suspended = true; /* the device thread leaves it alone from here on */
-    atomic_store(&queue->stop, 1);
-    emu_engine_settle(queue);
+    emu_engine_stop_queue(queue);
     if (find(id) == queue) { /* two threads may try at once */
         uint64_t now = emu_engine_hold();
 

@@ -82,15 +82,15 @@ static bool have(struct sdma_packet *p, size_t length)
     return false;
 }
 
-/** Host address of @size bytes at @va; NULL with the fault set and the memory event raised. */
+/** Host address of @size bytes at @va; NULL with the fault set. */
 static void *host(struct sdma_packet *p, uint64_t va, size_t size)
 {
     void *at = emu_vm_host(va, size);
 
     if (!at) {
         emu_report("copy engine: no memory at device address 0x%llx", (unsigned long long)va);
-        emu_event_memory_fault(va, true, false);
         p->step.fault = true;
+        p->step.fault_va = va;
     }
     return at;
 }

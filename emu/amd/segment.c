@@ -3,14 +3,14 @@
  * The device shared by all processes that use it: one mapped file with a robust lock and the device
  * model (emu/model/device.h).
  *
- * Who uses the file is told by file locks, which the kernel takes back from the dead: each process holds
- * a shared flock for as long as it uses the device, and whoever gets the exclusive one is alone and makes
- * the device anew. So a file of another version, a damaged one and one left behind by a crash need no
- * cleaning up by hand.
+ * Who uses the file is told by file locks, which the kernel takes back from the dead: each process
+ * holds a shared flock for as long as it uses the device, and whoever gets the exclusive one is
+ * alone and makes the device anew. So a file of another version, a damaged one and one left behind
+ * by a crash need no cleaning up by hand.
  *
- * Who has died while others go on is found by pid and start time (emu_segment_check_peers); what it held
- * goes back to the device. A process that is only stopped keeps its places, but the device clock no longer
- * waits for it.
+ * Who has died while others go on is found by pid and start time (emu_segment_check_peers); what it
+ * held goes back to the device. A process that is only stopped keeps its places, but the device
+ * clock no longer waits for it.
  *
  * Threading: any thread; the lock is not recursive and is held for short stretches only.
  */
@@ -31,9 +31,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SEGMENT_MAGIC 0x6765732d66656572ull /* "reef-seg" */
-#define CHECK_INTERVAL_NS 5000000ull        /* of wall time between two looks at the peers */
-#define STUCK_NS 20000000ull                /* a clock that stands this long has somebody missing */
+#define SEGMENT_MAGIC     0x6765732d66656572ull /* "reef-seg" */
+#define CHECK_INTERVAL_NS 5000000ull            /* of wall time between two looks at the peers */
+#define STUCK_NS          20000000ull /* a clock that stands this long has somebody missing */
 
 enum { SEGMENT_VERSION = 1 };
 
@@ -48,8 +48,8 @@ struct segment {
 static struct {
     struct segment *map; /* NULL: not attached */
     int fd;
-    pid_t pid;           /* the process that attached; a forked child has to do so itself */
-    int process;         /* its slot */
+    pid_t pid;   /* the process that attached; a forked child has to do so itself */
+    int process; /* its slot */
     uint32_t wake_seen[EMU_MAX_PROCESSES]; /* under the lock: to tell whom to wake */
     /* check_peers, device thread only */
     uint64_t checked_wall_ns, stuck_since_ns, stuck_at_ns;
@@ -423,7 +423,8 @@ void emu_segment_check_peers(void)
         if (liveness == PEER_ALIVE || (liveness == PEER_STOPPED && peer->absent))
             continue;
         dev = emu_segment_lock();
-        if (dev->processes[p].pid == peer->pid && dev->processes[p].start_time == peer->start_time) {
+        if (dev->processes[p].pid == peer->pid &&
+            dev->processes[p].start_time == peer->start_time) {
             if (liveness == PEER_DEAD)
                 emu_device_detach(dev, p, emu_wall_ns());
             else

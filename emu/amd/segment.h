@@ -4,5 +4,6 @@
 
 #include "driver.h"
 
-/** Gives everything this process holds back to the device. Nothing of it may be running any more. */
+/** Gives everything this process holds back to the device. Nothing of it may be running any more.
+ */
 void emu_segment_detach(void);

@@ -3,7 +3,7 @@
  * The REEF_EMU_* variables, read once, at the first use of the device. A bad value or an unknown
  * name gets one warning; the default is used. docs/emulator.md describes them.
  */
-#include "driver.h"
+#include "kfd.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -17,6 +17,13 @@
 #define PREFIX "REEF_EMU_"
 
 static struct emu_settings settings;
+static bool loud; /* say what is wrong */
+
+#define complain(...)                                                                              \
+    do {                                                                                           \
+        if (loud)                                                                                  \
+            emu_report(__VA_ARGS__);                                                               \
+    } while (0)
 
 static const char *const names[] = {"PROFILE",    "DIR",     "TIMESCALE",
                                     "QUANTUM_US", "THREADS", "TRACE"};
@@ -36,8 +43,7 @@ static void warn_unknown(void)
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
             known |= strlen(names[i]) == length && memcmp(names[i], *e + prefix, length) == 0;
         if (!known)
-            emu_report("%.*s is not a setting of the emulator; ignored", (int)(prefix + length),
-                       *e);
+            complain("%.*s is not a setting of the emulator; ignored", (int)(prefix + length), *e);
     }
 }
 
@@ -52,22 +58,22 @@ static double number(const char *name, double least, double most, double fallbac
         return fallback;
     value = strtod(text, &end);
     if (end == text || *end || !(value >= least && value <= most)) {
-        emu_report("%s=%s is not a number from %g to %g; using %g", name, text, least, most,
-                   fallback);
+        complain("%s=%s is not a number from %g to %g; using %g", name, text, least, most,
+                 fallback);
         return fallback;
     }
     return value;
 }
 
-static void find_profile(const char *name)
+static void find_profile(struct emu_settings *s, const char *name)
 {
-    char *path = settings.profile_path;
-    size_t size = sizeof(settings.profile_path);
+    char *path = s->profile_path;
+    size_t size = sizeof(s->profile_path);
     Dl_info self;
 
     if (strchr(name, '/')) {
         if ((size_t)snprintf(path, size, "%s", name) >= size)
-            emu_report("REEF_EMU_PROFILE: path too long");
+            complain("REEF_EMU_PROFILE: path too long");
         return;
     }
     /* In the build tree the profiles lie beside this library's folder. */
@@ -93,32 +99,45 @@ static unsigned default_threads(void)
     return cores < 2 ? 1 : 2;
 }
 
-static void read_settings(void)
+static void read_settings(struct emu_settings *s)
 {
     const char *profile = getenv("REEF_EMU_PROFILE");
     const char *dir = getenv("REEF_EMU_DIR");
 
     warn_unknown();
-    find_profile(profile && *profile ? profile : "mi50");
-    snprintf(settings.dir, sizeof(settings.dir), "/dev/shm");
+    find_profile(s, profile && *profile ? profile : "mi50");
+    snprintf(s->dir, sizeof(s->dir), "/dev/shm");
     if (dir && *dir) {
-        if (*dir == '/' && strlen(dir) < sizeof(settings.dir))
-            snprintf(settings.dir, sizeof(settings.dir), "%s", dir);
+        if (*dir == '/' && strlen(dir) < sizeof(s->dir))
+            snprintf(s->dir, sizeof(s->dir), "%s", dir);
         else
-            emu_report(
-                "REEF_EMU_DIR=%s is not an absolute path of at most %zu characters; using %s", dir,
-                sizeof(settings.dir) - 1, settings.dir);
+            complain("REEF_EMU_DIR=%s is not an absolute path of at most %zu characters; using %s",
+                     dir, sizeof(s->dir) - 1, s->dir);
     }
-    settings.timescale = number("REEF_EMU_TIMESCALE", 0.001, 1e6, 20);
-    settings.quantum_ns = (uint64_t)(number("REEF_EMU_QUANTUM_US", 0.1, 1e6, 50) * 1000);
-    settings.threads = (unsigned)number("REEF_EMU_THREADS", 1, 256, default_threads());
-    settings.trace = number("REEF_EMU_TRACE", 0, 1, 0) != 0;
+    s->timescale = number("REEF_EMU_TIMESCALE", 0.001, 1e6, 20);
+    s->quantum_ns = (uint64_t)(number("REEF_EMU_QUANTUM_US", 0.1, 1e6, 50) * 1000);
+    s->threads = (unsigned)number("REEF_EMU_THREADS", 1, 256, default_threads());
+    s->trace = number("REEF_EMU_TRACE", 0, 1, 0) != 0;
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void read_once(void)
+{
+    read_settings(&settings);
 }
 
 const struct emu_settings *emu_settings(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, read_settings);
+    pthread_once(&once, read_once);
     return &settings;
+}
+
+void emu_settings_check(void)
+{
+    struct emu_settings again;
+
+    loud = true;
+    read_settings(&again);
+    loud = false;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HSA signals as the packet processor uses them (hsa/amd_hsa_signal.h). A signal with a mailbox has an
- * event that host threads may sleep on: whoever changes the value writes the event's id to the mailbox and
- * interrupts.
+ * HSA signals as the packet processor uses them (hsa/amd_hsa_signal.h). A signal with a mailbox has
+ * an event that host threads may sleep on: whoever changes the value writes the event's id to the
+ * mailbox and interrupts.
  */
 #include "engine.h"
 

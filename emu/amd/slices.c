@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Interpreter threads. Each takes the work-group that is furthest behind, runs it to the end of its epoch
- * and puts it back; what has ended gets a date in the calendar. They run at a low priority, so that the
- * program's own threads, on whose quickness its scheduling rests, go first.
+ * Interpreter threads. Each takes the work-group that is furthest behind, runs it to the end of its
+ * epoch and puts it back; what has ended gets a date in the calendar. They run at a low priority,
+ * so that the program's own threads, on whose quickness its scheduling rests, go first.
  */
 #include "engine.h"
 
@@ -84,16 +84,17 @@ static struct emu_work *next_work(void)
     return work && work->local_ns < emu_engine.run_until_ns && !emu_engine.quiesced ? work : NULL;
 }
 
-static void slice_begin(struct emu_work *work, struct gcn_slice *slice)
+static void slice_begin(struct emu_work *work, unsigned self, struct gcn_slice *slice)
 {
     uint64_t epoch = work->local_ns / emu_engine.epoch_ns;
     uint64_t end = (epoch + 1) * emu_engine.epoch_ns;
 
+    atomic_store(&emu_engine.cut[self], work->dispatch->queue->stopping > 0);
     *slice = (struct gcn_slice){
         .budget_cycles = (end - work->local_ns) * emu_engine.profile.clock_mhz / 1000 + 1,
         .start_cycle = cycles_of(work->local_ns),
         .issue_scale_q8 = work->scale[epoch > emu_engine.epoch],
-        .stop = &work->dispatch->queue->stop,
+        .stop = &emu_engine.cut[self],
     };
 }
 
@@ -101,10 +102,11 @@ static void slice_end(struct emu_work *work, const struct gcn_slice *slice, enum
 {
     work->cycles += slice->used_cycles;
     work->local_ns = work->base_ns + work->cycles * 1000 / emu_engine.profile.clock_mhz;
-    if (status == GCN_RUNNING && !atomic_load(&work->dispatch->queue->stop)) {
-        emu_heap_push(work);
-    } else if (status == GCN_RUNNING || status == GCN_STOPPED) {
-        work->state = EMU_WORK_STOPPED;
+    if (status == GCN_RUNNING || status == GCN_STOPPED) {
+        if (work->dispatch->queue->stopping)
+            work->state = EMU_WORK_STOPPED;
+        else
+            emu_heap_push(work);
     } else {
         work->state = EMU_WORK_ENDED;
         work->status = status;
@@ -159,14 +161,14 @@ void *emu_slices_thread(void *index)
         emu_heap_remove(work);
         work->state = EMU_WORK_RUNNING;
         emu_engine.slice[self] = work;
-        slice_begin(work, &slice);
+        slice_begin(work, self, &slice);
         pthread_mutex_unlock(&emu_engine.lock);
         status = run_slice(work, thread, &slice);
         pthread_mutex_lock(&emu_engine.lock);
         emu_engine.slice[self] = NULL;
         slice_end(work, &slice, status);
         emu_engine_publish();
-        if (emu_engine.quiesced || atomic_load(&work->dispatch->queue->stop))
+        if (emu_engine.quiesced || work->dispatch->queue->stopping)
             pthread_cond_broadcast(&emu_engine.settled);
     }
     pthread_mutex_unlock(&emu_engine.lock);

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <uthash.h>
@@ -54,8 +55,10 @@ struct extent {
 };
 
 static struct {
-    int fd;     /* -1: none yet */
-    char *base; /* the whole file */
+    int fd;            /* -1: none yet */
+    dev_t file_device; /* what tells the file from others, even when its descriptor was */
+    ino_t file_number; /* closed behind our back and the number is in use again */
+    char *base;        /* the whole file */
     pthread_mutex_t bo_lock;
     struct object *objects;
     uint64_t next_handle;
@@ -282,11 +285,14 @@ uint64_t emu_vm_available(void)
 static int make_file(void)
 {
     int fd = memfd_create("reef-emu-memory", MFD_CLOEXEC), high;
+    struct stat st;
 
     if (fd < 0)
         return -errno;
-    if (ftruncate(fd, (off_t)FILE_SIZE))
+    if (ftruncate(fd, (off_t)FILE_SIZE) || fstat(fd, &st))
         goto fail;
+    vm.file_device = st.st_dev;
+    vm.file_number = st.st_ino;
     vm.base = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
     if (vm.base == MAP_FAILED)
         goto fail;
@@ -335,6 +341,14 @@ int emu_vm_start(void)
 int emu_vm_fd(void)
 {
     return vm.fd;
+}
+
+bool emu_vm_is_file(int fd)
+{
+    struct stat st;
+
+    return vm.fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == vm.file_device &&
+           st.st_ino == vm.file_number;
 }
 
 struct gcn_memory *emu_vm_memory(void)

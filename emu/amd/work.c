@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Resident work-groups, from the moment the device has placed them to the moment their place is given
- * back. The engine's lock is held in all of this.
+ * Resident work-groups, from the moment the device has placed them to the moment their place is
+ * given back. The engine's lock is held in all of this.
  */
 #include "engine.h"
 
@@ -20,9 +20,10 @@ uint64_t emu_work_least_local(void)
     return least;
 }
 
-/* What an issue costs a wave that shares its SIMD with others: a SIMD issues for one of its waves in
- * four cycles; a wave alone gets every other of these slots (dependent instructions), so two waves
- * beside each other lose nothing and k of them take k / 2 times as long. In units of 1/256. */
+/* What an issue costs a wave that shares its SIMD with others: a SIMD issues for one of its waves
+ * in four cycles; a wave alone gets every other of these slots (dependent instructions), so two
+ * waves beside each other lose nothing and k of them take k / 2 times as long. In units of 1/256.
+ */
 static uint32_t issue_scale(const struct emu_device *dev, const struct emu_work *work)
 {
     uint32_t scale = 128 * emu_device_waves_beside(dev, (int)work->resident);
@@ -196,8 +197,9 @@ static void report_fault(const struct emu_work *work, uint64_t now)
         code = EMU_QUEUE_TRAP;
         break;
     case GCN_FAULT_ILLEGAL_INSTRUCTION:
-        emu_missing("instruction %s (0x%08x 0x%08x) at pc 0x%llx", fault->text, fault->words[0],
-                    fault->words[1], (unsigned long long)fault->pc);
+        emu_missing("instruction %s", fault->text);
+        emu_report("queue %u: illegal instruction 0x%08x 0x%08x at pc 0x%llx", queue->id,
+                   fault->words[0], fault->words[1], (unsigned long long)fault->pc);
         break;
     case GCN_FAULT_NONE: /* of the emulator itself, reported */
         break;
@@ -205,43 +207,47 @@ static void report_fault(const struct emu_work *work, uint64_t now)
     emu_aql_error(queue, code, now);
 }
 
+/* Remembers the first fault of each queue: one stops it. */
+static unsigned note_fault(struct emu_work *faulted, unsigned count, const struct emu_work *work)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (faulted[i].dispatch->queue == work->dispatch->queue)
+            return count;
+    }
+    faulted[count] = *work;
+    return count + 1;
+}
+
 void emu_work_ended(struct emu_work **list, unsigned count, uint64_t now)
 {
     static int residents[EMU_MAX_RESIDENTS];
-    struct emu_device *dev;
+    static struct emu_work faulted[EMU_MAX_QUEUES]; /* copies: the places are given away below */
+    struct emu_device *dev = emu_segment_lock();
     unsigned faults = 0;
 
     for (unsigned i = 0; i < count; i++) {
-        residents[i] = (int)list[i]->resident;
-        emu_scratch_give(list[i]);
-        list[i]->state = EMU_WORK_NONE;
-        if (list[i]->status == GCN_FAULT)
-            list[faults++] = list[i];
-        else if (++list[i]->dispatch->ended == list[i]->dispatch->workgroups)
-            emu_engine_schedule(now + emu_engine.profile.completion_ns, EMU_DUE_COMPLETION,
-                                list[i]->dispatch);
-    }
-    /* Before anything else is placed: what faulted stops its queue. That forgets the queue's
-     * dispatches, hence the look for other faults of the same queue first. */
-    for (unsigned i = 0; i < faults; i++) {
-        struct emu_queue *queue = list[i]->dispatch ? list[i]->dispatch->queue : NULL;
+        struct emu_work *work = list[i];
 
-        if (!queue)
-            continue;
-        for (unsigned k = i + 1; k < faults; k++) {
-            if (list[k]->dispatch && list[k]->dispatch->queue == queue)
-                list[k]->dispatch = NULL;
+        residents[i] = (int)work->resident;
+        emu_scratch_give(work);
+        work->state = EMU_WORK_NONE;
+        if (work->status == GCN_FAULT) {
+            faults = note_fault(faulted, faults, work);
+            emu_device_withdraw(dev, work->dispatch->queue->device_queue);
+        } else if (++work->dispatch->ended == work->dispatch->workgroups) {
+            emu_engine_schedule(now + emu_engine.profile.completion_ns, EMU_DUE_COMPLETION,
+                                work->dispatch);
         }
-        report_fault(list[i], now);
     }
+    emu_device_release_many(dev, residents, count, now);
+    emu_work_adopt(dev, now);
+    emu_segment_unlock();
     for (unsigned i = 0; i < EMU_MAX_QUEUES; i++) {
         if (emu_engine.queues[i] && emu_engine.queues[i]->scratch_waiters)
             serve_scratch_waiters(emu_engine.queues[i], now);
     }
-    dev = emu_segment_lock();
-    emu_device_release_many(dev, residents, count, now);
-    emu_work_adopt(dev, now);
-    emu_segment_unlock();
+    for (unsigned i = 0; i < faults; i++)
+        report_fault(&faulted[i], now);
 }
 
 /* ---- kill, park ---- */

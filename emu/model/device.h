@@ -11,13 +11,13 @@
  * Time. Device time follows wall time divided by the time scale, but never passes the *horizon*:
  * the least moment that any process has yet to work out. A process publishes in its horizon the
  * least of (a) the local time of its resident work-groups that are still being interpreted, (b) its
- * next event that has a date (the end of an interpreted work-group, a packet being processed, a copy
- * that ends). So the cost of emulation never shows in device time: while an interpreter is behind,
- * the clock stands at its horizon; wall time that passes then is lost to the device, not caught up.
- * An event dated t is handled when the clock has reached t, everything it causes is dated t or later,
- * and the horizon moves on only then; how late the host thread woke up leaves no trace. A date passed
- * as @at_ns is therefore never behind the clock: either it is the caller's own horizon, or the caller
- * read it from the clock under the same hold of the lock.
+ * next event that has a date (the end of an interpreted work-group, a packet being processed, a
+ * copy that ends). So the cost of emulation never shows in device time: while an interpreter is
+ * behind, the clock stands at its horizon; wall time that passes then is lost to the device, not
+ * caught up. An event dated t is handled when the clock has reached t, everything it causes is
+ * dated t or later, and the horizon moves on only then; how late the host thread woke up leaves no
+ * trace. A date passed as @at_ns is therefore never behind the clock: either it is the caller's own
+ * horizon, or the caller read it from the clock under the same hold of the lock.
  */
 #pragma once
 
@@ -26,9 +26,9 @@
 
 #include "profile.h"
 
-#define EMU_DEVICE_MAGIC 0x55504765666572ull /* "refeGPU" */
+#define EMU_DEVICE_MAGIC   0x55504765666572ull /* "refeGPU" */
 #define EMU_DEVICE_VERSION 1
-#define EMU_NEVER UINT64_MAX
+#define EMU_NEVER          UINT64_MAX
 
 enum {
     EMU_MAX_PROCESSES = 64,
@@ -62,37 +62,37 @@ enum emu_resident_state { EMU_RESIDENT_FREE, EMU_RESIDENT_PLACED, EMU_RESIDENT_T
 
 /** A work-group that holds resources of a compute unit. */
 struct emu_resident {
-    int32_t next;              /* in the free list, or in its process's list of new ones; -1 ends */
+    int32_t next; /* in the free list, or in its process's list of new ones; -1 ends */
     uint16_t process;
     uint16_t queue;
     uint16_t cu;
-    uint8_t used;              /* enum emu_resident_state */
+    uint8_t used; /* enum emu_resident_state */
     uint8_t simd_waves[EMU_MAX_SIMDS];
-    uint32_t dispatch;         /* the owner's own name for the dispatch */
-    uint32_t workgroup;        /* linear index in the dispatch's grid */
+    uint32_t dispatch;  /* the owner's own name for the dispatch */
+    uint32_t workgroup; /* linear index in the dispatch's grid */
     uint64_t placed_ns;
-    struct emu_shape shape;    /* rounded to granules */
+    struct emu_shape shape; /* rounded to granules */
 };
 
 struct emu_device_process {
-    int32_t pid;               /* 0: slot free */
-    uint8_t absent;            /* stopped: its residents stay, its horizon does not count */
-    uint64_t start_time;       /* /proc/PID/stat field 22, tells a reused pid apart */
-    uint64_t horizon_ns;       /* EMU_NEVER: nothing to work out */
-    int32_t placed;            /* head of the list of its residents placed since it last looked */
-    int32_t placed_last;       /* and its end; both -1 if there are none */
-    uint32_t wake;             /* futex word, bumped when something here concerns the process */
-    uint64_t memory_bytes;     /* device memory it has allocated; kept by the driver (emu/amd/vm.c) */
+    int32_t pid;           /* 0: slot free */
+    uint8_t absent;        /* stopped: its residents stay, its horizon does not count */
+    uint64_t start_time;   /* /proc/PID/stat field 22, tells a reused pid apart */
+    uint64_t horizon_ns;   /* EMU_NEVER: nothing to work out */
+    int32_t placed;        /* head of the list of its residents placed since it last looked */
+    int32_t placed_last;   /* and its end; both -1 if there are none */
+    uint32_t wake;         /* futex word, bumped when something here concerns the process */
+    uint64_t memory_bytes; /* device memory it has allocated; kept by the driver (emu/amd/vm.c) */
 };
 
 /** A hardware queue. It places one dispatch's work-groups at a time, in order. */
 struct emu_device_queue {
     uint8_t used;
-    uint8_t priority;          /* higher is served first; equal ones take turns by work-group */
-    uint8_t suspended;         /* what waits for a place goes on waiting */
+    uint8_t priority;  /* higher is served first; equal ones take turns by work-group */
+    uint8_t suspended; /* what waits for a place goes on waiting */
     uint16_t process;
     uint32_t dispatch;
-    uint32_t next_workgroup;   /* == total: nothing waits for a place */
+    uint32_t next_workgroup; /* == total: nothing waits for a place */
     uint32_t total_workgroups;
     struct emu_shape shape;
 };
@@ -100,30 +100,31 @@ struct emu_device_queue {
 struct emu_device {
     uint64_t magic;
     uint32_t version;
-    uint32_t bytes;            /* sizeof(struct emu_device) of the creator */
+    uint32_t bytes; /* sizeof(struct emu_device) of the creator */
     struct emu_profile profile;
     /* Clock: see the top of the file. */
-    uint32_t timescale_milli;  /* wall ns per device ns, in thousandths */
+    uint32_t timescale_milli; /* wall ns per device ns, in thousandths */
     uint64_t anchor_wall_ns;
     uint64_t anchor_device_ns;
-    uint64_t horizon_ns;       /* least over the present processes */
+    uint64_t horizon_ns; /* least over the present processes */
     /* Arbitration. */
-    uint32_t turn;             /* queue that was served last */
+    uint32_t turn; /* queue that was served last */
     int32_t free_resident;
-    uint64_t placements;       /* work-groups placed since creation */
+    uint64_t placements; /* work-groups placed since creation */
     struct emu_device_process processes[EMU_MAX_PROCESSES];
     struct emu_device_queue queues[EMU_MAX_QUEUES];
     struct emu_cu cus[EMU_MAX_CUS];
     struct emu_resident residents[EMU_MAX_RESIDENTS];
 };
 
-/** Makes an idle device. The clock starts at @wall_ns, so that stamps look like a system clock's. */
+/** Makes an idle device. The clock starts at @wall_ns, so that stamps look like a system clock's.
+ */
 void emu_device_init(struct emu_device *dev, const struct emu_profile *profile,
                      uint32_t timescale_milli, uint64_t wall_ns);
 /** True if the memory holds a device of this version with in-range contents (called on attach). */
 bool emu_device_valid(const struct emu_device *dev);
-/** After an owner of the lock died in the middle of a change: rebuilds what is derived (free counts,
- *  lists, least horizon) from the residents. False if the rest is damaged too. */
+/** After an owner of the lock died in the middle of a change: rebuilds what is derived (free
+ * counts, lists, least horizon) from the residents. False if the rest is damaged too. */
 bool emu_device_repair(struct emu_device *dev);
 
 /** Device time. Monotonic for any sequence of calls with monotonic @wall_ns. */
@@ -136,9 +137,10 @@ uint64_t emu_device_wall_of(const struct emu_device *dev, uint64_t device_ns);
 int emu_device_attach(struct emu_device *dev, int32_t pid, uint64_t start_time);
 /** Frees everything the process holds: residents, queues, horizon. Places whom that lets in. */
 void emu_device_detach(struct emu_device *dev, int process, uint64_t wall_ns);
-/** Publishes how far @process has worked things out; re-anchors the clock. Raising the least horizon
- *  bumps the wake word of every process that waits for a date (the caller wakes the futexes it sees
- *  changed). Never passes the date of a placed work-group that the process has not taken yet. */
+/** Publishes how far @process has worked things out; re-anchors the clock. Raising the least
+ * horizon bumps the wake word of every process that waits for a date (the caller wakes the futexes
+ * it sees changed). Never passes the date of a placed work-group that the process has not taken
+ * yet. */
 void emu_device_set_horizon(struct emu_device *dev, int process, uint64_t horizon_ns,
                             uint64_t wall_ns);
 /** A stopped process no longer holds the clock back (absent), or does again. */
@@ -153,8 +155,8 @@ void emu_device_queue_set_priority(struct emu_device *dev, int queue, uint32_t p
 void emu_device_queue_suspend(struct emu_device *dev, int queue, bool suspended, uint64_t at_ns);
 
 /** Offers a dispatch's work-groups for placement from device time @at_ns on and places what fits.
- *  -EBUSY if the queue still has work-groups of an earlier dispatch waiting, -ENOSPC if the shape fits
- *  no empty compute unit. */
+ *  -EBUSY if the queue still has work-groups of an earlier dispatch waiting, -ENOSPC if the shape
+ * fits no empty compute unit. */
 int emu_device_dispatch(struct emu_device *dev, int queue, uint32_t dispatch,
                         const struct emu_shape *shape, uint32_t workgroups, uint64_t at_ns);
 /** Withdraws the work-groups of the queue that wait for a place (a kill). Returns how many. */
@@ -162,7 +164,8 @@ uint32_t emu_device_withdraw(struct emu_device *dev, int queue);
 /** A work-group ended (or was killed) at @at_ns: frees its resources and places, at that very
  *  moment, whoever fits now. Lowers the horizon of each process that got one to @at_ns. */
 void emu_device_release(struct emu_device *dev, int resident, uint64_t at_ns);
-/** The same for several work-groups that end at the same moment: all are off before anyone is placed. */
+/** The same for several work-groups that end at the same moment: all are off before anyone is
+ * placed. */
 void emu_device_release_many(struct emu_device *dev, const int *residents, unsigned count,
                              uint64_t at_ns);
 /** Takes the next newly placed resident of @process, or -1. */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Which work-group goes where. A compute unit offers wave slots, vector and scalar registers on each
- * of its SIMDs, and local memory and barriers for the whole of it. A work-group is placed whole, on the
- * unit with the most free wave slots; its waves spread over the SIMDs, each to the one with the most
- * room left.
+ * Which work-group goes where. A compute unit offers wave slots, vector and scalar registers on
+ * each of its SIMDs, and local memory and barriers for the whole of it. A work-group is placed
+ * whole, on the unit with the most free wave slots; its waves spread over the SIMDs, each to the
+ * one with the most room left.
  *
- * Between queues: the highest priority that has something waiting is served alone, so that a stream of
- * small work-groups of a lower one cannot keep a large work-group out for ever. Queues of the same
- * priority take turns by work-group; one whose work-group does not fit is passed over.
+ * Between queues: the highest priority that has something waiting is served alone, so that a stream
+ * of small work-groups of a lower one cannot keep a large work-group out for ever. Queues of the
+ * same priority take turns by work-group; one whose work-group does not fit is passed over.
  */
 #include "internal.h"
 
@@ -142,7 +142,8 @@ static int choose_cu(const struct emu_device *dev, const struct emu_shape *shape
     return best;
 }
 
-/* Puts the resident at the end of its process's list of new ones, so that they are taken in order. */
+/* Puts the resident at the end of its process's list of new ones, so that they are taken in order.
+ */
 static void append_placed(struct emu_device *dev, int index)
 {
     struct emu_device_process *process = &dev->processes[dev->residents[index].process];

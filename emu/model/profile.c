@@ -22,7 +22,7 @@ struct key {
 
 #define KEY(field, min, max)                                                                       \
     {                                                                                              \
-        #field, offsetof(struct emu_profile, field), sizeof(((struct emu_profile *)0)->field),     \
+#field, offsetof(struct emu_profile, field), sizeof(((struct emu_profile *)0)->field),     \
             min, max                                                                               \
     }
 

@@ -15,13 +15,13 @@ struct emu_profile {
     uint32_t compute_units;
     uint32_t simds_per_cu;
     uint32_t waves_per_simd;
-    uint32_t vgprs_per_simd;     /* registers of 64 lanes */
+    uint32_t vgprs_per_simd; /* registers of 64 lanes */
     uint32_t vgpr_granule;
     uint32_t sgprs_per_simd;
     uint32_t sgpr_granule;
     uint32_t lds_bytes_per_cu;
     uint32_t lds_granule;
-    uint32_t workgroups_per_cu;  /* limit for work-groups of more than one wave */
+    uint32_t workgroups_per_cu; /* limit for work-groups of more than one wave */
     uint32_t clock_mhz;
     uint64_t memory_bytes;
     /* Latencies in shader cycles, as the interpreter charges them (docs/emulator.md). */
@@ -29,9 +29,9 @@ struct emu_profile {
     uint32_t lds_latency;
     uint32_t smem_latency;
     /* Command processor and copy engine, in device nanoseconds and bytes per microsecond. */
-    uint32_t packet_ns;          /* fetch and decode of any packet */
-    uint32_t dispatch_ns;        /* from a decoded dispatch to its first work-group */
-    uint32_t completion_ns;      /* from the last wave's end to the completion signal */
+    uint32_t packet_ns;     /* fetch and decode of any packet */
+    uint32_t dispatch_ns;   /* from a decoded dispatch to its first work-group */
+    uint32_t completion_ns; /* from the last wave's end to the completion signal */
     uint32_t copy_bytes_per_us;
 };
 

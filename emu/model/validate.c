@@ -3,9 +3,9 @@
  * Is this memory a device, and can it be made one again? The structure lies in a file that any
  * process of the user may have written to, and the owner of its lock may die at any instruction.
  *
- * What is primary: the profile, the clock, the processes, the queues and the residents that say they
- * are placed. Everything else (free counts, lists, the least horizon) follows from these, so it can be
- * checked against them and rebuilt from them.
+ * What is primary: the profile, the clock, the processes, the queues and the residents that say
+ * they are placed. Everything else (free counts, lists, the least horizon) follows from these, so
+ * it can be checked against them and rebuilt from them.
  */
 #include "internal.h"
 
@@ -87,8 +87,7 @@ static bool primary_valid(const struct emu_device *dev)
     if (dev->magic != EMU_DEVICE_MAGIC || dev->version != EMU_DEVICE_VERSION ||
         dev->bytes != sizeof(*dev))
         return false;
-    if (!profile_valid(&dev->profile) || dev->timescale_milli == 0 ||
-        dev->turn >= EMU_MAX_QUEUES)
+    if (!profile_valid(&dev->profile) || dev->timescale_milli == 0 || dev->turn >= EMU_MAX_QUEUES)
         return false;
     for (unsigned i = 0; i < EMU_MAX_PROCESSES; i++) {
         if (dev->processes[i].pid < 0)
@@ -113,7 +112,8 @@ static bool primary_valid(const struct emu_device *dev)
 }
 
 /* Walks a list of residents. Each entry must be in @state (and of @process if that is >= 0) and be
- * met once; @seen collects them. Returns the last entry (-1: empty), or -2 if the list is broken. */
+ * met once; @seen collects them. Returns the last entry (-1: empty), or -2 if the list is broken.
+ */
 static int32_t walk_list(const struct emu_device *dev, int32_t head, unsigned state, int process,
                          uint8_t *seen)
 {
@@ -145,8 +145,8 @@ bool emu_device_valid(const struct emu_device *dev)
     for (int p = 0; p < EMU_MAX_PROCESSES; p++) {
         const struct emu_device_process *process = &dev->processes[p];
 
-        if (process->pid != 0 && walk_list(dev, process->placed, EMU_RESIDENT_PLACED, p, seen) !=
-                                     process->placed_last)
+        if (process->pid != 0 &&
+            walk_list(dev, process->placed, EMU_RESIDENT_PLACED, p, seen) != process->placed_last)
             return false;
     }
     for (unsigned i = 0; i < EMU_MAX_RESIDENTS; i++) {

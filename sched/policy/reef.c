@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Policy "reef": reset-based preemption (REEF, OSDI'22, section 4). When RT work arrives, what runs is
- * killed and run again later, if all of the device queue allows that; else it is drained.
+ * Policy "reef": reset-based preemption (REEF, OSDI'22, section 4). When RT work arrives, what runs
+ * is killed and run again later, if all of the device queue allows that; else it is drained.
  *
  * Barriers alone in the device queue are taken out too: what they wait for may be in another queue,
  * which is being held, so draining could last as long as the RT work.

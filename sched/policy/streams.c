@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Policy "streams": no scheduling, as several streams on a bare GPU: BE is never held, and only the count
- * bounds the device queue. RT and BE share the GPU as the hardware will have it. The baseline.
+ * Policy "streams": no scheduling, as several streams on a bare GPU: BE is never held, and only the
+ * count bounds the device queue. RT and BE share the GPU as the hardware will have it. The
+ * baseline.
  */
 #include "sched/policy.h"
 

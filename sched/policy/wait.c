@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Policy "wait": wait-based preemption. When RT work arrives nothing more is submitted, and what is in the
- * device queue runs to its end: RT waits for at most the depth. Kills nothing, so it suits any
- * program; what the others are measured against.
+ * Policy "wait": wait-based preemption. When RT work arrives nothing more is submitted, and what is
+ * in the device queue runs to its end: RT waits for at most the depth. Kills nothing, so it suits
+ * any program; what the others are measured against.
  */
 #include "sched/policy.h"
 

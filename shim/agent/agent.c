@@ -3,6 +3,7 @@
 #include "shim/agent/agent.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -12,6 +13,8 @@ static void *agent_main(void *arg)
     struct reef_agent *agent = arg;
     prctl(PR_SET_NAME, "reef-agent");
     prctl(PR_SET_TIMERSLACK, 1UL); /* the default, 50 us, is more than a preemption */
+    if (agent->background)         /* batch tasks do not preempt on wake-up (sched(7)) */
+        pthread_setschedparam(pthread_self(), SCHED_BATCH, &(struct sched_param){0});
     while (!atomic_load_explicit(&agent->stop, memory_order_acquire)) {
         uint32_t bell = reef_board_bell(agent->board);
         uint64_t timeout_ns = agent->step(agent->arg);

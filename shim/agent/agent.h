@@ -25,6 +25,9 @@ struct reef_agent {
     _Atomic bool stop;
     _Atomic bool asleep; /* sleeps for long: a launching thread must ring */
     bool started;
+    /* The thread must not push the program's own threads off their CPU when it wakes: in an RT
+     * process, where nothing it does is urgent. */
+    bool background;
 };
 
 /** Longer sleeps than this need reef_agent_notify() to be cut short by new work. */

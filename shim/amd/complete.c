@@ -161,7 +161,7 @@ uint64_t reef_complete_poll(struct reef_gpu *gpu, uint64_t now_ns)
 {
     uint64_t timeout_ns = IDLE_NS;
     pthread_mutex_lock(&reef_complete_lock);
-    pthread_mutex_lock(&gpu->lock);
+    reef_gpu_agent_lock(gpu);
     if (!reap_all(gpu, now_ns))
         timeout_ns = 0;
     if (gpu->timer_ns && gpu->timer_ns <= now_ns) {

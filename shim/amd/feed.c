@@ -10,7 +10,8 @@
 #include "shim/amd/vqueue.h"
 #include "shim/preload/log.h"
 
-/* One writer at a time (under the lock of the queue's class); the agent reads it without that lock. */
+/* One writer at a time (under the lock of the queue's class); the agent reads it without that lock.
+ */
 static void count_launch(struct reef_vqueue *q)
 {
     __atomic_store_n(&q->launches, q->launches + 1, __ATOMIC_RELAXED);
@@ -276,17 +277,20 @@ static void ring_held(struct reef_vqueue *q)
     }
     /* RT work that the agent has not told the core of yet: nothing more goes to the device, and the
      * packets stay where they are. The agent takes them when RT work is over. */
-    uint64_t timer_ns = gpu->timer_ns;
-    bool wake = true;
     if (gpu->rt_seen || reef_disabled() || !reef_board_rt_active(gpu->board, now_ns)) {
+        uint64_t timer_ns = gpu->timer_ns;
         reef_feed_take(q, now_ns);
-        wake = gpu->doorbells_due > 0 || gpu->timer_ns != timer_ns || gpu->agent_idle;
+        /* The agent is woken before the doorbell is rung. ROCclr takes it that a thread is past its
+         * own bookkeeping of a launch before the launch can complete, so nothing slow may come
+         * after. */
+        if (gpu->doorbells_due > 0 || gpu->timer_ns != timer_ns || gpu->agent_idle)
+            reef_agent_notify(&gpu->agent);
         ring_if_due(q);
         reef_feed_ring(gpu);
+    } else {
+        reef_agent_notify(&gpu->agent);
     }
     pthread_mutex_unlock(&gpu->lock);
-    if (wake)
-        reef_agent_notify(&gpu->agent);
 }
 
 void reef_feed_doorbell(struct reef_vqueue *q)

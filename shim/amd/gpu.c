@@ -5,6 +5,7 @@
  * is real. GPUs are never freed, only stopped: hooks may still hold one.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,13 @@ static bool open_core(struct reef_gpu *gpu)
     return gpu->core != NULL;
 }
 
+void reef_gpu_agent_lock(struct reef_gpu *gpu)
+{
+    for (unsigned tries = 0; pthread_mutex_trylock(&gpu->lock) != 0; tries++)
+        if (tries % 64 == 63)
+            sched_yield();
+}
+
 static uint64_t agent_step(void *arg)
 {
     struct reef_gpu *gpu = arg;
@@ -81,7 +89,7 @@ static bool agent_anything_new(void *arg)
 {
     struct reef_gpu *gpu = arg;
     bool found = atomic_load(&gpu->rt_raised) && !gpu->rt_watching;
-    pthread_mutex_lock(&gpu->lock);
+    reef_gpu_agent_lock(gpu);
     found = found || (gpu->maintain_wanted && !gpu->rt_seen && !gpu->maintain_after_ns);
     for (struct reef_vqueue *q = gpu->queues; q && !found; q = q->next)
         if (q->class == REEF_CLASS_BE && !q->failed)
@@ -103,7 +111,12 @@ static struct reef_gpu *open_gpu(hsa_agent_t agent)
     if (!open_core(gpu))
         goto err_board;
     gpu->agent = (struct reef_agent){
-        .board = gpu->board, .step = agent_step, .anything_new = agent_anything_new, .arg = gpu};
+        .board = gpu->board,
+        .step = agent_step,
+        .anything_new = agent_anything_new,
+        .arg = gpu,
+        .background = reef_state.config.priority == REEF_PRIORITY_RT,
+    };
     if (reef_agent_start(&gpu->agent) != 0)
         goto err_core;
     return gpu;

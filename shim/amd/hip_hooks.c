@@ -2,7 +2,8 @@
 /*
  * HIP's launch calls: everything they do ends in an AQL queue, where it is scheduled. They are
  * hooked only because an RT launch is seen here some microseconds before its packet is written: BE
- * work is asked to leave that much earlier.
+ * work is asked to leave that much earlier, and the syscalls that wakes others with are over before the
+ * hardware's doorbell is rung.
  */
 #define __HIP_PLATFORM_AMD__ 1
 #pragma GCC diagnostic push
@@ -74,6 +75,13 @@ REEF_EXPORT hipError_t hipModuleLaunchKernel(hipFunction_t function, unsigned in
     arrive();
     return call(function, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes, stream,
                 arguments, extra);
+}
+
+REEF_EXPORT hipError_t hipEventRecord(hipEvent_t event, hipStream_t stream)
+{
+    FIND(hipEventRecord);
+    arrive();
+    return call(event, stream);
 }
 
 REEF_EXPORT hipError_t hipGraphLaunch(hipGraphExec_t graph, hipStream_t stream)

@@ -73,7 +73,7 @@ static void finish_reset(struct reef_vqueue *q, bool stopped)
     struct reef_gpu *gpu = q->gpu;
     uint64_t now_ns = reef_now_ns();
     pthread_mutex_lock(&reef_complete_lock);
-    pthread_mutex_lock(&gpu->lock);
+    reef_gpu_agent_lock(gpu);
     if (stopped) {
         /* Nothing writes to the signals any more: what has fired by now is complete, the rest is
          * not. */
@@ -103,7 +103,7 @@ void reef_reset_run(struct reef_gpu *gpu)
     uint64_t now_ns = reef_now_ns();
     bool rt = !reef_disabled() && reef_board_rt_active(gpu->board, now_ns);
 
-    pthread_mutex_lock(&gpu->lock);
+    reef_gpu_agent_lock(gpu);
     if (rt != gpu->rt_seen) {
         gpu->rt_seen = rt;
         reef_core_rt(gpu->core, rt, now_ns);
@@ -135,7 +135,7 @@ static bool maintain(struct reef_vqueue *q)
     if (dead)
         reef_hsa.hsa_queue_destroy(dead);
     hsa_queue_t *made = reef_vqueue_make_real(q);
-    pthread_mutex_lock(&gpu->lock);
+    reef_gpu_agent_lock(gpu);
     q->dead = NULL;
     q->spare = made;
     if (!q->real && made)
@@ -153,7 +153,7 @@ void reef_reset_maintain(struct reef_gpu *gpu)
     uint64_t now_ns = reef_now_ns();
     while (!failed && gpu->maintain_wanted && gpu->maintain_after_ns <= now_ns && !gpu->rt_seen &&
            !reef_board_rt_active(gpu->board, now_ns)) {
-        pthread_mutex_lock(&gpu->lock);
+        reef_gpu_agent_lock(gpu);
         struct reef_vqueue *q = gpu->queues;
         while (q && !needs_maintenance(q))
             q = q->next;

@@ -3,8 +3,8 @@
  * The RT side: when this process's bit on the board is set and cleared.
  *
  * Set: by the thread that rings an RT doorbell (or a little earlier, in a HIP launch call), with
- * one atomic addition and one load when it is set already. Cleared: by the agent, which looks every
- * 100 us: when all RT queues are consumed it appends a barrier packet to those that had work,
+ * one atomic addition and one load when it is set already. Cleared: by the agent, which looks now
+ * and then: when all RT queues are consumed it appends a barrier packet to those that had work,
  * because a read index may pass a kernel that still runs, and when the barriers have fired and
  * nothing came since, RT work is over. Between clearing and looking again the order of stores makes
  * sure that an arrival is not lost: the thread adds to rt_arrivals before it looks at rt_raised,
@@ -22,8 +22,11 @@
 
 #include "shim/preload/log.h"
 
+/* While RT work runs the agent looks after an eighth of the time it has run so far: so it disturbs
+ * long work little, and BE goes on at most that much later. */
 enum {
-    RT_POLL_NS = 100000,
+    RT_POLL_MIN_NS = 100000,
+    RT_POLL_MAX_NS = 2000000,
     RT_PROBE_POLL_NS = 20000,
     RT_BLOCKED_POLL_NS = 200000,
 };
@@ -93,7 +96,8 @@ static enum rt_queue look_at(struct reef_vqueue *q, uint64_t now_ns, bool be)
 {
     if (atomic_load(&q->failed))
         return RT_IDLE;
-    pthread_mutex_lock(&q->direct_lock);
+    if (pthread_mutex_trylock(&q->direct_lock) != 0)
+        return RT_RUNS; /* someone is feeding it; and must not have to wake us when it is done */
     if (reef_vqueue_has_new(q))
         reef_feed_direct(q); /* what did not fit */
     uint64_t write = q->real_write;
@@ -116,7 +120,8 @@ static enum rt_queue look_at(struct reef_vqueue *q, uint64_t now_ns, bool be)
 /* A barrier behind everything the queue was given. It fires when all that is over. */
 static void probe(struct reef_vqueue *q)
 {
-    pthread_mutex_lock(&q->direct_lock);
+    if (pthread_mutex_trylock(&q->direct_lock) != 0)
+        return; /* new work is being fed */
     uint64_t read = reef_hsa.hsa_queue_load_read_index_scacquire(q->real);
     if (q->real_write - read < q->real_mask) {
         union reef_packet *packet = &q->real_ring[q->real_write & q->real_mask];
@@ -139,6 +144,14 @@ static void probe(struct reef_vqueue *q)
     pthread_mutex_unlock(&q->direct_lock);
 }
 
+static uint64_t running_poll(uint64_t running_ns)
+{
+    uint64_t poll_ns = running_ns / 8;
+    return poll_ns < RT_POLL_MIN_NS   ? RT_POLL_MIN_NS
+           : poll_ns > RT_POLL_MAX_NS ? RT_POLL_MAX_NS
+                                      : poll_ns;
+}
+
 uint64_t reef_rt_step(struct reef_gpu *gpu, uint64_t now_ns)
 {
     if (!atomic_load(&gpu->rt_raised) && !gpu->rt_watching)
@@ -147,9 +160,11 @@ uint64_t reef_rt_step(struct reef_gpu *gpu, uint64_t now_ns)
     unsigned count[4] = {0};
     bool begins = !gpu->rt_watching;
     gpu->rt_watching = true;
+    if (begins)
+        gpu->rt_since_ns = now_ns;
 
     /* Queues are not destroyed while gpu->lock is held; real RT queues are never replaced. */
-    pthread_mutex_lock(&gpu->lock);
+    reef_gpu_agent_lock(gpu);
     bool be = be_pending(gpu);
     for (struct reef_vqueue *q = gpu->queues; q; q = q->next) {
         if (q->class != REEF_CLASS_RT || q->closing)
@@ -167,7 +182,7 @@ uint64_t reef_rt_step(struct reef_gpu *gpu, uint64_t now_ns)
         if (!atomic_exchange(&gpu->rt_raised, true))
             reef_board_rt_raise(gpu->board);
         reef_board_rt_renew(gpu->board, now_ns);
-        return count[RT_RUNS] > 0 ? RT_POLL_NS : RT_PROBE_POLL_NS;
+        return count[RT_RUNS] > 0 ? running_poll(now_ns - gpu->rt_since_ns) : RT_PROBE_POLL_NS;
     }
     if (atomic_load(&gpu->rt_arrivals) != gpu->rt_arrivals_probed) {
         /* A launch call was seen whose packet has not come yet: give it one more look. */

@@ -129,6 +129,7 @@ struct reef_gpu {
     _Atomic uint64_t rt_arrivals;
     _Atomic bool rt_raised; /* our bit on the board is set */
     bool rt_watching;       /* the agent polls RT queues */
+    uint64_t rt_since_ns;   /* since when */
     uint64_t rt_arrivals_probed;
 };
 
@@ -145,6 +146,10 @@ static inline struct reef_vqueue *reef_vqueue_of_doorbell(hsa_signal_t signal);
 struct reef_gpu *reef_gpu_get(hsa_agent_t agent);
 /** The first opened GPU, or NULL. */
 struct reef_gpu *reef_gpu_first(void);
+/** Takes gpu->lock for the agent, without sleeping on it: so a launching thread, which holds it for
+ * a fraction of a microsecond, never has to wake the agent when it lets go (a syscall, and the
+ * place where the system takes its CPU away just when it has rung the hardware's doorbell). */
+void reef_gpu_agent_lock(struct reef_gpu *gpu);
 /** Before the last hsa_shut_down: no agent touches ROCr after this. */
 void reef_gpu_stop_all(void);
 

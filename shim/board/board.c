@@ -13,9 +13,13 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shim/board/layout.h"
+
+/* Opening a board takes a fraction of a millisecond, so this is about a second for hundreds of them. */
+enum { LOCK_TRIES = 1000 };
 
 int reef_board_path(char *path, size_t size, const char *dir, const char *gpu)
 {
@@ -36,7 +40,7 @@ static bool in_use(const struct reef_board_layout *map)
         return false;
     /* Another version's slots cannot be read: its processes hold a shared flock for as long as they live. */
     for (unsigned i = 0; i < REEF_BOARD_SLOTS && reef_board_is_ours(map); i++)
-        if (reef_board_owner_lives(atomic_load(&map->slots[i].owner)))
+        if (reef_board_slot_lives(&map->slots[i], atomic_load(&map->slots[i].owner)))
             return true;
     return false;
 }
@@ -106,6 +110,20 @@ static int map_file(int fd, struct reef_board_layout **map, char *why, unsigned 
     return -EBUSY;
 }
 
+/* Waits for a lock, but not for ever: its holder may be stopped. */
+static int lock_bounded(int fd)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    for (unsigned i = 0; i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return -errno;
+        nanosleep(&pause, NULL);
+    }
+    return -EBUSY;
+}
+
 /* The directory's lock: makers of a board are alone. Returns a descriptor or a negative errno. */
 static int lock_maker(const char *path)
 {
@@ -115,12 +133,10 @@ static int lock_maker(const char *path)
     int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
-    if (flock(fd, LOCK_EX) != 0) {
-        int error = errno;
+    int error = lock_bounded(fd);
+    if (error)
         close(fd);
-        return -error;
-    }
-    return fd;
+    return error ? error : fd;
 }
 
 static int open_map(const char *path, struct reef_board_layout **map, char *why, unsigned why_size)
@@ -141,7 +157,7 @@ static int open_map(const char *path, struct reef_board_layout **map, char *why,
             snprintf(why, why_size, "%s: %s", path, strerror(-error));
     }
     if (!error)
-        error = flock(fd, LOCK_SH) == 0 ? 0 : -errno; /* kept by the mapping's descriptor, see below */
+        error = flock(fd, LOCK_SH | LOCK_NB) == 0 ? 0 : -errno; /* kept by the mapping's descriptor, see below */
     if (error && fd >= 0)
         close(fd);
     return error ? error : fd;
@@ -155,11 +171,12 @@ static int take_slot(struct reef_board *board)
         struct reef_board_slot *slot = &board->map->slots[i];
         uint64_t owner = atomic_load(&slot->owner);
 
-        if (owner && reef_board_owner_lives(owner))
+        if (owner && reef_board_slot_lives(slot, owner))
             continue;
         atomic_fetch_and(&board->map->rt, ~(1ull << i));
         if (!atomic_compare_exchange_strong(&slot->owner, &owner, mine))
             continue;
+        atomic_store(&slot->pid_namespace, reef_board_pid_namespace());
         atomic_store(&slot->renewed_ns, 0);
         atomic_store(&slot->asleep, 0);
         atomic_store(&slot->cls, REEF_BOARD_OFF);
@@ -230,6 +247,7 @@ void reef_board_close(struct reef_board *board)
         return;
     if (board->pid == getpid()) {
         reef_board_rt_clear(board);
+        atomic_store(&board->map->slots[board->slot].pid_namespace, 0);
         atomic_store(&board->map->slots[board->slot].owner, 0);
     }
     reef_board_abandon(board);

@@ -18,7 +18,7 @@ struct reef_board_slot {
     _Atomic uint32_t bell;        /* futex word the owner's agent sleeps on */
     _Atomic uint32_t asleep;      /* non-zero: it may be in futex_wait */
     _Atomic uint32_t cls;         /* enum reef_board_class */
-    uint32_t unused;
+    _Atomic uint32_t pid_namespace; /* inode of the owner's /proc/self/ns/pid; 0: not known */
     char command[16];
     struct reef_board_stats stats;
     char pad[128 - 112];
@@ -46,18 +46,30 @@ struct reef_board {
     unsigned slot;
     int32_t pid;                   /* of the process that opened it: a forked child is another */
     int fd;                        /* holds a shared flock: this version is in use */
+    _Atomic uint64_t looked_ns;    /* when owners of expired leases were last looked up in /proc */
 };
 
 /** Start time of @pid, or 0 if there is no such process (or it is a zombie: it will do nothing more). */
 uint64_t reef_board_start_time(int32_t pid);
 /** True unless the owner word names a process that is gone. 0 is nobody: false. */
 bool reef_board_owner_lives(uint64_t owner);
+/** As above for @owner of @slot; one of another pid namespace is not judged: it lives. */
+bool reef_board_slot_lives(const struct reef_board_slot *slot, uint64_t owner);
+/** Of this process; 0 if not known. */
+uint32_t reef_board_pid_namespace(void);
 static inline int32_t reef_board_owner_pid(uint64_t owner)
 {
     return (int32_t)(owner >> 32);
 }
 /** Writes the board's path. Returns 0, -ENAMETOOLONG or -EINVAL (a @gpu that is no plain file name). */
 int reef_board_path(char *path, size_t size, const char *dir, const char *gpu);
+/** Whether a lease renewed at @renewed_ns counts at @now_ns. Signed: the renewal may be a moment younger
+ *  than @now_ns; one from further in the future is a lie. */
+static inline bool reef_board_lease_holds(uint64_t renewed_ns, uint64_t now_ns)
+{
+    int64_t age = (int64_t)(now_ns - renewed_ns);
+    return age < (int64_t)REEF_BOARD_LEASE_NS && age > -1000000000ll;
+}
 /** True if what is mapped is a board of this version. */
 static inline bool reef_board_is_ours(const struct reef_board_layout *map)
 {

@@ -30,14 +30,18 @@ static void copy_stats(struct reef_board_stats *to, const struct reef_board_stat
 static void copy_peer(struct reef_board_peer *peer, const struct reef_board_layout *map, unsigned i,
                       uint64_t owner)
 {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     const struct reef_board_slot *slot = &map->slots[i];
     uint32_t cls = atomic_load(&slot->cls);
 
     memset(peer, 0, sizeof(*peer));
     peer->pid = reef_board_owner_pid(owner);
     peer->cls = cls <= REEF_BOARD_BE ? (enum reef_board_class)cls : REEF_BOARD_OFF;
-    peer->alive = reef_board_owner_lives(owner);
-    peer->rt_active = atomic_load(&map->rt) >> i & 1;
+    peer->alive = reef_board_slot_lives(slot, owner);
+    peer->rt_active = peer->alive && (atomic_load(&map->rt) >> i & 1) &&
+                      reef_board_lease_holds(atomic_load(&slot->renewed_ns), now_ns);
     memcpy(peer->command, slot->command, sizeof(peer->command) - 1);
     copy_stats(&peer->stats, &slot->stats);
 }

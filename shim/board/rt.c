@@ -66,27 +66,42 @@ void reef_board_rt_clear(struct reef_board *board)
     }
 }
 
+/* Owners of the bits in @late are dead, stopped, or only slow. Takes the bits back from the dead alone. This
+ * is also called on launches and reads /proc, so it does so once in a lease. */
+static void take_back(struct reef_board *board, uint64_t late, uint64_t now_ns)
+{
+    uint64_t looked = atomic_load_explicit(&board->looked_ns, memory_order_relaxed);
+
+    if (now_ns - looked < REEF_BOARD_LEASE_NS ||
+        !atomic_compare_exchange_strong(&board->looked_ns, &looked, now_ns))
+        return;
+    for (; late; late &= late - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(late);
+        struct reef_board_slot *slot = &board->map->slots[i];
+        uint64_t owner = atomic_load(&slot->owner);
+
+        if (!reef_board_slot_lives(slot, owner) && atomic_load(&slot->owner) == owner)
+            atomic_fetch_and(&board->map->rt, ~(1ull << i));
+    }
+}
+
 bool reef_board_rt_active(struct reef_board *board, uint64_t now_ns)
 {
     uint64_t rt = atomic_load(&board->map->rt);
+    uint64_t late = 0;
     bool active = false;
 
     for (; rt; rt &= rt - 1) {
         unsigned i = (unsigned)__builtin_ctzll(rt);
         struct reef_board_slot *slot = &board->map->slots[i];
         uint64_t renewed = atomic_load_explicit(&slot->renewed_ns, memory_order_relaxed);
-        /* Signed: the renewal may be a moment younger than @now_ns. One from the future is a lie. */
-        int64_t age = (int64_t)(now_ns - renewed);
-
-        if (age < (int64_t)REEF_BOARD_LEASE_NS && age > -1000000000ll) {
+        if (reef_board_lease_holds(renewed, now_ns))
             active = true;
-            continue;
-        }
-        /* Late: dead, stopped, or only slow. Take the bit back from the dead alone. */
-        uint64_t owner = atomic_load(&slot->owner);
-        if (!reef_board_owner_lives(owner) && atomic_load(&slot->owner) == owner)
-            atomic_fetch_and(&board->map->rt, ~(1ull << i));
+        else
+            late |= 1ull << i;
     }
+    if (late)
+        take_back(board, late, now_ns);
     return active;
 }
 

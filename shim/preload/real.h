@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** For what may run before a sanitizer's runtime is set up: it looks its own functions up by dlsym. */
+/** For what may run before a sanitizer's runtime is set up: it looks its own functions up by dlsym.
+ */
 #define REEF_BEFORE_SANITIZERS __attribute__((no_sanitize("thread", "address", "undefined")))
 
 typedef void *reef_dlsym_fn(void *handle, const char *name);

@@ -298,7 +298,7 @@ static double infer(detector &d, int frame, std::vector<float> &result)
     for (int i = 0; i < LAYERS; i++)
         launch(d, i);
     HIP(hipEventRecord(d.end, d.stream));
-    HIP(hipEventSynchronize(d.end));
+    demo_wait(d.end);
     HIP(hipEventElapsedTime(&ms, d.begin, d.end));
     result = check_download(d.buffer[LAYERS], FEATURES);
     return ms * 1e3;
@@ -414,7 +414,7 @@ static void set_up(detector &d, std::vector<map> &frames)
 {
     HIP(hipStreamCreateWithFlags(&d.stream, hipStreamNonBlocking));
     HIP(hipEventCreate(&d.begin));
-    HIP(hipEventCreateWithFlags(&d.end, hipEventBlockingSync)); /* sleep, do not poll */
+    HIP(hipEventCreate(&d.end));
     for (int i = 0; i < LAYERS; i++) {
         make_weights(d.w[i], network[i], i, d.taps);
         d.buffer[i + 1] = check_alloc<float>(FEATURES);
@@ -445,7 +445,7 @@ static void report(const std::vector<double> &us, long wrong, const std::string 
 
 int main(int argc, char **argv)
 {
-    double count = 100, period_us = 100000, warmup = 4, taps = 320, lds_kib = 26;
+    double count = 100, period_us = 100000, warmup = 4, taps = 640, lds_kib = 26;
     std::string json, latencies;
     bool no_times = false;
 
@@ -455,7 +455,7 @@ int main(int argc, char **argv)
          {"--warmup", "inferences before those (4)", &warmup, nullptr, nullptr},
          {"--period-us", "wall time from one start to the next (100000)", &period_us, nullptr,
           nullptr},
-         {"--taps", "weights for each output of a pruned layer (320)", &taps, nullptr, nullptr},
+         {"--taps", "weights for each output of a pruned layer (640)", &taps, nullptr, nullptr},
          {"--lds-kib", "LDS of every work-group (26)", &lds_kib, nullptr, nullptr},
          {"--json", "write the figures to this file, - for stdout", nullptr, &json, nullptr},
          {"--latencies", "write every latency, a line each, in us", nullptr, &latencies, nullptr},

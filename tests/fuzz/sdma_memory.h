@@ -16,8 +16,7 @@ enum { SDMA_RANGE = 8 * 4096 };
 #define SDMA_END (SDMA_VA + 2 * SDMA_RANGE)
 
 static char *sdma_ranges[2]; /* exact allocations, so that a sanitizer sees what leaves them */
-static unsigned sdma_missing, sdma_reports, sdma_memory_faults;
-static uint64_t sdma_fault_va;
+static unsigned sdma_missing, sdma_reports;
 static char sdma_text[256];
 
 static void sdma_memory_reset(void)
@@ -28,7 +27,7 @@ static void sdma_memory_reset(void)
         if (!sdma_ranges[i])
             abort();
     }
-    sdma_missing = sdma_reports = sdma_memory_faults = 0;
+    sdma_missing = sdma_reports = 0;
 }
 
 static void sdma_memory_free(void)
@@ -66,10 +65,4 @@ void emu_report(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(sdma_text, sizeof(sdma_text), format, arguments);
     va_end(arguments);
-}
-
-void emu_event_memory_fault(uint64_t va, bool not_present, bool read_only)
-{
-    sdma_memory_faults++;
-    sdma_fault_va = va;
 }

@@ -19,6 +19,7 @@ while read -r name default _; do
         failures=1
     fi
 done <<<"$options"
+# shellcheck disable=SC2016 # the backquotes are the document's
 for name in $(grep -oE '^\| `REEF_[A-Z_]+`' "$2" | tr -d '|` ' | grep -v '^REEF_EMU_'); do
     if ! grep -q "^$name " <<<"$options"; then
         echo "$2: $name is not an option"

@@ -148,5 +148,13 @@ if ldconfig -p 2>/dev/null | grep -q libhsa-runtime64.so.1; then
     says 0 'not linked with ROCm' "$reef" doctor --emulate mi50 --priority be "$tree/own"
 fi
 
+# ---- stats and bench
+expect 0 '{"peers": []}' "$reef" stats --json --dir "$tree/other"
+says 0 '^gpu +pid ' "$reef" stats --dir "$tree/other"
+says 1 'no boards: No such file' "$reef" stats --dir "$tree/none"
+says 2 'usage: reef stats' "$reef" stats --all
+says 2 'what\? \(launch\)' "$reef" bench
+says 2 'usage: reef bench launch' "$reef" bench launch --rounds 0
+
 [ $failures = 0 ] && echo "all as expected"
 exit $((failures != 0))

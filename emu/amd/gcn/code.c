@@ -57,13 +57,16 @@ static void illegal(struct gcn_wave *w, const struct gcn_inst *inst)
     gcn_fault_illegal(w, inst);
 }
 
+/* For a slot that stays empty, so that pc is still its address. */
 static void unmapped(struct gcn_wave *w, const struct gcn_inst *inst)
 {
-    gcn_fault_raise(w, GCN_FAULT_UNMAPPED, w->pc - 4);
+    gcn_fault_raise(w, GCN_FAULT_UNMAPPED, w->pc);
+    strcpy(w->fault.text, "instruction fetch");
 }
 
-/* Decodes what stands at @va. What is no instruction gets a handler that says so. */
-static void decode_at(struct gcn_memory *memory, uint64_t va, struct gcn_inst *inst)
+/* Decodes what stands at @va. What is no instruction gets a handler that says so; false: the end of
+ * mapped memory is in the way, which may change. */
+static bool decode_at(struct gcn_memory *memory, uint64_t va, struct gcn_inst *inst)
 {
     struct gcn_range range;
     uint32_t words[3];
@@ -79,14 +82,13 @@ static void decode_at(struct gcn_memory *memory, uint64_t va, struct gcn_inst *i
             break;
         memcpy(&words[count], range.host + (at - range.start), 4);
     }
-    if (count == 0) {
-        memset(inst, 0, sizeof(*inst));
-        inst->size = 1;
-        inst->handler = unmapped;
-    } else if (gcn_decode(words, count, inst) == 0) {
-        inst->size = 1;
-        inst->handler = illegal;
-    }
+    if (count > 0 && gcn_decode(words, count, inst) != 0)
+        return true;
+    if (count < 3)
+        return false;
+    inst->size = 1;
+    inst->handler = illegal;
+    return true;
 }
 
 gcn_handler gcn_code_fill(struct gcn_code *code, const struct gcn_inst *inst, uint64_t pc)
@@ -96,8 +98,9 @@ gcn_handler gcn_code_fill(struct gcn_code *code, const struct gcn_inst *inst, ui
 
     pthread_mutex_lock(&code->lock);
     handler = slot->handler;
-    if (!handler) {
-        decode_at(code->memory, pc, &decoded);
+    if (!handler && !decode_at(code->memory, pc, &decoded)) {
+        handler = unmapped;
+    } else if (!handler) {
         handler = decoded.handler;
         memcpy((char *)slot + sizeof(handler), (char *)&decoded + sizeof(handler),
                sizeof(decoded) - sizeof(handler));

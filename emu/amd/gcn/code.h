@@ -21,5 +21,6 @@ struct gcn_code_page {
 const struct gcn_code_page *gcn_code_page(struct gcn_code *code, uint64_t va);
 
 /** Decodes the instruction at @pc into its slot @inst, unless another thread has; returns the
- * handler (never NULL: what is no instruction gets one that faults). */
+ *  handler (never NULL: what is no instruction gets one that faults). Where nothing is mapped the
+ *  slot stays empty. */
 gcn_handler gcn_code_fill(struct gcn_code *code, const struct gcn_inst *inst, uint64_t pc);

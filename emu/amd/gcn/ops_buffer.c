@@ -151,31 +151,29 @@ static uint64_t buffer_in_range(const struct buffer_access *access, uint32_t fir
     return in & mask;
 }
 
-/** Moves what @access points @first bytes into, with the register that it goes to or comes from. */
-static int buffer_move(struct gcn_wave *w, struct buffer_access *access, enum mem_kind kind,
-                       unsigned reg, uint64_t mask, bool write)
+/** Moves what @access points to, from or to the registers from @reg on. */
+static int buffer_move(struct gcn_wave *w, const struct buffer_access *access, enum mem_kind kind,
+                       unsigned reg, uint64_t mask, const struct mem_direction *direction)
 {
     if (access->swizzle)
-        return write ? gcn_mem_store_swizzled(w, kind, reg, access->addr, access->step, mask)
-                     : gcn_mem_load_swizzled(w, kind, reg, access->addr, access->step, mask);
-    return write ? gcn_mem_store(w, kind, reg, access->addr, mask)
-                 : gcn_mem_load(w, kind, reg, access->addr, mask);
+        return direction->swizzled(w, kind, reg, access->addr, access->step, mask);
+    return direction->linear(w, kind, reg, access->addr, mask);
 }
 
 /** Dword by dword, each with its own range check. Moves the addresses on. */
 static int buffer_move_dwords(struct gcn_wave *w, struct buffer_access *access, unsigned count,
-                              unsigned reg, bool write)
+                              unsigned reg, const struct mem_direction *direction)
 {
     uint64_t exec = gcn_exec(w);
     int lines = 0;
 
     for (unsigned n = 0; n < count; n++) {
         uint64_t in = buffer_in_range(access, 4 * n, 4, exec);
-        int more = buffer_move(w, access, MEM_B32, reg + n, in, write);
+        int more = buffer_move(w, access, MEM_B32, reg + n, in, direction);
 
         if (more < 0)
             return -1;
-        if (!write)
+        if (!direction->write)
             gcn_mem_load_zero(w, MEM_B32, reg + n, exec & ~in);
         lines += more;
         for (unsigned lane = 0; lane < 64; lane++)
@@ -185,7 +183,7 @@ static int buffer_move_dwords(struct gcn_wave *w, struct buffer_access *access, 
 }
 
 static void buffer_access(struct gcn_wave *w, const struct gcn_inst *inst, enum mem_kind kind,
-                          bool write)
+                          const struct mem_direction *direction)
 {
     uint64_t exec = gcn_exec(w), in, va;
     uint32_t size = mem_bytes(kind);
@@ -195,8 +193,7 @@ static void buffer_access(struct gcn_wave *w, const struct gcn_inst *inst, enum 
     if (!buffer_begin(w, inst))
         return;
     if (buffer_row(w, inst, kind, &va)) {
-        lines = write ? gcn_mem_store_rows(w, size / 4, inst->dst, va, exec)
-                      : gcn_mem_load_rows(w, size / 4, inst->dst, va, exec);
+        lines = direction->rows(w, size / 4, inst->dst, va, exec);
         if (lines >= 0)
             mem_issue(w, lines);
         return;
@@ -204,11 +201,11 @@ static void buffer_access(struct gcn_wave *w, const struct gcn_inst *inst, enum 
     buffer_addresses(w, inst, &access);
     in = buffer_in_range(&access, 0, size, exec);
     if (in == exec || size <= 4) {
-        lines = buffer_move(w, &access, kind, inst->dst, in, write);
-        if (!write && lines >= 0)
+        lines = buffer_move(w, &access, kind, inst->dst, in, direction);
+        if (!direction->write && lines >= 0)
             gcn_mem_load_zero(w, kind, inst->dst, exec & ~in);
     } else {
-        lines = buffer_move_dwords(w, &access, size / 4, inst->dst, write);
+        lines = buffer_move_dwords(w, &access, size / 4, inst->dst, direction);
     }
     if (lines >= 0)
         mem_issue(w, lines);
@@ -216,12 +213,12 @@ static void buffer_access(struct gcn_wave *w, const struct gcn_inst *inst, enum 
 
 static void buffer_load(struct gcn_wave *w, const struct gcn_inst *inst, enum mem_kind kind)
 {
-    buffer_access(w, inst, kind, false);
+    buffer_access(w, inst, kind, &gcn_mem_loads);
 }
 
 static void buffer_store(struct gcn_wave *w, const struct gcn_inst *inst, enum mem_kind kind)
 {
-    buffer_access(w, inst, kind, true);
+    buffer_access(w, inst, kind, &gcn_mem_stores);
 }
 
 static void buffer_atomic(struct gcn_wave *w, const struct gcn_inst *inst, enum mem_atomic op,
@@ -316,7 +313,7 @@ static void buffer_load_format(struct gcn_wave *w, const struct gcn_inst *inst, 
             continue;
         for (lane = 0; lane < 64; lane++)
             access.addr[lane] = first[lane] + component * access.step;
-        int more = buffer_move(w, &access, MEM_B32, inst->dst + n, in, false);
+        int more = buffer_move(w, &access, MEM_B32, inst->dst + n, in, &gcn_mem_loads);
 
         if (more < 0)
             return;
@@ -342,7 +339,7 @@ static void buffer_store_format(struct gcn_wave *w, const struct gcn_inst *inst,
     buffer_addresses(w, inst, &access);
     in = buffer_in_range(&access, 0, 4 * format.components, exec);
     for (unsigned n = 0; n < format.components; n++) {
-        int more = buffer_move(w, &access, MEM_B32, inst->dst + n, in, true);
+        int more = buffer_move(w, &access, MEM_B32, inst->dst + n, in, &gcn_mem_stores);
 
         if (more < 0)
             return;

@@ -141,8 +141,9 @@ static inline void flat_issue(struct gcn_wave *w, unsigned segment, int lines)
         gcn_issue_lgkm(w, w->dispatch->vmem_latency + 4 * (uint32_t)lines);
 }
 
-static inline void flat_load(struct gcn_wave *w, const struct gcn_inst *inst, unsigned segment,
-                             enum mem_kind kind)
+static inline void flat_access(struct gcn_wave *w, const struct gcn_inst *inst, unsigned segment,
+                               enum mem_kind kind, unsigned reg,
+                               const struct mem_direction *direction)
 {
     uint64_t addr[64], mask = gcn_exec(w), va;
     struct flat_split split;
@@ -152,55 +153,35 @@ static inline void flat_load(struct gcn_wave *w, const struct gcn_inst *inst, un
         return;
     if (segment == GCN_SCRATCH ? scratch_row(w, inst, kind, &va)
                                : global_row(w, inst, segment, kind, &va)) {
-        lines = gcn_mem_load_rows(w, mem_bytes(kind) / 4, inst->dst, va, mask);
+        lines = direction->rows(w, mem_bytes(kind) / 4, reg, va, mask);
     } else if (segment == GCN_SCRATCH) {
         scratch_addresses(w, inst, addr);
-        lines = gcn_mem_load_swizzled(w, kind, inst->dst, addr, SCRATCH_STEP, mask);
+        lines = direction->swizzled(w, kind, reg, addr, SCRATCH_STEP, mask);
     } else {
         global_addresses(w, inst, segment, addr);
         if (segment == GCN_FLAT && flat_needs_split(addr)) {
             flat_split(w, addr, mask, &split);
-            gcn_lds_load(w, kind, inst->dst, split.lds, split.shared);
-            lines = gcn_mem_load_swizzled(w, kind, inst->dst, split.scratch, SCRATCH_STEP,
-                                          split.private);
+            direction->lds(w, kind, reg, split.lds, split.shared);
+            lines = direction->swizzled(w, kind, reg, split.scratch, SCRATCH_STEP, split.private);
             mask = split.global;
         }
-        more = lines < 0 ? -1 : gcn_mem_load(w, kind, inst->dst, addr, mask);
+        more = lines < 0 ? -1 : direction->linear(w, kind, reg, addr, mask);
         lines = more < 0 ? -1 : lines + more;
     }
     if (lines >= 0)
         flat_issue(w, segment, lines);
 }
 
+static inline void flat_load(struct gcn_wave *w, const struct gcn_inst *inst, unsigned segment,
+                             enum mem_kind kind)
+{
+    flat_access(w, inst, segment, kind, inst->dst, &gcn_mem_loads);
+}
+
 static inline void flat_store(struct gcn_wave *w, const struct gcn_inst *inst, unsigned segment,
                               enum mem_kind kind)
 {
-    uint64_t addr[64], mask = gcn_exec(w), va;
-    struct flat_split split;
-    int lines = 0, more;
-
-    if (!flat_begin(w, inst))
-        return;
-    if (segment == GCN_SCRATCH ? scratch_row(w, inst, kind, &va)
-                               : global_row(w, inst, segment, kind, &va)) {
-        lines = gcn_mem_store_rows(w, mem_bytes(kind) / 4, inst->src[1], va, mask);
-    } else if (segment == GCN_SCRATCH) {
-        scratch_addresses(w, inst, addr);
-        lines = gcn_mem_store_swizzled(w, kind, inst->src[1], addr, SCRATCH_STEP, mask);
-    } else {
-        global_addresses(w, inst, segment, addr);
-        if (segment == GCN_FLAT && flat_needs_split(addr)) {
-            flat_split(w, addr, mask, &split);
-            gcn_lds_store(w, kind, inst->src[1], split.lds, split.shared);
-            lines = gcn_mem_store_swizzled(w, kind, inst->src[1], split.scratch, SCRATCH_STEP,
-                                           split.private);
-            mask = split.global;
-        }
-        more = lines < 0 ? -1 : gcn_mem_store(w, kind, inst->src[1], addr, mask);
-        lines = more < 0 ? -1 : lines + more;
-    }
-    if (lines >= 0)
-        flat_issue(w, segment, lines);
+    flat_access(w, inst, segment, kind, inst->src[1], &gcn_mem_stores);
 }
 
 static inline void flat_atomic(struct gcn_wave *w, const struct gcn_inst *inst, unsigned segment,

@@ -120,8 +120,9 @@ MEM_INLINE int store(struct gcn_wave *w, enum mem_kind kind, unsigned data, cons
     X(MEM_I8)                                                                                      \
     X(MEM_U16)                                                                                     \
     X(MEM_I16)                                                                                     \
-    X(MEM_U8_D16) X(MEM_U8_D16_HI) X(MEM_I8_D16) X(MEM_I8_D16_HI) X(MEM_U16_D16) X(MEM_U16_D16_HI) \
-        X(MEM_B32) X(MEM_B64) X(MEM_B96) X(MEM_B128)
+    X(MEM_U8_D16)                                                                                  \
+    X(MEM_U8_D16_HI) X(MEM_I8_D16) X(MEM_I8_D16_HI) X(MEM_U16_D16) X(MEM_U16_D16_HI) X(MEM_B32)    \
+        X(MEM_B64) X(MEM_B96) X(MEM_B128)
 
 int gcn_mem_load(struct gcn_wave *w, enum mem_kind kind, unsigned dst, const uint64_t addr[64],
                  uint64_t mask)
@@ -432,6 +433,20 @@ void gcn_mem_load_zero(struct gcn_wave *w, enum mem_kind kind, unsigned dst, uin
     for (unsigned i = 0; i < (size + 3) / 4; i++)
         mem_put(&w->vgpr[dst + i], lane, size > 4 ? MEM_B32 : kind, zero);
 }
+
+const struct mem_direction gcn_mem_loads = {
+    .linear = gcn_mem_load,
+    .swizzled = gcn_mem_load_swizzled,
+    .rows = gcn_mem_load_rows,
+    .lds = gcn_lds_load,
+};
+const struct mem_direction gcn_mem_stores = {
+    .linear = gcn_mem_store,
+    .swizzled = gcn_mem_store_swizzled,
+    .rows = gcn_mem_store_rows,
+    .lds = gcn_lds_store,
+    .write = true,
+};
 
 #define OP(opcode_format, opcode_number, opcode_name, cycles, body)                                \
     {.name = #opcode_name,                                                                         \

@@ -32,7 +32,7 @@ enum mem_kind {
     MEM_I8_D16_HI,
     MEM_U16_D16,
     MEM_U16_D16_HI,
-    MEM_B32,
+    MEM_B32, /* whole dwords from here on */
     MEM_B64,
     MEM_B96,
     MEM_B128,
@@ -382,6 +382,19 @@ void gcn_lds_store(struct gcn_wave *w, enum mem_kind kind, unsigned data, const 
                    uint64_t mask);
 void gcn_lds_atomic(struct gcn_wave *w, enum mem_atomic op, unsigned bits, int dst, unsigned data,
                     const uint32_t addr[64], uint64_t mask);
+
+/** The two directions, for code that is the same in both. */
+struct mem_direction {
+    int (*linear)(struct gcn_wave *w, enum mem_kind kind, unsigned reg, const uint64_t addr[64],
+                  uint64_t mask);
+    int (*swizzled)(struct gcn_wave *w, enum mem_kind kind, unsigned reg, const uint64_t addr[64],
+                    uint32_t step, uint64_t mask);
+    int (*rows)(struct gcn_wave *w, unsigned dwords, unsigned reg, uint64_t va, uint64_t mask);
+    void (*lds)(struct gcn_wave *w, enum mem_kind kind, unsigned reg, const uint32_t addr[64],
+                uint64_t mask);
+    bool write;
+};
+extern const struct mem_direction gcn_mem_loads, gcn_mem_stores;
 
 /* Handlers: gcn_<mnemonic>, one per row. */
 #define OP(format, number, name, cycles, body)                                                     \

@@ -182,23 +182,27 @@ LANE double lane_max_f64(double a, double b)
     return lane_f64((r & INT64_MAX) > 0x7ff0000000000000 ? r | quiet : r);
 }
 
-/** Median; with a NaN the minimum of the three. */
-LANE float lane_med3_f32(float a, float b, float c)
-{
-    float low = lane_min_f32(a, b), high = lane_max_f32(a, b);
-    float median = lane_max_f32(low, lane_min_f32(high, c));
-
-    bool nan = (a != a) | (b != b) | (c != c);
-
-    return nan ? lane_min_f32(low, c) : median;
-}
-
 LANE int32_t lane_med3_i32(int32_t a, int32_t b, int32_t c)
 {
     int32_t low = a < b ? a : b, high = a < b ? b : a;
     int32_t top = high < c ? high : c;
 
     return low > top ? low : top;
+}
+
+/** Median; with a NaN the minimum of the three. Floats in the order of integers: all but the sign bit of
+ *  a negative one is turned over. */
+LANE float lane_med3_f32(float a, float b, float c)
+{
+    int32_t ka = (int32_t)lane_u32(a), kb = (int32_t)lane_u32(b), kc = (int32_t)lane_u32(c);
+    int32_t k = lane_med3_i32(ka ^ (ka >> 31 & INT32_MAX), kb ^ (kb >> 31 & INT32_MAX),
+                              kc ^ (kc >> 31 & INT32_MAX));
+    uint32_t median = (uint32_t)(k ^ (k >> 31 & INT32_MAX));
+    uint32_t least = lane_u32(lane_min_f32(lane_min_f32(a, b), c));
+
+    median = a != a ? least : median;
+    median = b != b ? least : median;
+    return lane_f32(c != c ? least : median);
 }
 
 LANE uint32_t lane_med3_u32(uint32_t a, uint32_t b, uint32_t c)
@@ -287,17 +291,25 @@ LANE float lane_ldexp_f32(float x, int32_t n)
     return (float)((double)x * lane_power(limited)); /* exact in double: rounds once */
 }
 
-/** In up to three exact steps and one that may round: 53 bits are kept back on the way down, so that an
+/** How much of a scale by 2^n is done at once: up to 1023 upwards, nothing or -969 downwards. */
+LANE int32_t lane_ldexp_step(int32_t n)
+{
+    int32_t up = n > 0 ? n : 0, down = n < 0 ? n : 0;
+
+    return (up > 1023 ? 1023 : up) + ((down + 1022) >> 31 & -969);
+}
+
+/** In up to two exact steps and one that may round: 53 bits are kept back on the way down, so that an
  *  intermediate result is no denormal. */
 LANE double lane_ldexp_f64(double x, int32_t n)
 {
-    for (unsigned i = 0; i < 2; i++) {
-        int32_t step = n > 1023 ? 1023 : n < -1022 ? -969 : 0;
+    int32_t rest = n > 4000 ? 4000 : n < -4000 ? -4000 : n;
+    int32_t first = lane_ldexp_step(rest), second = lane_ldexp_step(rest - first);
+    int32_t last = rest - first - second;
 
-        x *= lane_power(step);
-        n -= step;
-    }
-    return x * lane_power(n > 1023 ? 1023 : n < -1022 ? -1022 : n);
+    last = last > 1023 ? 1023 : last;
+    last = last < -1022 ? -1022 : last;
+    return x * lane_power(first) * lane_power(second) * lane_power(last);
 }
 
 /** 2^x, denormals flushed in and out. */
@@ -731,10 +743,11 @@ LANE uint16_t lane_to_f16_rtz(float x)
 {
     uint32_t u = lane_u32(x), sign = u >> 16 & 0x8000, m = u & 0x7fffffff;
     uint32_t normal = (m - (112u << 23)) >> 13;
-    uint32_t shift = 126 - (m >> 23); /* of a denormal result, 14.. */
-    uint32_t denormal = shift > 24 ? 0 : ((m & 0x7fffff) | 0x800000) >> (shift < 31 ? shift : 31);
-    uint32_t r = m >= (143u << 23) ? 0x7bff : m < (113u << 23) ? denormal : normal;
+    uint32_t below = (uint32_t)((int32_t)(m - (113u << 23)) >> 31); /* all ones: a denormal result */
+    uint32_t denormal = (uint32_t)(int32_t)(lane_f32(m & below) * 0x1p24f);
+    uint32_t r = (denormal & below) | (normal & ~below);
 
+    r = m >= (143u << 23) ? 0x7bff : r;
     r = m == 0x7f800000 ? 0x7c00 : r;
     r = m > 0x7f800000 ? 0x7e00 | (m >> 13 & 0x1ff) : r;
     return (uint16_t)(sign | r);

@@ -123,8 +123,9 @@ CARRY(v_addc_co_u32, true, a + b - m, s < a || (m && s == a), ~0u)
 CARRY(v_subb_co_u32, true, a - b + m, a < b || (m && a == b), 0)
 CARRY(v_subbrev_co_u32, true, b - a + m, b < a || (m && a == b), 0)
 
-/* 32 x 32 + 64 bits; the mask is the carry or overflow out of bit 63. */
-#define MAD64(name, T32, T64)                                                                      \
+/* 32 x 32 + 64 bits; the mask is the carry or overflow out of bit 63: the top bit of @over, of product p,
+ * addend c and sum s. */
+#define MAD64(name, T32, T64, over)                                                                \
     VALU_HANDLER(name)                                                                             \
     {                                                                                              \
         struct valu v;                                                                             \
@@ -134,15 +135,16 @@ CARRY(v_subbrev_co_u32, true, b - a + m, b < a || (m && a == b), 0)
         uint32_t *d = v.dst;                                                                       \
         VALU_LOOP(l)                                                                               \
         {                                                                                          \
-            CT_##T64 sum, product = (CT_##T64)LD_##T32(s0) * LD_##T32(s1);                         \
-            out[l] = __builtin_add_overflow(product, LD_##T64(s2), &sum) ? ~0u : 0;                \
-            ST_##T64(d, sum);                                                                      \
+            uint64_t p = (uint64_t)((CT_##T64)LD_##T32(s0) * LD_##T32(s1)), c = LD_U64(s2);        \
+            uint64_t s = p + c;                                                                    \
+            out[l] = (uint32_t)((over) >> 32);                                                     \
+            ST_U64(d, s);                                                                          \
         }                                                                                          \
         valu_write_mask(w, inst, VALU_FN(valu_pack)(out) & v.exec, false);                         \
         valu_end(&v, w, inst, VT_##T64);                                                           \
     }
-MAD64(v_mad_u64_u32, U32, U64)
-MAD64(v_mad_i64_i32, I32, I64)
+MAD64(v_mad_u64_u32, U32, U64, (p & c) | ((p | c) & ~s))
+MAD64(v_mad_i64_i32, I32, I64, (p ^ s) & (c ^ s))
 
 #define DIV_SCALE(type, T)                                                                         \
     VALU_HANDLER(v_div_scale_##type)                                                               \

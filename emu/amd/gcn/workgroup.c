@@ -295,6 +295,11 @@ static void forget_ranges(struct gcn_thread *thread, struct gcn_memory *memory)
     }
 }
 
+static bool stopped(const atomic_uint *stop)
+{
+    return stop && atomic_load_explicit(stop, memory_order_relaxed);
+}
+
 /* Runs @w until its clock reaches @until, or it waits, ends or faults; false: the stop flag was
  * seen. */
 static bool run_wave(struct gcn_wave *w, uint64_t until, const atomic_uint *stop)
@@ -345,7 +350,7 @@ static bool run_wave(struct gcn_wave *w, uint64_t until, const atomic_uint *stop
         }
         if (w->state != GCN_WAVE_READY || w->cycle >= until)
             return true;
-        if (stop && atomic_load_explicit(stop, memory_order_relaxed))
+        if (stopped(stop))
             return false;
         forget_ranges(w->thread, w->dispatch->memory);
         w->limit = until;
@@ -390,7 +395,7 @@ static enum gcn_status run_quantum(struct gcn_workgroup *wg, uint64_t until,
 
         if (w->state != GCN_WAVE_READY || w->cycle >= until)
             continue;
-        if (!run_wave(w, until, slice->stop)) {
+        if (stopped(slice->stop) || !run_wave(w, until, slice->stop)) {
             meet(wg);
             return GCN_STOPPED;
         }
@@ -416,7 +421,8 @@ enum gcn_status gcn_workgroup_run(struct gcn_workgroup *wg, struct gcn_thread *t
     memset(thread->range, 0, sizeof(thread->range));
     for (unsigned i = 0; i < wg->waves; i++) {
         wg->wave[i].thread = thread;
-        wg->wave[i].issue_scale_q8 = slice->issue_scale_q8;
+        /* Never less than a cycle for an instruction of 4, or a loop would be free. */
+        wg->wave[i].issue_scale_q8 = slice->issue_scale_q8 < 64 ? 64 : slice->issue_scale_q8;
     }
     while (status == GCN_RUNNING && wg->cycle < limit) {
         uint64_t until = wg->cycle + QUANTUM;

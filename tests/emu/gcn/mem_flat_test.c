@@ -3,6 +3,8 @@
  * cost. */
 #include "mem_fixture.h"
 
+#include <pthread.h>
+
 static void global_loads(void **state)
 {
     struct fixture *f = make_fixture();
@@ -213,6 +215,55 @@ static void atomics_on_one_word(void **state)
             assert_int_equal(f->vgpr[DST][i], 1000 + 3 * i);
     }
     free(f);
+}
+
+enum { THREADS = 3, ROUNDS = 3000 };
+
+static void *count_up(void *argument)
+{
+    static const char *const names[] = {"global_atomic_add", "flat_atomic_inc",
+                                        "global_atomic_add_x2", "global_atomic_umax",
+                                        "global_atomic_sub"};
+    struct fixture *f = argument;
+
+    set_exec(f, 0xffff);
+    for (unsigned n = 0; n < 5; n++) {
+        struct gcn_inst inst = instruction(names[n]);
+
+        set_addresses(f, DATA_VA + 8 * n, 0);
+        set_operand(f, DATA, 64, n == 1 ? 0xffffffff : 1);
+        for (unsigned i = 0; i < ROUNDS; i++) {
+            if (n == 3)
+                set_all(f, DATA, i * 5);
+            run(f, &inst);
+        }
+    }
+    return NULL;
+}
+
+/** Several threads, a wave each, on the same words: nothing is lost. */
+static void atomics_of_several_threads(void **state)
+{
+    const uint32_t all = THREADS * ROUNDS * 16;
+    struct fixture *f[THREADS];
+    pthread_t thread[THREADS];
+
+    for (unsigned i = 0; i < THREADS; i++) {
+        f[i] = make_fixture();
+        f[i]->range[0].host = f[0]->data;
+    }
+    poke64(f[0]->data + 16, 0xfffffff0);
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, count_up, f[i]), 0);
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(thread[i], NULL);
+    assert_int_equal(peek(f[0]->data), all);
+    assert_int_equal(peek(f[0]->data + 8), all);
+    assert_int_equal(peek64(f[0]->data + 16), 0xfffffff0ull + all);
+    assert_int_equal(peek(f[0]->data + 24), (ROUNDS - 1) * 5);
+    assert_int_equal(peek(f[0]->data + 32), (uint32_t)-all);
+    for (unsigned i = 0; i < THREADS; i++)
+        free(f[i]);
 }
 
 /* ---- apertures and scratch ---- */
@@ -514,6 +565,7 @@ int flat_tests(void)
         cmocka_unit_test(all_stores),
         cmocka_unit_test(memory_atomics),
         cmocka_unit_test(atomics_on_one_word),
+        cmocka_unit_test(atomics_of_several_threads),
         cmocka_unit_test(flat_apertures),
         cmocka_unit_test(scratch),
         cmocka_unit_test(faults),

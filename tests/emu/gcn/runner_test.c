@@ -96,6 +96,7 @@ static void test_bad_addresses(void **state)
     assert_int_equal(f.kind, GCN_FAULT_UNMAPPED);
     assert_int_equal(f.pc, 0);
     assert_int_equal(f.va, 0);
+    assert_string_equal(f.text, "instruction fetch");
 }
 
 static void test_trap(void **state)
@@ -113,6 +114,17 @@ static void test_relative_out_of_range(void **state)
     assert_int_equal(f.kind, GCN_FAULT_ILLEGAL_INSTRUCTION);
     f = fault_of(*state, "s_mov_b32 m0, -1\ns_movreld_b32 s0, s0");
     assert_int_equal(f.kind, GCN_FAULT_ILLEGAL_INSTRUCTION);
+}
+
+/* Work-groups of @waves waves that run the code of wave_of(). */
+static struct gcn_dispatch many(const struct gcn_workgroup *wg, unsigned waves, unsigned groups)
+{
+    struct gcn_dispatch d = *wg->dispatch;
+
+    d.workgroup_size[0] = waves * 64;
+    d.grid_size[0] = waves * 64 * groups;
+    d.group_segment_bytes = 1024;
+    return d;
 }
 
 /* Runs the work-group of wave_of() for one slice. */
@@ -142,6 +154,21 @@ static void test_spin_returns(void **state)
     s.stop = &stop;
     assert_int_equal(slice(wg, &s), GCN_STOPPED);
     assert_true(s.used_cycles < 100000);
+}
+
+/* Waves that go from barrier to barrier must see the flag too. */
+static void test_stop_at_barriers(void **state)
+{
+    struct gcn_dispatch d = many(wave_of(*state, "s_barrier\ns_branch -2"), 2, 1);
+    struct gcn_workgroup *wg = gcn_workgroup_create(&d, 0, 0);
+    struct gcn_slice s = {.budget_cycles = 100000};
+    atomic_uint stop = 1;
+
+    assert_int_equal(slice(wg, &s), GCN_RUNNING);
+    s.budget_cycles = 1ull << 60;
+    s.stop = &stop;
+    assert_int_equal(slice(wg, &s), GCN_STOPPED);
+    gcn_workgroup_destroy(wg);
 }
 
 static void test_costs(void **state)
@@ -290,17 +317,6 @@ static void test_interrupt(void **state)
     assert_int_equal(interrupted, 77);
 }
 
-/* Work-groups of @waves waves that run the code of wave_of(). */
-static struct gcn_dispatch many(const struct gcn_workgroup *wg, unsigned waves, unsigned groups)
-{
-    struct gcn_dispatch d = *wg->dispatch;
-
-    d.workgroup_size[0] = waves * 64;
-    d.grid_size[0] = waves * 64 * groups;
-    d.group_segment_bytes = 1024;
-    return d;
-}
-
 /* Wave 0 ends at once, wave 1 is slow, wave 2 comes early: the barrier needs 1 and 2 alone. */
 static void test_barrier(void **state)
 {
@@ -409,10 +425,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(illegal),      TEST(bad_addresses), TEST(trap),          TEST(relative_out_of_range),
-        TEST(spin_returns), TEST(costs),         TEST(waitcnt),       TEST(vmcnt),
-        TEST(clock),        TEST(gpr_index),     TEST(scalar_memory), TEST(interrupt),
-        TEST(barrier),      TEST(polling),       TEST(threads),       TEST(create_limits),
+        TEST(illegal),       TEST(bad_addresses),
+        TEST(trap),          TEST(relative_out_of_range),
+        TEST(spin_returns),  TEST(stop_at_barriers),
+        TEST(costs),         TEST(waitcnt),
+        TEST(vmcnt),         TEST(clock),
+        TEST(gpr_index),     TEST(scalar_memory),
+        TEST(interrupt),     TEST(barrier),
+        TEST(polling),       TEST(threads),
+        TEST(create_limits),
     };
     uint32_t word;
 

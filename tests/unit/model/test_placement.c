@@ -10,34 +10,34 @@ static void test_occupancy(void **state)
         struct emu_shape shape; /* waves, vgprs, sgprs, lds */
         uint32_t groups;
     } table[] = {
-        {{1, 24, 80, 0}, 40},     /* every wave slot */
-        {{1, 25, 80, 0}, 36},     /* 28 registers: 9 a SIMD */
+        {{1, 24, 80, 0}, 40}, /* every wave slot */
+        {{1, 25, 80, 0}, 36}, /* 28 registers: 9 a SIMD */
         {{1, 32, 80, 0}, 32},
         {{1, 64, 32, 0}, 16},
         {{1, 84, 32, 0}, 12},
         {{1, 128, 32, 0}, 8},
         {{1, 129, 32, 0}, 4},
         {{1, 256, 32, 0}, 4},
-        {{1, 257, 32, 0}, 0},     /* does not exist on the chip */
-        {{1, 24, 81, 0}, 32},     /* 96 scalar registers: 8 a SIMD */
-        {{1, 24, 102, 0}, 28},    /* 112: 7 a SIMD */
+        {{1, 257, 32, 0}, 0},  /* does not exist on the chip */
+        {{1, 24, 81, 0}, 32},  /* 96 scalar registers: 8 a SIMD */
+        {{1, 24, 102, 0}, 28}, /* 112: 7 a SIMD */
         {{1, 0, 0, 0}, 40},
-        {{1, 24, 16, 1}, 40},     /* 512 B granule: LDS allows 128 */
+        {{1, 24, 16, 1}, 40}, /* 512 B granule: LDS allows 128 */
         {{1, 24, 16, 4096}, 16},
-        {{1, 24, 16, 4097}, 14},  /* rounded to 4608 */
+        {{1, 24, 16, 4097}, 14}, /* rounded to 4608 */
         {{4, 24, 16, 32768}, 2},
         {{4, 24, 16, 32769}, 1},
         {{4, 24, 16, 65536}, 1},
         {{4, 24, 16, 65537}, 0},
-        {{2, 24, 16, 0}, 16},     /* barriers, before the 40 wave slots */
+        {{2, 24, 16, 0}, 16}, /* barriers, before the 40 wave slots */
         {{4, 24, 16, 0}, 10},
-        {{16, 24, 16, 0}, 2},     /* 1024 work-items: 32 of 40 slots */
+        {{16, 24, 16, 0}, 2}, /* 1024 work-items: 32 of 40 slots */
         {{16, 64, 16, 0}, 1},
-        {{16, 65, 16, 0}, 0},     /* 3 waves a SIMD, 4 needed */
+        {{16, 65, 16, 0}, 0}, /* 3 waves a SIMD, 4 needed */
         {{16, 84, 16, 0}, 0},
         {{40, 24, 16, 0}, 1},
         {{41, 24, 16, 0}, 0},
-        {{3, 128, 16, 0}, 2},     /* 8 waves fit, in threes */
+        {{3, 128, 16, 0}, 2}, /* 8 waves fit, in threes */
         {{UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}, 0},
     };
 
@@ -85,7 +85,8 @@ static void test_fills_device(void **state)
     emu_device_release(dev, list[17], 250);
     assert_int_equal(take_all(dev, p, list, 1), 1);
     assert_int_equal(dev->residents[list[0]].workgroup, 2400);
-    assert_int_equal(dev->residents[list[0]].placed_ns, 250); /* at the very moment of the release */
+    assert_int_equal(dev->residents[list[0]].placed_ns,
+                     250); /* at the very moment of the release */
     assert_int_equal(emu_device_withdraw(dev, q), 599);
     assert_int_equal(emu_device_dispatch(dev, q, 6, &whole_cu, 1, 250), 0);
     free(dev);
@@ -272,10 +273,10 @@ static void test_tables_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_occupancy),   cmocka_unit_test(test_fills_device),
-        cmocka_unit_test(test_spreads),     cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_turns),       cmocka_unit_test(test_passed_over),
-        cmocka_unit_test(test_priority),    cmocka_unit_test(test_suspend),
+        cmocka_unit_test(test_occupancy),    cmocka_unit_test(test_fills_device),
+        cmocka_unit_test(test_spreads),      cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_turns),        cmocka_unit_test(test_passed_over),
+        cmocka_unit_test(test_priority),     cmocka_unit_test(test_suspend),
         cmocka_unit_test(test_detach_frees), cmocka_unit_test(test_tables_full),
     };
 

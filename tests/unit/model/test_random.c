@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Properties under thousands of random steps with fixed seeds: the device stays valid (which includes
- * that no resource is ever negative, lost or given twice), the clock never goes back, dates are never
- * behind it, every work-group is placed once, and damaged memory is refused or repaired.
+ * Properties under thousands of random steps with fixed seeds: the device stays valid (which
+ * includes that no resource is ever negative, lost or given twice), the clock never goes back,
+ * dates are never behind it, every work-group is placed once, and damaged memory is refused or
+ * repaired.
  */
 #include "model_test.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the core costs a launch: ns per command enqueued, submitted and completed, over several queues and
- * kernels. Prints one line per pattern; fails nothing (a timed test would be noise).
+ * What the core costs a launch: ns per command enqueued, submitted and completed, over several
+ * queues and kernels. Prints one line per pattern; fails nothing (a timed test would be noise).
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A second, naive model of one process, its BE queues and the device, against which every action of the
- * core is checked. It keeps all commands for ever and looks at each, so that it is obvious; the core
- * is fast, so that it is not. A broken rule ends the test with the seed and the step.
+ * A second, naive model of one process, its BE queues and the device, against which every action of
+ * the core is checked. It keeps all commands for ever and looks at each, so that it is obvious; the
+ * core is fast, so that it is not. A broken rule ends the test with the seed and the step.
  */
 #pragma once
 
@@ -37,7 +37,7 @@ struct model {
     bool rt, lingering, holds;                     /* holds: the policy does */
     uint64_t linger_end_ns;
     uint64_t known_ns[MODEL_KEYS + 1]; /* what the estimator was taught; 0: nothing */
-    uint32_t touched; /* queue of the last event */
+    uint32_t touched;                  /* queue of the last event */
     struct reef_core_stats stats;
     struct model_queue queues[MODEL_QUEUES];
 };
@@ -225,8 +225,9 @@ static inline void model_check(const struct model *m)
         MODEL_CHECK(m, dq.commands <= m->config.depth_count);
         MODEL_CHECK(m, reef_core_backlog_ns(m->core, i) == dq.ns);
         model_check_state(m, i);
-        /* Work conserving: what may enter has entered. A queue is fed at its own events, so one that
-         * fits only since another queue taught the estimator may wait, if something is in its DQ. */
+        /* Work conserving: what may enter has entered. A queue is fed at its own events, so one
+         * that fits only since another queue taught the estimator may wait, if something is in its
+         * DQ. */
         if (model_held(m) || q->reset_asked || (dq.commands > 0 && i != m->touched))
             continue;
         uint64_t next = 0;
@@ -273,8 +274,7 @@ static inline void model_close(struct model *m, uint32_t number)
 static inline void model_enqueue(struct model *m, uint32_t number, uint64_t key, bool restartable)
 {
     struct model_queue *q = &m->queues[number];
-    struct reef_command command = {
-        .key = key, .flags = restartable ? REEF_COMMAND_RESTARTABLE : 0};
+    struct reef_command command = {.key = key, .flags = restartable ? REEF_COMMAND_RESTARTABLE : 0};
     if (q->enqueued == MODEL_COMMANDS)
         return;
     bool full = q->enqueued - model_retired(q) >= q->capacity;
@@ -300,7 +300,8 @@ static inline void model_complete(struct model *m, uint32_t number, uint64_t seq
 {
     struct model_command *c = &m->queues[number].commands[seq];
     uint64_t duration_ns = model_chance(m, 80) ? model_duration(c->key) : 0;
-    MODEL_CHECK(m, c->in_dq && !c->done); /* the device runs only what it was given, once in effect */
+    MODEL_CHECK(m,
+                c->in_dq && !c->done); /* the device runs only what it was given, once in effect */
     c->in_dq = false;
     c->done = true;
     m->stats.completed++;

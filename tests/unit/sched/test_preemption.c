@@ -100,6 +100,27 @@ static void a_late_completion_is_not_restored(void **state)
     reef_core_destroy(rig.core);
 }
 
+/* The places of late completions in the window are taken by new commands before the restore. */
+static void late_completions_make_room_at_once(void **state)
+{
+    (void)state;
+    struct reef_core_config config = default_config();
+    struct rig rig = rig_with(&config);
+    uint32_t q = (uint32_t)reef_core_queue_open(rig.core, 2);
+    kernels(&rig, q, 1, 2);
+    expect_submit(&rig, q, 0, 2);
+    rt(&rig, true);
+    expect_reset(&rig, q);
+    stopped(&rig, q);
+    done(&rig, q, 1);
+    done(&rig, q, 0);
+    kernels(&rig, q, 1, 2);
+    rt_over(&rig);
+    expect_submit(&rig, q, 2, 2);
+    expect_nothing(&rig);
+    reef_core_destroy(rig.core);
+}
+
 /* Restoring obeys the depth, and nothing new passes what is restored. */
 static void restoring_keeps_the_depth(void **state)
 {
@@ -497,6 +518,7 @@ int main(void)
         cmocka_unit_test(reset_and_restore_in_order),
         cmocka_unit_test(complete_commands_are_not_restored),
         cmocka_unit_test(a_late_completion_is_not_restored),
+        cmocka_unit_test(late_completions_make_room_at_once),
         cmocka_unit_test(restoring_keeps_the_depth),
         cmocka_unit_test(rt_comes_back_while_restoring),
         cmocka_unit_test(what_may_not_be_run_again_is_drained),

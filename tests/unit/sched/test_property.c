@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Random sequences of events with a fake device, every action checked against model.h: completions in
- * random order, resets that find some commands complete, failing resets, RT that comes and goes at any
- * moment, timers early and late, queues opened and closed. Then RT goes idle and everything must complete.
+ * Random sequences of events with a fake device, every action checked against model.h: completions
+ * in random order, resets that find some commands complete, failing resets, RT that comes and goes
+ * at any moment, timers early and late, queues opened and closed. Then RT goes idle and everything
+ * must complete.
  *
  *   test_sched_property [SEED [RUNS]]     default: a fixed seed
  */
@@ -134,8 +135,9 @@ static void random_runs(struct model *m, uint64_t seed, unsigned runs)
 
 /* --- progress: kernels longer than the pauses between RT work --- */
 
-/* RT comes back before the one long kernel of each queue can end. The device gives every queue @gap_ns per
- * round, kept only if it is not killed. Returns after how many rounds all is complete. */
+/* RT comes back before the one long kernel of each queue can end. The device gives every queue
+ * @gap_ns per round, kept only if it is not killed. Returns after how many rounds all is complete.
+ */
 static unsigned rounds_to_finish(struct model *m, unsigned kernels, uint64_t gap_ns)
 {
     uint64_t progress_ns[MODEL_QUEUES] = {0};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One test per rule of normal mode: depth, order, completion, capacity, the list of actions, queues that
- * come and go, policies. Preemption is in test_preemption.c. */
+/* One test per rule of normal mode: depth, order, completion, capacity, the list of actions, queues
+ * that come and go, policies. Preemption is in test_preemption.c. */
 #include "tests/unit/sched/sched_test.h"
 
 #include <errno.h>

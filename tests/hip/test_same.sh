@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# test_same.sh BUILD PROGRAM [ARGUMENT ...]: a program prints and returns the same without libreef and under it in
+# every class, restartable or not.
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$(dirname "$0")/common.sh"
+shift
+cd "$apps" || exit 1
+
+bare "$@" >"$work/bare.out" 2>"$work/bare.err"
+code=$?
+for class in off rt be; do
+    for restartable in never assume; do
+        [ $restartable = assume ] && [ $class != be ] && continue
+        REEF_RESTARTABLE=$restartable under $class "$@" >"$work/$class.out" 2>"$work/$class.err"
+        got=$?
+        [ $got = $code ] || fail "$1 as $class ($restartable): exit status $got, bare $code"
+        cmp "$work/bare.out" "$work/$class.out" ||
+            fail "$1 as $class ($restartable): output differs: $(diff "$work/bare.out" "$work/$class.out" | head -n 5)"
+    done
+done
+[ -s "$work/bare.out" ] || fail "$1 prints nothing"

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# test_stress.sh BUILD PREEMPTIONS: two best-effort processes, one with three streams, are preempted at random
+# moments; their outputs are those of a run without preemption.
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$(dirname "$0")/common.sh"
+wanted=$2
+export REEF_RESTARTABLE=assume
+
+bare "$apps/chain" --streams 3 >"$work/three.want" 2>"$work/bare.err" || fail "chain without libreef"
+bare "$apps/chain" --streams 1 >"$work/one.want" 2>"$work/bare.err" || fail "chain without libreef"
+
+become be "$apps/chain" --streams 3 --until-file "$work/stop" --ready-file "$work/ready3" \
+    >"$work/three.out" 2>"$work/three.err" &
+three=$!
+become be "$apps/chain" --streams 1 --until-file "$work/stop" --ready-file "$work/ready1" \
+    >"$work/one.out" 2>"$work/one.err" &
+one=$!
+ready() {
+    [ -e "$work/ready3" ] && [ -e "$work/ready1" ]
+}
+await 120 ready || fail "the best-effort programs did not start"
+
+# Bursts of real-time work until the process with three streams was preempted often enough.
+for ((round = 1; round <= 40; round++)); do
+    under rt "$apps/pulse" 100 6000 $round >"$work/pulse.out" 2>"$work/pulse.err" ||
+        fail "real-time program: $(cat "$work/pulse.out")"
+    preemptions=$(stat $three preemptions)
+    [ "$preemptions" -ge "$wanted" ] && break
+done
+killed=$(stat $three killed)
+also=$(stat $one preemptions)
+touch "$work/stop"
+wait $three || fail "chain with three streams: $(cat "$work/three.out")"
+wait $one || fail "chain with one stream: $(cat "$work/one.out")"
+cmp "$work/three.want" "$work/three.out" || fail "three streams: output differs"
+cmp "$work/one.want" "$work/one.out" || fail "one stream: output differs"
+echo "$preemptions and $also preemptions, $killed commands killed and run again"
+[ "$preemptions" -ge "$wanted" ] || fail "only $preemptions of $wanted preemptions"
+[ "$killed" -gt 0 ] || fail "nothing was ever killed"
