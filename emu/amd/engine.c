@@ -148,20 +148,31 @@ static uint64_t horizon(void)
     return emu_engine.pin_ns < least ? emu_engine.pin_ns : least;
 }
 
-void emu_engine_publish(void)
+/* Returns by how much it has raised this process's own wake word. */
+static uint32_t publish(void)
 {
     uint64_t least = horizon();
-    int me = emu_segment_process();
+    struct emu_device_process *me;
     struct emu_device *dev;
+    uint32_t before, after;
 
     if (least == emu_engine.published_ns)
-        return;
+        return 0;
     dev = emu_segment_lock();
-    if (!dev->processes[me].absent) {
-        emu_device_set_horizon(dev, me, least, emu_wall_ns());
-        emu_engine.published_ns = dev->processes[me].horizon_ns;
+    me = &dev->processes[emu_segment_process()];
+    before = me->wake;
+    if (!me->absent) {
+        emu_device_set_horizon(dev, emu_segment_process(), least, emu_wall_ns());
+        emu_engine.published_ns = me->horizon_ns;
     }
+    after = me->wake;
     emu_segment_unlock();
+    return after - before;
+}
+
+void emu_engine_publish(void)
+{
+    publish();
 }
 
 void emu_engine_go_on(void)
@@ -226,15 +237,14 @@ static void adopt(uint64_t now)
 static bool step(uint32_t *seen)
 {
     bool polled = emu_queue_poll();
-    struct emu_device *dev = emu_segment_lock();
-    const struct emu_device_process *me = &dev->processes[emu_segment_process()];
-    bool due = emu_calendar_next(&emu_engine.calendar) <= emu_device_now(dev, emu_wall_ns());
-    bool placed = me->placed >= 0 || me->absent;
+    struct emu_segment_view view;
+    bool due;
     uint64_t now;
 
-    *seen = me->wake;
-    emu_segment_unlock();
-    if (!polled && !due && !placed)
+    emu_segment_view(&view);
+    *seen = view.wake;
+    due = emu_calendar_next(&emu_engine.calendar) <= emu_clock_now(&view.clock, emu_wall_ns());
+    if (!polled && !due && !view.called)
         return false;
     emu_engine.busy = true;
     now = emu_engine_hold();
@@ -252,29 +262,22 @@ static bool step(uint32_t *seen)
  * raising of the horizon is no reason to wake up: @seen is corrected for it. */
 static uint64_t conclude(uint32_t *seen, uint64_t idle_ns)
 {
-    uint64_t least, next = emu_calendar_next(&emu_engine.calendar), timeout, wall, due;
-    struct emu_device *dev = emu_segment_lock();
-    struct emu_device_process *me = &dev->processes[emu_segment_process()];
-    uint32_t before = me->wake;
+    uint64_t next = emu_calendar_next(&emu_engine.calendar), timeout, wall, due;
+    struct emu_segment_view view;
 
     emu_engine.pin_ns = EMU_NEVER;
-    least = horizon();
+    *seen += publish();
+    emu_segment_view(&view);
     wall = emu_wall_ns();
-    if (!me->absent && least != me->horizon_ns) {
-        emu_device_set_horizon(dev, emu_segment_process(), least, wall);
-        emu_engine.published_ns = me->horizon_ns;
-    }
-    *seen += me->wake - before;
-    due = next == EMU_NEVER ? EMU_NEVER : emu_device_wall_of(dev, next);
     if (emu_engine.queue_count == 0)
         timeout = POLL_NO_QUEUE_NS;
-    else if (emu_device_now(dev, wall) == dev->horizon_ns)
+    else if (emu_clock_now(&view.clock, wall) == view.clock.horizon_ns)
         timeout = POLL_STANDING_NS;
     else if (idle_ns < LATELY_NS)
         timeout = POLL_BUSY_NS;
     else
         timeout = idle_ns < LONG_NS ? POLL_IDLE_NS : POLL_LONG_IDLE_NS;
-    emu_segment_unlock();
+    due = next == EMU_NEVER ? EMU_NEVER : emu_clock_wall_of(&view.clock, next);
     if (due != EMU_NEVER && due < wall + timeout)
         timeout = due > wall ? due - wall : 0;
     return timeout;

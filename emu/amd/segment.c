@@ -12,7 +12,9 @@
  * held goes back to the device. A process that is only stopped keeps its places, but the device
  * clock no longer waits for it.
  *
- * Threading: any thread; the lock is not recursive and is held for short stretches only.
+ * Threading: any thread; the lock is not recursive and is held for short stretches only. Whoever only
+ * looks (emu_segment_view) does so without it. A process that is stopped just while it holds the lock stops
+ * the others until it goes on: there is no way to take the lock from it.
  */
 #include "segment.h"
 
@@ -35,12 +37,13 @@
 #define CHECK_INTERVAL_NS 5000000ull            /* of wall time between two looks at the peers */
 #define STUCK_NS          20000000ull /* a clock that stands this long has somebody missing */
 
-enum { SEGMENT_VERSION = 1 };
+enum { SEGMENT_VERSION = 2 };
 
 struct segment {
     uint64_t magic;
     uint32_t version;
     uint32_t bytes;
+    uint32_t sequence; /* odd while somebody changes the device */
     pthread_mutex_t lock;
     struct emu_device dev;
 };
@@ -163,6 +166,8 @@ struct emu_device *emu_segment_lock(void)
         emu_report("a process died while it changed the shared device, and left it beyond repair");
         abort();
     }
+    __atomic_store_n(&seg.map->sequence, seg.map->sequence | 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
     for (int p = 0; p < EMU_MAX_PROCESSES; p++)
         seg.wake_seen[p] = dev->processes[p].wake;
     return dev;
@@ -181,6 +186,7 @@ void emu_segment_unlock(void)
     _Static_assert(EMU_MAX_PROCESSES <= 64, "changed has a bit for each process");
     for (int p = 0; p < EMU_MAX_PROCESSES; p++)
         changed |= (uint64_t)(seg.wake_seen[p] != dev->processes[p].wake) << p;
+    __atomic_store_n(&seg.map->sequence, seg.map->sequence + 1, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&seg.map->lock);
     for (; changed; changed &= changed - 1)
         futex_wake(&dev->processes[__builtin_ctzll(changed)].wake);
@@ -191,13 +197,51 @@ int emu_segment_process(void)
     return seg.process;
 }
 
+/* Without the lock. False if somebody changed the device meanwhile. */
+static bool try_peek(struct emu_segment_view *view)
+{
+    const struct emu_device *dev = &seg.map->dev;
+    const struct emu_device_process *me = &dev->processes[seg.process];
+    uint32_t before = __atomic_load_n(&seg.map->sequence, __ATOMIC_ACQUIRE);
+
+#define PEEK(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+    view->clock = (struct emu_clock){PEEK(dev->timescale_milli), PEEK(dev->anchor_wall_ns),
+                                     PEEK(dev->anchor_device_ns), PEEK(dev->horizon_ns)};
+    view->wake = PEEK(me->wake);
+    view->called = PEEK(me->placed) >= 0 || PEEK(me->absent);
+#undef PEEK
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return !(before & 1) && before == __atomic_load_n(&seg.map->sequence, __ATOMIC_RELAXED);
+}
+
+void emu_segment_view(struct emu_segment_view *view)
+{
+    const struct emu_device_process *me;
+    struct emu_device *dev;
+
+#ifndef __SANITIZE_THREAD__ /* it does not know this kind of reading */
+    for (int tries = 0; tries < 100; tries++) {
+        if (try_peek(view))
+            return;
+    }
+#else
+    (void)try_peek;
+#endif
+    dev = emu_segment_lock();
+    me = &dev->processes[seg.process];
+    view->clock = (struct emu_clock){dev->timescale_milli, dev->anchor_wall_ns,
+                                     dev->anchor_device_ns, dev->horizon_ns};
+    view->wake = me->wake;
+    view->called = me->placed >= 0 || me->absent;
+    emu_segment_unlock();
+}
+
 uint64_t emu_device_clock_ns(void)
 {
-    struct emu_device *dev = emu_segment_lock();
-    uint64_t now = emu_device_now(dev, emu_wall_ns());
+    struct emu_segment_view view;
 
-    emu_segment_unlock();
-    return now;
+    emu_segment_view(&view);
+    return emu_clock_now(&view.clock, emu_wall_ns());
 }
 
 void emu_segment_wait(uint32_t seen, uint64_t timeout_ns)

@@ -7,3 +7,12 @@
 /** Gives everything this process holds back to the device. Nothing of it may be running any more.
  */
 void emu_segment_detach(void);
+
+/** The device as the device thread sees it in passing. */
+struct emu_segment_view {
+    struct emu_clock clock;
+    uint32_t wake; /* this process's wake word */
+    bool called;   /* there is something for this process: a placed work-group, or it was absent */
+};
+/** Reads that, without the lock if it can. */
+void emu_segment_view(struct emu_segment_view *view);

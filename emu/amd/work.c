@@ -7,6 +7,39 @@
 
 #include <string.h>
 
+/* ---- which places are ours ---- */
+
+static void set_live(const struct emu_work *work, bool live)
+{
+    uint64_t bit = 1ull << work->resident % 64;
+
+    if (live)
+        emu_engine.live[work->resident / 64] |= bit;
+    else
+        emu_engine.live[work->resident / 64] &= ~bit;
+}
+
+/* The next work-group of the queue from index @from on, or NULL. */
+static struct emu_work *next_of(const struct emu_queue *queue, unsigned from)
+{
+    for (unsigned i = from / 64; i < EMU_MAX_RESIDENTS / 64; i++) {
+        uint64_t bits = emu_engine.live[i];
+
+        if (i == from / 64)
+            bits &= UINT64_MAX << from % 64;
+        for (; bits; bits &= bits - 1) {
+            struct emu_work *work = &emu_engine.work[i * 64 + (unsigned)__builtin_ctzll(bits)];
+
+            if (work->dispatch->queue == queue)
+                return work;
+        }
+    }
+    return NULL;
+}
+
+#define FOR_WORK_OF(work, queue)                                                                   \
+    for (struct emu_work *work = next_of(queue, 0); work; work = next_of(queue, work->resident + 1))
+
 /* ---- time ---- */
 
 uint64_t emu_work_least_local(void)
@@ -131,6 +164,7 @@ void emu_work_adopt(struct emu_device *dev, uint64_t now)
 
         memset(work, 0, sizeof(*work));
         work->resident = (uint32_t)r;
+        set_live(work, true);
         work->workgroup = resident->workgroup;
         work->dispatch = emu_engine.dispatches[resident->dispatch];
         work->scratch_slot = -1;
@@ -231,6 +265,7 @@ void emu_work_ended(struct emu_work **list, unsigned count, uint64_t now)
         residents[i] = (int)work->resident;
         emu_scratch_give(work);
         work->state = EMU_WORK_NONE;
+        set_live(work, false);
         if (work->status == GCN_FAULT) {
             faults = note_fault(faulted, faults, work);
             emu_device_withdraw(dev, work->dispatch->queue->device_queue);
@@ -261,11 +296,8 @@ void emu_work_kill(struct emu_queue *queue, uint64_t now)
     emu_device_withdraw(dev, queue->device_queue);
     emu_work_adopt(dev, now); /* another process may just have made room for some */
     emu_segment_unlock();
-    for (int r = 0; r < EMU_MAX_RESIDENTS; r++) {
-        struct emu_work *work = &emu_engine.work[r];
-
-        if (work->state == EMU_WORK_NONE || work->dispatch->queue != queue)
-            continue;
+    FOR_WORK_OF(work, queue)
+    {
         if (work->state == EMU_WORK_READY)
             emu_heap_remove(work);
         if (work->state == EMU_WORK_ENDED)
@@ -273,7 +305,8 @@ void emu_work_kill(struct emu_queue *queue, uint64_t now)
         gcn_workgroup_destroy(work->wg);
         work->wg = NULL;
         work->state = EMU_WORK_NONE;
-        residents[count++] = r;
+        set_live(work, false);
+        residents[count++] = (int)work->resident;
     }
     queue->scratch_waiters = NULL;
     memset(queue->scratch_used, 0, sizeof(queue->scratch_used));
@@ -295,11 +328,8 @@ void emu_work_kill(struct emu_queue *queue, uint64_t now)
 
 void emu_work_park(struct emu_queue *queue)
 {
-    for (int r = 0; r < EMU_MAX_RESIDENTS; r++) {
-        struct emu_work *work = &emu_engine.work[r];
-
-        if (work->state == EMU_WORK_NONE || work->dispatch->queue != queue)
-            continue;
+    FOR_WORK_OF(work, queue)
+    {
         if (work->state == EMU_WORK_READY)
             emu_heap_remove(work);
         if (work->state == EMU_WORK_READY || work->state == EMU_WORK_STOPPED)
@@ -309,10 +339,9 @@ void emu_work_park(struct emu_queue *queue)
 
 void emu_work_resume(struct emu_queue *queue, uint64_t now)
 {
-    for (int r = 0; r < EMU_MAX_RESIDENTS; r++) {
-        struct emu_work *work = &emu_engine.work[r];
-
-        if (work->state != EMU_WORK_PARKED || work->dispatch->queue != queue)
+    FOR_WORK_OF(work, queue)
+    {
+        if (work->state != EMU_WORK_PARKED)
             continue;
         if (work->wg) {
             move_to(work, now);

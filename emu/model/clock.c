@@ -7,40 +7,60 @@
 #include "internal.h"
 
 /* Device time by the line alone. */
-static uint64_t free_running(const struct emu_device *dev, uint64_t wall_ns)
+static uint64_t free_running(const struct emu_clock *clock, uint64_t wall_ns)
 {
     unsigned __int128 passed;
 
-    if (wall_ns <= dev->anchor_wall_ns)
-        return dev->anchor_device_ns;
-    passed = (unsigned __int128)(wall_ns - dev->anchor_wall_ns) * 1000 / dev->timescale_milli;
-    if (passed >= EMU_NEVER - dev->anchor_device_ns)
+    if (wall_ns <= clock->anchor_wall_ns)
+        return clock->anchor_device_ns;
+    passed = (unsigned __int128)(wall_ns - clock->anchor_wall_ns) * 1000 / clock->timescale_milli;
+    if (passed >= EMU_NEVER - clock->anchor_device_ns)
         return EMU_NEVER - 1;
-    return dev->anchor_device_ns + (uint64_t)passed;
+    return clock->anchor_device_ns + (uint64_t)passed;
+}
+
+uint64_t emu_clock_now(const struct emu_clock *clock, uint64_t wall_ns)
+{
+    uint64_t now = free_running(clock, wall_ns);
+
+    if (now > clock->horizon_ns)
+        now = clock->horizon_ns;
+    return now > clock->anchor_device_ns ? now : clock->anchor_device_ns;
+}
+
+uint64_t emu_clock_wall_of(const struct emu_clock *clock, uint64_t device_ns)
+{
+    unsigned __int128 ahead;
+
+    if (device_ns <= clock->anchor_device_ns)
+        return clock->anchor_wall_ns;
+    if (device_ns > clock->horizon_ns)
+        return EMU_NEVER;
+    ahead = (unsigned __int128)(device_ns - clock->anchor_device_ns) * clock->timescale_milli;
+    ahead = (ahead + 999) / 1000;
+    if (ahead >= EMU_NEVER - clock->anchor_wall_ns)
+        return EMU_NEVER;
+    return clock->anchor_wall_ns + (uint64_t)ahead;
+}
+
+static struct emu_clock clock_of(const struct emu_device *dev)
+{
+    return (struct emu_clock){dev->timescale_milli, dev->anchor_wall_ns, dev->anchor_device_ns,
+                              dev->horizon_ns};
 }
 
 uint64_t emu_device_now(const struct emu_device *dev, uint64_t wall_ns)
 {
-    uint64_t now = free_running(dev, wall_ns);
+    struct emu_clock clock = clock_of(dev);
 
-    if (now > dev->horizon_ns)
-        now = dev->horizon_ns;
-    return now > dev->anchor_device_ns ? now : dev->anchor_device_ns;
+    return emu_clock_now(&clock, wall_ns);
 }
 
 uint64_t emu_device_wall_of(const struct emu_device *dev, uint64_t device_ns)
 {
-    unsigned __int128 ahead;
+    struct emu_clock clock = clock_of(dev);
 
-    if (device_ns <= dev->anchor_device_ns)
-        return dev->anchor_wall_ns;
-    if (device_ns > dev->horizon_ns)
-        return EMU_NEVER;
-    ahead = (unsigned __int128)(device_ns - dev->anchor_device_ns) * dev->timescale_milli;
-    ahead = (ahead + 999) / 1000;
-    if (ahead >= EMU_NEVER - dev->anchor_wall_ns)
-        return EMU_NEVER;
-    return dev->anchor_wall_ns + (uint64_t)ahead;
+    return emu_clock_wall_of(&clock, device_ns);
 }
 
 uint64_t emu_device_least_horizon(const struct emu_device *dev)
@@ -68,7 +88,8 @@ static void wake_waiting(struct emu_device *dev)
 /* Puts a new least horizon into force at @wall_ns. */
 static void move_horizon(struct emu_device *dev, uint64_t horizon_ns, uint64_t wall_ns)
 {
-    uint64_t line = free_running(dev, wall_ns);
+    struct emu_clock clock = clock_of(dev);
+    uint64_t line = free_running(&clock, wall_ns);
 
     if (line > dev->horizon_ns || line > horizon_ns) {
         dev->anchor_device_ns = emu_device_now(dev, wall_ns);

@@ -127,6 +127,15 @@ bool emu_device_valid(const struct emu_device *dev);
  * counts, lists, least horizon) from the residents. False if the rest is damaged too. */
 bool emu_device_repair(struct emu_device *dev);
 
+/** The clock by itself, for who has read its fields without the lock (and checked that they belong
+ *  together). */
+struct emu_clock {
+    uint32_t timescale_milli;
+    uint64_t anchor_wall_ns, anchor_device_ns, horizon_ns;
+};
+uint64_t emu_clock_now(const struct emu_clock *clock, uint64_t wall_ns);
+uint64_t emu_clock_wall_of(const struct emu_clock *clock, uint64_t device_ns);
+
 /** Device time. Monotonic for any sequence of calls with monotonic @wall_ns. */
 uint64_t emu_device_now(const struct emu_device *dev, uint64_t wall_ns);
 /** Wall time at which the clock will show @device_ns if no horizon changes; EMU_NEVER if a horizon

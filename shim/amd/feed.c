@@ -224,6 +224,7 @@ static void ring_direct(struct reef_vqueue *q)
 
 uint64_t reef_feed_read_index(struct reef_vqueue *q)
 {
+    reef_feed_flush();
     if (atomic_load_explicit(&q->class, memory_order_acquire) == REEF_CLASS_BE ||
         reef_unlikely(atomic_load_explicit(&q->gpu->stopped, memory_order_relaxed)))
         return __atomic_load_n(&q->pub.read_dispatch_id, __ATOMIC_ACQUIRE);
@@ -293,7 +294,20 @@ static void ring_held(struct reef_vqueue *q)
     pthread_mutex_unlock(&gpu->lock);
 }
 
-void reef_feed_doorbell(struct reef_vqueue *q)
+_Thread_local struct reef_put_off reef_put_off;
+
+void reef_feed_put_off(void)
+{
+    reef_put_off.active = true;
+}
+
+void reef_feed_catch_up(void)
+{
+    reef_put_off.active = false;
+    reef_feed_flush();
+}
+
+static void doorbell(struct reef_vqueue *q)
 {
     if (reef_unlikely(atomic_load_explicit(&q->gpu->stopped, memory_order_relaxed)))
         return; /* after hsa_shut_down, or in a forked child */
@@ -307,4 +321,21 @@ void reef_feed_doorbell(struct reef_vqueue *q)
         ring_direct(q);
     else
         ring_held(q);
+}
+
+void reef_feed_doorbell(struct reef_vqueue *q)
+{
+    if (reef_unlikely(reef_put_off.active)) {
+        if (reef_put_off.queue && reef_put_off.queue != q)
+            doorbell(reef_put_off.queue);
+        reef_put_off.queue = q;
+        return;
+    }
+    doorbell(q);
+}
+
+void reef_feed_ring_put_off(struct reef_vqueue *q)
+{
+    reef_put_off.queue = NULL;
+    doorbell(q);
 }

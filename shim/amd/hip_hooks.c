@@ -2,8 +2,8 @@
 /*
  * HIP's launch calls: everything they do ends in an AQL queue, where it is scheduled. They are
  * hooked only because an RT launch is seen here some microseconds before its packet is written: BE
- * work is asked to leave that much earlier, and the syscalls that wakes others with are over before the
- * hardware's doorbell is rung.
+ * work is asked to leave that much earlier, and the syscalls that wakes others with are over before
+ * the hardware's doorbell is rung.
  */
 #define __HIP_PLATFORM_AMD__ 1
 #pragma GCC diagnostic push
@@ -62,7 +62,11 @@ REEF_EXPORT hipError_t hipExtLaunchKernel(const void *function, dim3 blocks, dim
 {
     FIND(hipExtLaunchKernel);
     arrive();
-    return call(function, blocks, block, arguments, shared_bytes, stream, start, stop, flags);
+    reef_feed_put_off(); /* it has events, too */
+    hipError_t error =
+        call(function, blocks, block, arguments, shared_bytes, stream, start, stop, flags);
+    reef_feed_catch_up();
+    return error;
 }
 
 REEF_EXPORT hipError_t hipModuleLaunchKernel(hipFunction_t function, unsigned int grid_x,
@@ -81,7 +85,10 @@ REEF_EXPORT hipError_t hipEventRecord(hipEvent_t event, hipStream_t stream)
 {
     FIND(hipEventRecord);
     arrive();
-    return call(event, stream);
+    reef_feed_put_off();
+    hipError_t error = call(event, stream);
+    reef_feed_catch_up();
+    return error;
 }
 
 REEF_EXPORT hipError_t hipGraphLaunch(hipGraphExec_t graph, hipStream_t stream)

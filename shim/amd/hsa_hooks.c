@@ -237,6 +237,19 @@ SIGNAL_STORE(hsa_signal_store_screlease)
 SIGNAL_STORE(hsa_signal_silent_store_relaxed)
 SIGNAL_STORE(hsa_signal_silent_store_screlease)
 
+#define SIGNAL_WAIT(name)                                                                          \
+    HOOK(hsa_signal_value_t, name)                                                                 \
+    (hsa_signal_t signal, hsa_signal_condition_t condition, hsa_signal_value_t value,              \
+     uint64_t timeout, hsa_wait_state_t state)                                                     \
+    {                                                                                              \
+        REQUIRE(0);                                                                                \
+        reef_feed_flush();                                                                         \
+        return REAL(name)(signal, condition, value, timeout, state);                               \
+    }
+SIGNAL_WAIT(hsa_signal_wait_acquire)
+SIGNAL_WAIT(hsa_signal_wait_relaxed)
+SIGNAL_WAIT(hsa_signal_wait_scacquire)
+
 HOOK(hsa_status_t, hsa_signal_destroy)(hsa_signal_t signal)
 {
     REQUIRE(HSA_STATUS_ERROR_NOT_INITIALIZED);

@@ -178,6 +178,22 @@ void reef_vqueue_unpin(struct reef_vqueue *q);
 /* --- feed.c --- */
 /** The application rang the queue's doorbell. */
 void reef_feed_doorbell(struct reef_vqueue *q);
+/**
+ * Between these two calls of a thread, the doorbells it rings are put off to the end, at most until
+ * it waits for something. ROCclr 5.2 sets up the time stamps of an event only after it has rung the
+ * doorbell of the event's packet (VirtualGPU::profilingEnd after dispatchBarrierPacket); if the
+ * packet completes before, because the thread lost its CPU just then, the event gets the host's
+ * time instead.
+ */
+void reef_feed_put_off(void);
+void reef_feed_catch_up(void);
+extern _Thread_local struct reef_put_off {
+    bool active;
+    struct reef_vqueue *queue; /* whose doorbell is to be rung, or NULL */
+} reef_put_off __attribute__((tls_model("initial-exec")));
+void reef_feed_ring_put_off(struct reef_vqueue *q);
+/** Rings what was put off. */
+static inline void reef_feed_flush(void);
 /** Hands new packets of a BE queue to the core and carries out what it says. gpu->lock held. */
 void reef_feed_take(struct reef_vqueue *q, uint64_t now_ns);
 /** Carries out the core's actions. gpu->lock held. */
@@ -271,4 +287,11 @@ static inline bool reef_vqueue_has_new(const struct reef_vqueue *q)
     return reef_vqueue_write_index(q) != q->taken &&
            reef_packet_type(atomic_load_explicit(&reef_packet_at(q, q->taken)->head,
                                                  memory_order_acquire)) != HSA_PACKET_TYPE_INVALID;
+}
+
+static inline void reef_feed_flush(void)
+{
+    struct reef_vqueue *q = reef_put_off.queue;
+    if (reef_unlikely(q != NULL))
+        reef_feed_ring_put_off(q);
 }

@@ -168,10 +168,8 @@ API void hsa_signal_subtract_screlease(hsa_signal_t signal, hsa_signal_value_t v
 LOAD(hsa_signal_load_relaxed)
 LOAD(hsa_signal_load_scacquire)
 
-API hsa_signal_value_t hsa_signal_wait_scacquire(hsa_signal_t signal,
-                                                 hsa_signal_condition_t condition,
-                                                 hsa_signal_value_t compare, uint64_t timeout,
-                                                 hsa_wait_state_t state)
+static hsa_signal_value_t wait_for(hsa_signal_t signal, hsa_signal_condition_t condition,
+                                   hsa_signal_value_t compare, uint64_t timeout)
 {
     uint64_t begin = now_ns();
     for (;;) {
@@ -182,6 +180,17 @@ API hsa_signal_value_t hsa_signal_wait_scacquire(hsa_signal_t signal,
         nap(10);
     }
 }
+
+#define WAIT(name)                                                                                 \
+    API hsa_signal_value_t name(hsa_signal_t signal, hsa_signal_condition_t condition,             \
+                                hsa_signal_value_t compare, uint64_t timeout,                      \
+                                hsa_wait_state_t state)                                            \
+    {                                                                                              \
+        return wait_for(signal, condition, compare, timeout);                                      \
+    }
+WAIT(hsa_signal_wait_acquire)
+WAIT(hsa_signal_wait_relaxed)
+WAIT(hsa_signal_wait_scacquire)
 
 /* --- the packet processor --- */
 
