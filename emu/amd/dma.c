@@ -6,12 +6,6 @@
  */
 #include "engine.h"
 
-bool emu_dma_ready(const struct emu_queue *queue)
-{
-    /* A poll packet that was not satisfied is tried again at every look. */
-    return queue->state == EMU_CP_FETCH && emu_queue_doorbell(queue) > queue->fetch;
-}
-
 /* The packet's words, or NULL if the ring is gone. The copy engine pads the ring with NOPs to its
  * end, so packets do not wrap. */
 static const uint32_t *words_at(const struct emu_queue *queue, size_t *available)
@@ -25,19 +19,26 @@ static const uint32_t *words_at(const struct emu_queue *queue, size_t *available
     return emu_vm_host(queue->args.ring_va + offset, bytes);
 }
 
+bool emu_dma_ready(const struct emu_queue *queue)
+{
+    size_t available;
+    const uint32_t *words;
+
+    if (queue->state == EMU_CP_FETCH)
+        return emu_queue_doorbell(queue) > queue->fetch;
+    if (queue->state != EMU_CP_SIGNALS)
+        return false;
+    /* Only a poll packet gets here; trying it changes nothing. */
+    words = words_at(queue, &available);
+    return !words || !emu_sdma_run(words, available, 0).again;
+}
+
 static void stop(struct emu_queue *queue, uint64_t va)
 {
     emu_report("queue %u (SDMA): stopped at byte %llu of its ring", queue->id,
                (unsigned long long)queue->fetch);
     queue->state = EMU_CP_STOPPED;
     emu_event_memory_fault(va, true, false);
-}
-
-void emu_dma_run(struct emu_queue *queue, uint64_t now)
-{
-    queue->state = EMU_CP_DECODE;
-    queue->event = true;
-    emu_engine_schedule(now + emu_engine.profile.packet_ns, EMU_DUE_QUEUE, queue);
 }
 
 static void execute(struct emu_queue *queue, uint64_t now)
@@ -62,13 +63,24 @@ static void execute(struct emu_queue *queue, uint64_t now)
         return;
     }
     if (queue->step.again) {
-        queue->state = EMU_CP_FETCH;
+        queue->state = EMU_CP_SIGNALS;
         return;
     }
     cost = queue->step.copied_bytes * 1000 / emu_engine.profile.copy_bytes_per_us;
     queue->state = EMU_CP_COPY;
     queue->event = true;
     emu_engine_schedule(now + cost, EMU_DUE_QUEUE, queue);
+}
+
+void emu_dma_run(struct emu_queue *queue, uint64_t now)
+{
+    if (queue->state == EMU_CP_SIGNALS) {
+        execute(queue, now);
+        return;
+    }
+    queue->state = EMU_CP_DECODE;
+    queue->event = true;
+    emu_engine_schedule(now + emu_engine.profile.packet_ns, EMU_DUE_QUEUE, queue);
 }
 
 static void finish(struct emu_queue *queue)

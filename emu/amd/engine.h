@@ -140,8 +140,8 @@ struct emu_engine {
     size_t heap_used;
     struct emu_work *heap[EMU_MAX_RESIDENTS]; /* runnable, by local time */
     struct emu_work *slice[EMU_MAX_THREADS];  /* being run; NULL: idle thread */
-    atomic_uint cut[EMU_MAX_THREADS]; /* that thread's slice is to end soon */
-    uint64_t live[EMU_MAX_RESIDENTS / 64]; /* which of the following are in use */
+    atomic_uint cut[EMU_MAX_THREADS];         /* that thread's slice is to end soon */
+    uint64_t live[EMU_MAX_RESIDENTS / 64];    /* which of the following are in use */
     struct emu_work work[EMU_MAX_RESIDENTS];
     struct emu_dispatch *dispatches[EMU_MAX_DISPATCHES];
     uint32_t next_dispatch;

@@ -12,9 +12,9 @@
  * held goes back to the device. A process that is only stopped keeps its places, but the device
  * clock no longer waits for it.
  *
- * Threading: any thread; the lock is not recursive and is held for short stretches only. Whoever only
- * looks (emu_segment_view) does so without it. A process that is stopped just while it holds the lock stops
- * the others until it goes on: there is no way to take the lock from it.
+ * Threading: any thread; the lock is not recursive and is held for short stretches only. Whoever
+ * only looks (emu_segment_view) does so without it. A process that is stopped just while it holds
+ * the lock stops the others until it goes on: there is no way to take the lock from it.
  */
 #include "segment.h"
 
@@ -166,8 +166,7 @@ struct emu_device *emu_segment_lock(void)
         emu_report("a process died while it changed the shared device, and left it beyond repair");
         abort();
     }
-    __atomic_store_n(&seg.map->sequence, seg.map->sequence | 1, __ATOMIC_RELAXED);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
+    __atomic_exchange_n(&seg.map->sequence, seg.map->sequence | 1, __ATOMIC_ACQ_REL);
     for (int p = 0; p < EMU_MAX_PROCESSES; p++)
         seg.wake_seen[p] = dev->processes[p].wake;
     return dev;
@@ -204,13 +203,12 @@ static bool try_peek(struct emu_segment_view *view)
     const struct emu_device_process *me = &dev->processes[seg.process];
     uint32_t before = __atomic_load_n(&seg.map->sequence, __ATOMIC_ACQUIRE);
 
-#define PEEK(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#define PEEK(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
     view->clock = (struct emu_clock){PEEK(dev->timescale_milli), PEEK(dev->anchor_wall_ns),
                                      PEEK(dev->anchor_device_ns), PEEK(dev->horizon_ns)};
     view->wake = PEEK(me->wake);
     view->called = PEEK(me->placed) >= 0 || PEEK(me->absent);
 #undef PEEK
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
     return !(before & 1) && before == __atomic_load_n(&seg.map->sequence, __ATOMIC_RELAXED);
 }
 

@@ -14,9 +14,9 @@
 #include "shim/preload/log.h"
 
 enum {
-    POLL_MIN_NS = 20000, /* how soon and how late the agent looks again while something runs */
-    POLL_MAX_NS = 200000,
-    HELD_NS = 10000000, /* while work is held: an RT process may have died without a word */
+    POLL_MIN_NS = 20000,   /* how soon and how late the agent looks again while something runs: */
+    POLL_MAX_NS = 1000000, /* in between, a tenth of the time for which nothing completed */
+    HELD_NS = 10000000,    /* while work is held: an RT process may have died without a word */
     IDLE_NS = 1000000000,
 };
 
@@ -91,8 +91,10 @@ void reef_complete_reap(struct reef_vqueue *q, uint64_t now_ns)
                             duration_ns(gpu, slot), now_ns);
     }
     q->live_count = kept;
-    if (kept != live_count)
+    if (kept != live_count) {
+        q->progress_ns = now_ns;
         retire(q);
+    }
 }
 
 void reef_complete_deliver(struct reef_gpu *gpu)
@@ -130,15 +132,16 @@ static void publish_stats(struct reef_gpu *gpu)
 }
 
 /* After how long to look at @q again. */
-static uint64_t queue_timeout(struct reef_vqueue *q)
+static uint64_t queue_timeout(struct reef_vqueue *q, uint64_t now_ns)
 {
-    if (q->live_count > 0) {
-        uint64_t backlog_ns = reef_core_backlog_ns(q->gpu->core, (uint32_t)q->core_queue) / 2;
-        return backlog_ns < POLL_MIN_NS   ? POLL_MIN_NS
-               : backlog_ns > POLL_MAX_NS ? POLL_MAX_NS
-                                          : backlog_ns;
+    if (q->live_count == 0) {
+        q->progress_ns = 0;
+        return q->retired != reef_vqueue_write_index(q) ? HELD_NS : IDLE_NS;
     }
-    return q->retired != reef_vqueue_write_index(q) ? HELD_NS : IDLE_NS;
+    if (q->progress_ns == 0 || q->progress_ns > now_ns)
+        q->progress_ns = now_ns;
+    uint64_t poll_ns = (now_ns - q->progress_ns) / 10;
+    return poll_ns < POLL_MIN_NS ? POLL_MIN_NS : poll_ns > POLL_MAX_NS ? POLL_MAX_NS : poll_ns;
 }
 
 static bool reap_all(struct reef_gpu *gpu, uint64_t now_ns)
@@ -171,7 +174,7 @@ uint64_t reef_complete_poll(struct reef_gpu *gpu, uint64_t now_ns)
     }
     reef_feed_ring(gpu);
     for (struct reef_vqueue *q = gpu->queues; q; q = q->next) {
-        uint64_t queue_ns = q->class == REEF_CLASS_BE ? queue_timeout(q) : IDLE_NS;
+        uint64_t queue_ns = q->class == REEF_CLASS_BE ? queue_timeout(q, now_ns) : IDLE_NS;
         if (q->reset_due)
             queue_ns = 0;
         timeout_ns = queue_ns < timeout_ns ? queue_ns : timeout_ns;

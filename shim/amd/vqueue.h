@@ -85,8 +85,9 @@ struct reef_vqueue {
     struct reef_slot *slots; /* owned */
     uint16_t *live, *free;   /* slot numbers, live ones in order of submission; owned */
     uint32_t slot_count, live_count, free_count;
-    hsa_queue_t *spare; /* may be NULL */
-    hsa_queue_t *dead;  /* killed, to be destroyed; may be NULL */
+    hsa_queue_t *spare;   /* may be NULL */
+    hsa_queue_t *dead;    /* killed, to be destroyed; may be NULL */
+    uint64_t progress_ns; /* agent: when a packet completed last, or was first seen in flight */
     bool killable, reset_due, closing;
     unsigned pins;
 

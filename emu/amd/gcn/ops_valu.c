@@ -5,17 +5,16 @@
  */
 #include "valu.h"
 
-#define ROW(fmt, num, name, cycles, flags)                                                         \
-    {#name, VALU_FN(name), GCN_##fmt, cycles, num, flags},
-#define UN(fmt, num, name, R, A, cycles, ...) ROW(fmt, num, name, cycles, 0)
+#define ROW(fmt, num, name, cycles, flags)        {#name, VALU_FN(name), GCN_##fmt, cycles, num, flags},
+#define UN(fmt, num, name, R, A, cycles, ...)     ROW(fmt, num, name, cycles, 0)
 #define BIN(fmt, num, name, R, A, B, cycles, ...) ROW(fmt, num, name, cycles, 0)
 #define TER(fmt, num, name, R, A, B, C, cycles, ...)                                               \
     ROW(fmt, num, name, cycles, GCN_OP_SRC2 | VALU_MAD_CONSTANT(num, GCN_##fmt))
 #define MAC(fmt, num, name, R, A, B, C, cycles, ...)                                               \
     ROW(fmt, num, name, cycles, GCN_OP_SRC2 | GCN_OP_MAC)
-#define SAT2(fmt, num, name, R, A, B, cycles, ...) ROW(fmt, num, name, cycles, 0)
+#define SAT2(fmt, num, name, R, A, B, cycles, ...)    ROW(fmt, num, name, cycles, 0)
 #define SAT3(fmt, num, name, R, A, B, C, cycles, ...) ROW(fmt, num, name, cycles, GCN_OP_SRC2)
-#define SPECIAL(fmt, num, name, cycles, flags) ROW(fmt, num, name, cycles, flags)
+#define SPECIAL(fmt, num, name, cycles, flags)        ROW(fmt, num, name, cycles, flags)
 #define CMP(num, numx, what, T, ...)                                                               \
     ROW(VOPC, num, v_cmp_##what, VALU_CMP_CYCLES_##T, 0)                                           \
     ROW(VOPC, numx, v_cmpx_##what, VALU_CMP_CYCLES_##T, 0)

@@ -2,11 +2,12 @@
 /*
  * Vector ALU: operands, results and the shapes of handlers. Private to valu_*.c and ops_valu*.c.
  *
- * A vector operand is a row of 64 dwords (a 64-bit one is two rows, low halves first, as the register
- * file lies), so a handler is a loop over lanes that the compiler vectorises. valu_begin() finds the
- * rows, valu_end() puts the result where EXEC allows. The usual case (no modifier, default MODE) is
- * inline; everything else (SDWA, DPP, op_sel, neg, abs, omod, clamp, flushed denormals, rounding modes) is
- * done once for all operations by valu_operand.c, by copying rows before and after.
+ * A vector operand is a row of 64 dwords (a 64-bit one is two rows, low halves first, as the
+ * register file lies), so a handler is a loop over lanes that the compiler vectorises. valu_begin()
+ * finds the rows, valu_end() puts the result where EXEC allows. The usual case (no modifier,
+ * default MODE) is inline; everything else (SDWA, DPP, op_sel, neg, abs, omod, clamp, flushed
+ * denormals, rounding modes) is done once for all operations by valu_operand.c, by copying rows
+ * before and after.
  *
  * All lanes are computed, active or not: no lane operation may trap or have a side effect.
  * The same files are compiled twice (see meson.build); GCN_VALU_SUFFIX keeps the names apart.
@@ -15,11 +16,14 @@
 
 #include "wave.h"
 #include "valu_lane.h"
+#include "valu_lane_bits.h"
+#include "valu_lane_divide.h"
+#include "valu_lane_math.h"
 
 #include <stddef.h>
 
 #define VALU_PASTE_(a, b) a##b
-#define VALU_PASTE(a, b) VALU_PASTE_(a, b)
+#define VALU_PASTE(a, b)  VALU_PASTE_(a, b)
 /** Name of a function that exists once per build. */
 #define VALU_FN(name) VALU_PASTE(gcn_##name, GCN_VALU_SUFFIX)
 
@@ -31,7 +35,7 @@
 /* Destination and source rows are the same or apart, and a lane touches its own column only. */
 #define VALU_LOOP(l) _Pragma("GCC ivdep") for (unsigned l = 0; l < 64; l++)
 #endif
-#define VALU_INLINE static inline __attribute__((always_inline))
+#define VALU_INLINE      static inline __attribute__((always_inline))
 #define VALU_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 /* Operand types. The low bits say how wide, the others what the modifiers do. */
@@ -65,33 +69,33 @@ enum {
 #define VALU_TYPES(r, a, b, c)                                                                     \
     ((uint32_t)(r) | (uint32_t)(a) << 8 | (uint32_t)(b) << 16 | (uint32_t)(c) << 24)
 
-#define CT_B32 uint32_t
-#define CT_U32 uint32_t
-#define CT_I32 int32_t
-#define CT_F32 float
-#define CT_U64 uint64_t
-#define CT_I64 int64_t
-#define CT_F64 double
-#define CT_U16 uint16_t
-#define CT_I16 int16_t
-#define CT_B16 uint16_t
-#define CT_F16 float /* half precision is computed in single: see valu_lane.h */
+#define CT_B32  uint32_t
+#define CT_U32  uint32_t
+#define CT_I32  int32_t
+#define CT_F32  float
+#define CT_U64  uint64_t
+#define CT_I64  int64_t
+#define CT_F64  double
+#define CT_U16  uint16_t
+#define CT_I16  int16_t
+#define CT_B16  uint16_t
+#define CT_F16  float /* half precision is computed in single: see valu_lane.h */
 #define CT_U16K CT_U16
 #define CT_I16K CT_I16
 #define CT_F16K CT_F16
 
 /* Lane l of row p as the type; and back. */
-#define LD_B32(p) ((p)[l])
-#define LD_U32(p) ((p)[l])
-#define LD_I32(p) ((int32_t)(p)[l])
-#define LD_F32(p) lane_f32((p)[l])
-#define LD_U64(p) ((uint64_t)(p)[l] | (uint64_t)(p)[l + 64] << 32)
-#define LD_I64(p) ((int64_t)LD_U64(p))
-#define LD_F64(p) lane_f64(LD_U64(p))
-#define LD_U16(p) ((uint16_t)(p)[l])
-#define LD_I16(p) ((int16_t)(p)[l])
-#define LD_B16(p) LD_U16(p)
-#define LD_F16(p) lane_from_f16((p)[l])
+#define LD_B32(p)    ((p)[l])
+#define LD_U32(p)    ((p)[l])
+#define LD_I32(p)    ((int32_t)(p)[l])
+#define LD_F32(p)    lane_f32((p)[l])
+#define LD_U64(p)    ((uint64_t)(p)[l] | (uint64_t)(p)[l + 64] << 32)
+#define LD_I64(p)    ((int64_t)LD_U64(p))
+#define LD_F64(p)    lane_f64(LD_U64(p))
+#define LD_U16(p)    ((uint16_t)(p)[l])
+#define LD_I16(p)    ((int16_t)(p)[l])
+#define LD_B16(p)    LD_U16(p)
+#define LD_F16(p)    lane_from_f16((p)[l])
 #define ST_B32(p, v) ((p)[l] = (v))
 #define ST_U32(p, v) ((p)[l] = (uint32_t)(v))
 #define ST_I32(p, v) ((p)[l] = (uint32_t)(v))
@@ -102,16 +106,17 @@ enum {
         (p)[l] = (uint32_t)st_;                                                                    \
         (p)[l + 64] = (uint32_t)(st_ >> 32);                                                       \
     } while (0)
-#define ST_I64(p, v) ST_U64(p, v)
-#define ST_F64(p, v) ST_U64(p, lane_u64(v))
-#define ST_U16(p, v) ((p)[l] = (uint16_t)(v))
-#define ST_I16(p, v) ((p)[l] = (uint16_t)(v))
-#define ST_F16(p, v) ((p)[l] = lane_to_f16(v))
+#define ST_I64(p, v)  ST_U64(p, v)
+#define ST_F64(p, v)  ST_U64(p, lane_u64(v))
+#define ST_U16(p, v)  ((p)[l] = (uint16_t)(v))
+#define ST_I16(p, v)  ((p)[l] = (uint16_t)(v))
+#define ST_F16(p, v)  ((p)[l] = lane_to_f16(v))
 #define ST_U16K(p, v) ST_U16(p, v)
 #define ST_I16K(p, v) ST_I16(p, v)
 #define ST_F16K(p, v) ST_F16(p, v)
 
-/** One operation under way. Lives on the handler's stack; the big rows stay untouched unless needed. */
+/** One operation under way. Lives on the handler's stack; the big rows stay untouched unless
+ * needed. */
 struct valu {
     const uint32_t *src[3]; /* rows of the sources: registers, or row[] */
     uint32_t *dst;          /* where the lanes write: the destination itself, or out[] */
@@ -125,9 +130,9 @@ struct valu {
 };
 
 enum { /* of MODE's denormal fields */
-    VALU_DENORM32_IN = 1 << 4,
-    VALU_DENORM32_OUT = 1 << 5,
-    VALU_DENORM64_OUT = 1 << 7,
+       VALU_DENORM32_IN = 1 << 4,
+       VALU_DENORM32_OUT = 1 << 5,
+       VALU_DENORM64_OUT = 1 << 7,
 };
 
 /** Slow path of valu_begin. */
@@ -159,8 +164,7 @@ void VALU_FN(valu_restore_rounding)(struct valu *v);
 static_assert(offsetof(struct gcn_inst, neg) == VALU_MODS_OFFSET + 3, "neg follows size");
 static_assert(offsetof(struct gcn_inst, op_sel) == VALU_MODS_OFFSET + 6, "abs, omod, op_sel");
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "little-endian host");
-#define VALU_MODS_MASK                                                                             \
-    (0x00ffffffff000000ull | GCN_MOD_CLAMP | GCN_MOD_DPP | GCN_MOD_SDWA)
+#define VALU_MODS_MASK (0x00ffffffff000000ull | GCN_MOD_CLAMP | GCN_MOD_DPP | GCN_MOD_SDWA)
 
 VALU_INLINE bool valu_has_type(uint32_t types, unsigned type)
 {
@@ -193,7 +197,8 @@ VALU_INLINE const uint32_t *valu_source(struct valu *v, const struct gcn_wave *w
     return VALU_FN(valu_splat)(w, inst, code, type, v->row[n]);
 }
 
-/** Finds the rows of an operation with the given @types (VALU_TYPES; VT_NONE where there is no source). */
+/** Finds the rows of an operation with the given @types (VALU_TYPES; VT_NONE where there is no
+ * source). */
 VALU_INLINE void valu_begin(struct valu *v, struct gcn_wave *w, const struct gcn_inst *inst,
                             uint32_t types)
 {
@@ -232,48 +237,66 @@ VALU_INLINE uint64_t valu_end_mask(struct valu *v)
 }
 
 /*
- * Shapes. A row of a .def file is SHAPE(format, number, name, types..., issue cycles, expression): the
- * expression is that of one lane, of a, b, c. It becomes the inline function lane_<name>, which other
- * code may use, and the handler.
- *   UN, BIN, TER: one, two, three sources.   MAC: the third source is the destination.
- *   SAT2, SAT3: integer operations whose clamp saturates: the expression is the exact result in 64 bits.
- *   SPECIAL(format, number, name, issue cycles, flags): the handler is written out.
+ * Shapes. A row of a .def file is SHAPE(format, number, name, types..., issue cycles, expression):
+ * the expression is that of one lane, of a, b, c. It becomes the inline function lane_<name>, which
+ * other code may use, and the handler. UN, BIN, TER: one, two, three sources.   MAC: the third
+ * source is the destination. SAT2, SAT3: integer operations whose clamp saturates: the expression
+ * is the exact result in 64 bits. SPECIAL(format, number, name, issue cycles, flags): the handler
+ * is written out.
  */
 #define VALU_HANDLER(name) void VALU_FN(name)(struct gcn_wave * w, const struct gcn_inst *inst)
 
 #define VALU_DEFINE_UN(fmt, num, name, R, A, cyc, ...)                                             \
-    static inline CT_##R lane_##name(CT_##A a) { return __VA_ARGS__; }                             \
+    static inline CT_##R lane_##name(CT_##A a)                                                     \
+    {                                                                                              \
+        return __VA_ARGS__;                                                                        \
+    }                                                                                              \
     VALU_HANDLER(name)                                                                             \
     {                                                                                              \
         struct valu v;                                                                             \
         valu_begin(&v, w, inst, VALU_TYPES(VT_##R, VT_##A, 0, 0));                                 \
         const uint32_t *s0 = v.src[0];                                                             \
         uint32_t *d = v.dst;                                                                       \
-        VALU_LOOP(l) { ST_##R(d, lane_##name(LD_##A(s0))); }                                       \
+        VALU_LOOP(l)                                                                               \
+        {                                                                                          \
+            ST_##R(d, lane_##name(LD_##A(s0)));                                                    \
+        }                                                                                          \
         valu_end(&v, w, inst, VT_##R);                                                             \
     }
 
 #define VALU_DEFINE_BIN(fmt, num, name, R, A, B, cyc, ...)                                         \
-    static inline CT_##R lane_##name(CT_##A a, CT_##B b) { return __VA_ARGS__; }                   \
+    static inline CT_##R lane_##name(CT_##A a, CT_##B b)                                           \
+    {                                                                                              \
+        return __VA_ARGS__;                                                                        \
+    }                                                                                              \
     VALU_HANDLER(name)                                                                             \
     {                                                                                              \
         struct valu v;                                                                             \
         valu_begin(&v, w, inst, VALU_TYPES(VT_##R, VT_##A, VT_##B, 0));                            \
         const uint32_t *s0 = v.src[0], *s1 = v.src[1];                                             \
         uint32_t *d = v.dst;                                                                       \
-        VALU_LOOP(l) { ST_##R(d, lane_##name(LD_##A(s0), LD_##B(s1))); }                           \
+        VALU_LOOP(l)                                                                               \
+        {                                                                                          \
+            ST_##R(d, lane_##name(LD_##A(s0), LD_##B(s1)));                                        \
+        }                                                                                          \
         valu_end(&v, w, inst, VT_##R);                                                             \
     }
 
 #define VALU_DEFINE_TER(fmt, num, name, R, A, B, C, cyc, ...)                                      \
-    static inline CT_##R lane_##name(CT_##A a, CT_##B b, CT_##C c) { return __VA_ARGS__; }         \
+    static inline CT_##R lane_##name(CT_##A a, CT_##B b, CT_##C c)                                 \
+    {                                                                                              \
+        return __VA_ARGS__;                                                                        \
+    }                                                                                              \
     VALU_HANDLER(name)                                                                             \
     {                                                                                              \
         struct valu v;                                                                             \
         valu_begin(&v, w, inst, VALU_TYPES(VT_##R, VT_##A, VT_##B, VT_##C));                       \
         const uint32_t *s0 = v.src[0], *s1 = v.src[1], *s2 = v.src[2];                             \
         uint32_t *d = v.dst;                                                                       \
-        VALU_LOOP(l) { ST_##R(d, lane_##name(LD_##A(s0), LD_##B(s1), LD_##C(s2))); }               \
+        VALU_LOOP(l)                                                                               \
+        {                                                                                          \
+            ST_##R(d, lane_##name(LD_##A(s0), LD_##B(s1), LD_##C(s2)));                            \
+        }                                                                                          \
         valu_end(&v, w, inst, VT_##R);                                                             \
     }
 #define VALU_DEFINE_MAC VALU_DEFINE_TER
@@ -281,13 +304,22 @@ VALU_INLINE uint64_t valu_end_mask(struct valu *v)
 #define VALU_SAT_STORE(R, call)                                                                    \
     do {                                                                                           \
         if (VALU_UNLIKELY(inst->mods & GCN_MOD_CLAMP))                                             \
-            VALU_LOOP(l) { ST_##R(d, lane_saturate(call, VT_##R)); }                               \
+            VALU_LOOP(l)                                                                           \
+            {                                                                                      \
+                ST_##R(d, lane_saturate(call, VT_##R));                                            \
+            }                                                                                      \
         else                                                                                       \
-            VALU_LOOP(l) { ST_##R(d, call); }                                                      \
+            VALU_LOOP(l)                                                                           \
+            {                                                                                      \
+                ST_##R(d, call);                                                                   \
+            }                                                                                      \
     } while (0)
 
 #define VALU_DEFINE_SAT2(fmt, num, name, R, A, B, cyc, ...)                                        \
-    static inline int64_t lane_##name(int64_t a, int64_t b) { return __VA_ARGS__; }                \
+    static inline int64_t lane_##name(int64_t a, int64_t b)                                        \
+    {                                                                                              \
+        return __VA_ARGS__;                                                                        \
+    }                                                                                              \
     VALU_HANDLER(name)                                                                             \
     {                                                                                              \
         struct valu v;                                                                             \
@@ -299,7 +331,10 @@ VALU_INLINE uint64_t valu_end_mask(struct valu *v)
     }
 
 #define VALU_DEFINE_SAT3(fmt, num, name, R, A, B, C, cyc, ...)                                     \
-    static inline int64_t lane_##name(int64_t a, int64_t b, int64_t c) { return __VA_ARGS__; }     \
+    static inline int64_t lane_##name(int64_t a, int64_t b, int64_t c)                             \
+    {                                                                                              \
+        return __VA_ARGS__;                                                                        \
+    }                                                                                              \
     VALU_HANDLER(name)                                                                             \
     {                                                                                              \
         struct valu v;                                                                             \
@@ -343,18 +378,18 @@ VALU_INLINE int64_t lane_saturate(int64_t x, unsigned type)
 
 /* Prototypes of all handlers, from the same tables as the handlers. */
 #define UN(fmt, num, name, ...) VALU_HANDLER(name);
-#define BIN UN
-#define TER UN
-#define MAC UN
-#define SAT2 UN
-#define SAT3 UN
-#define SPECIAL UN
+#define BIN                     UN
+#define TER                     UN
+#define MAC                     UN
+#define SAT2                    UN
+#define SAT3                    UN
+#define SPECIAL                 UN
 #define CMP(num, numx, name, type, ...)                                                            \
     VALU_HANDLER(v_cmp_##name);                                                                    \
     VALU_HANDLER(v_cmpx_##name);
 #define PK2(num, name, type, ...) VALU_HANDLER(name);
-#define PK3 PK2
-#define DOT PK2
+#define PK3                       PK2
+#define DOT                       PK2
 #include "ops_valu.def"
 #undef UN
 #undef BIN

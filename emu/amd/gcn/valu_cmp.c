@@ -41,7 +41,10 @@
         valu_begin(&v, w, inst, VALU_TYPES(0, B, VT_U32, 0));                                      \
         const uint32_t *s0 = v.src[0], *s1 = v.src[1];                                             \
         uint32_t *d = v.out;                                                                       \
-        VALU_LOOP(l) { d[l] = lane_class_##type(LD(s0), s1[l]) ? ~0u : 0; }                        \
+        VALU_LOOP(l)                                                                               \
+        {                                                                                          \
+            d[l] = lane_class_##type(LD(s0), s1[l]) ? ~0u : 0;                                     \
+        }                                                                                          \
         return valu_end_mask(&v);                                                                  \
     }                                                                                              \
     VALU_HANDLER(v_cmp_class_##type)                                                               \

@@ -5,7 +5,7 @@
  */
 #include "valu.h"
 
-#define UN VALU_DEFINE_UN
+#define UN  VALU_DEFINE_UN
 #define BIN VALU_DEFINE_BIN
 #define TER VALU_DEFINE_TER
 #define MAC VALU_DEFINE_MAC

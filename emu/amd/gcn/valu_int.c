@@ -4,9 +4,9 @@
  */
 #include "valu.h"
 
-#define UN VALU_DEFINE_UN
-#define BIN VALU_DEFINE_BIN
-#define TER VALU_DEFINE_TER
+#define UN   VALU_DEFINE_UN
+#define BIN  VALU_DEFINE_BIN
+#define TER  VALU_DEFINE_TER
 #define SAT2 VALU_DEFINE_SAT2
 #define SAT3 VALU_DEFINE_SAT3
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Vector ALU: what is not the usual case. Scalar operands become rows; SDWA, DPP, op_sel, neg, abs and
- * the MODE register change rows before an operation, omod, clamp and SDWA after it; EXEC decides which
- * lanes of the result are written.
+ * Vector ALU: what is not the usual case. Scalar operands become rows; SDWA, DPP, op_sel, neg, abs
+ * and the MODE register change rows before an operation, omod, clamp and SDWA after it; EXEC
+ * decides which lanes of the result are written.
  */
 #include "valu.h"
 
@@ -135,8 +135,8 @@ static int dpp_lane(unsigned ctrl, unsigned l)
     return -2;
 }
 
-/** Permutes @from into @to, and takes the lanes that DPP disables out of v->exec. A lane that is outside
- *  or inactive reads as 0 with bound_ctrl, else the reader is disabled. */
+/** Permutes @from into @to, and takes the lanes that DPP disables out of v->exec. A lane that is
+ * outside or inactive reads as 0 with bound_ctrl, else the reader is disabled. */
 static void apply_dpp(struct valu *v, struct gcn_wave *w, const struct gcn_inst *inst,
                       const uint32_t *from, uint32_t *to, unsigned rows)
 {
@@ -196,8 +196,8 @@ static void flush_row(uint32_t *row)
 }
 
 /** Finds a source and applies all its modifiers; a register without any is read where it is. */
-static void modify_source(struct valu *v, struct gcn_wave *w, const struct gcn_inst *inst, unsigned n,
-                          unsigned type)
+static void modify_source(struct valu *v, struct gcn_wave *w, const struct gcn_inst *inst,
+                          unsigned n, unsigned type)
 {
     unsigned code = inst->src[n], rows = (type & VT_WIDTH) == VT_W64 ? 2 : 1;
     bool sdwa = n < 2 && (inst->mods & GCN_MOD_SDWA) && inst->sdwa_sel[n] < 6;
@@ -361,7 +361,8 @@ static void place_sdwa(struct valu *v, const uint32_t *dst, const struct gcn_ins
 static void place_half(struct valu *v, const uint32_t *dst, bool high)
 {
     for (unsigned l = 0; l < 64; l++)
-        v->out[l] = high ? (dst[l] & 0xffff) | v->out[l] << 16 : (dst[l] & 0xffff0000) | (v->out[l] & 0xffff);
+        v->out[l] = high ? (dst[l] & 0xffff) | v->out[l] << 16
+                         : (dst[l] & 0xffff0000) | (v->out[l] & 0xffff);
 }
 
 static void blend(uint32_t *restrict dst, const uint32_t *restrict from, uint64_t exec)

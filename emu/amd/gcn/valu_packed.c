@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Vector ALU: packed operations (VOP3P): two halves of a dword at once, mixed-precision fma, and dot
- * products.
+ * Vector ALU: packed operations (VOP3P): two halves of a dword at once, mixed-precision fma, and
+ * dot products.
  */
 #include "valu.h"
 
@@ -28,15 +28,15 @@ VALU_INLINE void packed_begin(struct valu *v, struct gcn_wave *w, const struct g
 }
 
 /* A half as the type its operation computes in, and back, with and without clamp. */
-#define HALF_I16(u) ((int64_t)(int16_t)(u))
-#define HALF_U16(u) ((int64_t)(uint16_t)(u))
-#define HALF_F16(u) lane_from_f16((u) & 0xffff)
-#define BITS_I16(x) ((uint32_t)(x))
-#define BITS_U16(x) ((uint32_t)(x))
-#define BITS_F16(x) ((uint32_t)lane_to_f16(x))
-#define CLAMP_I16(x) lane_saturate(x, VT_I16)
-#define CLAMP_U16(x) lane_saturate(x, VT_U16)
-#define CLAMP_F16(x) lane_clamp01(x, 0)
+#define HALF_I16(u)   ((int64_t)(int16_t)(u))
+#define HALF_U16(u)   ((int64_t)(uint16_t)(u))
+#define HALF_F16(u)   lane_from_f16((u)&0xffff)
+#define BITS_I16(x)   ((uint32_t)(x))
+#define BITS_U16(x)   ((uint32_t)(x))
+#define BITS_F16(x)   ((uint32_t)lane_to_f16(x))
+#define CLAMP_I16(x)  lane_saturate(x, VT_I16)
+#define CLAMP_U16(x)  lane_saturate(x, VT_U16)
+#define CLAMP_F16(x)  lane_clamp01(x, 0)
 #define HALF_TYPE_I16 int64_t
 #define HALF_TYPE_U16 int64_t
 #define HALF_TYPE_F16 float
@@ -55,13 +55,19 @@ VALU_INLINE void packed_begin(struct valu *v, struct gcn_wave *w, const struct g
                 d[l] = lane_pack16(BITS_##T(CLAMP_##T(low)), BITS_##T(CLAMP_##T(high)));           \
             }                                                                                      \
         else                                                                                       \
-            VALU_LOOP(l) { d[l] = lane_pack16(BITS_##T(low), BITS_##T(high)); }                    \
+            VALU_LOOP(l)                                                                           \
+            {                                                                                      \
+                d[l] = lane_pack16(BITS_##T(low), BITS_##T(high));                                 \
+            }                                                                                      \
         if (VALU_UNLIKELY(v.modified))                                                             \
             VALU_FN(valu_restore_rounding)(&v);                                                    \
         valu_end(&v, w, inst, VT_U32);                                                             \
     }
 #define PK2(num, name, T, ...)                                                                     \
-    LANE HALF_TYPE_##T half_##name(HALF_TYPE_##T a, HALF_TYPE_##T b) { return __VA_ARGS__; }       \
+    LANE HALF_TYPE_##T half_##name(HALF_TYPE_##T a, HALF_TYPE_##T b)                               \
+    {                                                                                              \
+        return __VA_ARGS__;                                                                        \
+    }                                                                                              \
     PACKED(2, name, T, half_##name(HALF_##T(s0[l]), HALF_##T(s1[l])),                              \
            half_##name(HALF_##T(s0[l] >> 16), HALF_##T(s1[l] >> 16)))
 #define PK3(num, name, T, ...)                                                                     \
@@ -102,28 +108,36 @@ LANE float lane_dot2_f32_f16(uint32_t a, uint32_t b, float c)
     return lane_fma_f32(lane_from_f16(a >> 16), lane_from_f16(b >> 16), low);
 }
 
-#define DOT_TYPE_F32 float
-#define DOT_TYPE_I32 int64_t
-#define DOT_TYPE_U32 int64_t
+#define DOT_TYPE_F32     float
+#define DOT_TYPE_I32     int64_t
+#define DOT_TYPE_U32     int64_t
 #define DOT_CLAMP_F32(x) lane_clamp01(x, 0)
 #define DOT_CLAMP_I32(x) lane_saturate(x, VT_I32)
 #define DOT_CLAMP_U32(x) lane_saturate(x, VT_U32)
-#define DOT_SOURCE_F32 VT_F16
-#define DOT_SOURCE_I32 VT_I16
-#define DOT_SOURCE_U32 VT_U16
+#define DOT_SOURCE_F32   VT_F16
+#define DOT_SOURCE_I32   VT_I16
+#define DOT_SOURCE_U32   VT_U16
 #define DOT(num, name, T, ...)                                                                     \
-    LANE DOT_TYPE_##T lane_##name(uint32_t a, uint32_t b, DOT_TYPE_##T c) { return __VA_ARGS__; }  \
+    LANE DOT_TYPE_##T lane_##name(uint32_t a, uint32_t b, DOT_TYPE_##T c)                          \
+    {                                                                                              \
+        return __VA_ARGS__;                                                                        \
+    }                                                                                              \
     VALU_HANDLER(name)                                                                             \
     {                                                                                              \
         struct valu v;                                                                             \
-        packed_begin(&v, w, inst, 3,                                                               \
-                     VALU_TYPES(VT_##T, DOT_SOURCE_##T, DOT_SOURCE_##T, VT_##T));                  \
+        packed_begin(&v, w, inst, 3, VALU_TYPES(VT_##T, DOT_SOURCE_##T, DOT_SOURCE_##T, VT_##T));  \
         const uint32_t *s0 = v.src[0], *s1 = v.src[1], *s2 = v.src[2];                             \
         uint32_t *d = v.dst;                                                                       \
         if (VALU_UNLIKELY(inst->mods & GCN_MOD_CLAMP))                                             \
-            VALU_LOOP(l) { ST_##T(d, DOT_CLAMP_##T(lane_##name(s0[l], s1[l], LD_##T(s2)))); }      \
+            VALU_LOOP(l)                                                                           \
+            {                                                                                      \
+                ST_##T(d, DOT_CLAMP_##T(lane_##name(s0[l], s1[l], LD_##T(s2))));                   \
+            }                                                                                      \
         else                                                                                       \
-            VALU_LOOP(l) { ST_##T(d, lane_##name(s0[l], s1[l], LD_##T(s2))); }                     \
+            VALU_LOOP(l)                                                                           \
+            {                                                                                      \
+                ST_##T(d, lane_##name(s0[l], s1[l], LD_##T(s2)));                                  \
+            }                                                                                      \
         if (VALU_UNLIKELY(v.modified))                                                             \
             VALU_FN(valu_restore_rounding)(&v);                                                    \
         valu_end(&v, w, inst, VT_U32);                                                             \
@@ -131,13 +145,14 @@ LANE float lane_dot2_f32_f16(uint32_t a, uint32_t b, float c)
 #define SPECIAL(...)
 #include "ops_valu_packed.def"
 
-/** A source of v_fma_mix*: single precision, or with its op_sel_hi bit the half that op_sel names; abs is
- *  where packed operations have neg_hi. */
+/** A source of v_fma_mix*: single precision, or with its op_sel_hi bit the half that op_sel names;
+ * abs is where packed operations have neg_hi. */
 static void mix_source(struct gcn_wave *w, const struct gcn_inst *inst, unsigned n, uint32_t *row)
 {
     bool half = inst->op_sel_hi >> n & 1;
     unsigned code = inst->src[n], shift = inst->op_sel >> n & 1 ? 16 : 0;
-    uint32_t clear = inst->abs >> n & 1 ? 0x80000000 : 0, flip = inst->neg >> n & 1 ? 0x80000000 : 0;
+    uint32_t clear = inst->abs >> n & 1 ? 0x80000000 : 0,
+             flip = inst->neg >> n & 1 ? 0x80000000 : 0;
     const uint32_t *from = row;
 
     if (code < GCN_SRC_VGPR)

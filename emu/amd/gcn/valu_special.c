@@ -5,13 +5,9 @@
  */
 #include "valu.h"
 
-VALU_HANDLER(v_nop)
-{
-}
+VALU_HANDLER(v_nop) {}
 
-VALU_HANDLER(v_clrexcp) /* exceptions are not modelled */
-{
-}
+VALU_HANDLER(v_clrexcp) /* exceptions are not modelled */ {}
 
 static uint32_t read_lane(struct gcn_wave *w, const struct gcn_inst *inst, unsigned lane)
 {
@@ -86,13 +82,16 @@ VALU_HANDLER(v_cndmask_b32)
     valu_begin(&v, w, inst, VALU_TYPES(VT_B32, VT_B32, VT_B32, 0));
     const uint32_t *s0 = v.src[0], *s1 = v.src[1];
     uint32_t *d = v.dst;
-    VALU_LOOP(l) { d[l] = (s0[l] & ~mask[l]) | (s1[l] & mask[l]); }
+    VALU_LOOP(l)
+    {
+        d[l] = (s0[l] & ~mask[l]) | (s1[l] & mask[l]);
+    }
     valu_end(&v, w, inst, VT_B32);
 }
 
 /*
- * Carries. CARRY(name, sum, carry of it): of lane values a and b; m is the incoming carry as 0 or ~0 and
- * s the sum. With the clamp bit an overflow gives the limit that it ran over.
+ * Carries. CARRY(name, sum, carry of it): of lane values a and b; m is the incoming carry as 0 or
+ * ~0 and s the sum. With the clamp bit an overflow gives the limit that it ran over.
  */
 #define CARRY(name, has_in, sum, carry, limit)                                                     \
     VALU_HANDLER(name)                                                                             \
@@ -112,7 +111,10 @@ VALU_HANDLER(v_cndmask_b32)
             out[l] = (carry) ? ~0u : 0;                                                            \
         }                                                                                          \
         if (VALU_UNLIKELY(inst->mods & GCN_MOD_CLAMP))                                             \
-            VALU_LOOP(l) { d[l] = (d[l] & ~out[l]) | ((limit) & out[l]); }                         \
+            VALU_LOOP(l)                                                                           \
+            {                                                                                      \
+                d[l] = (d[l] & ~out[l]) | ((limit)&out[l]);                                        \
+            }                                                                                      \
         valu_write_mask(w, inst, VALU_FN(valu_pack)(out) & v.exec, false);                         \
         valu_end(&v, w, inst, VT_U32);                                                             \
     }
@@ -123,8 +125,8 @@ CARRY(v_addc_co_u32, true, a + b - m, s < a || (m && s == a), ~0u)
 CARRY(v_subb_co_u32, true, a - b + m, a < b || (m && a == b), 0)
 CARRY(v_subbrev_co_u32, true, b - a + m, b < a || (m && a == b), 0)
 
-/* 32 x 32 + 64 bits; the mask is the carry or overflow out of bit 63: the top bit of @over, of product p,
- * addend c and sum s. */
+/* 32 x 32 + 64 bits; the mask is the carry or overflow out of bit 63: the top bit of @over, of
+ * product p, addend c and sum s. */
 #define MAD64(name, T32, T64, over)                                                                \
     VALU_HANDLER(name)                                                                             \
     {                                                                                              \
@@ -182,8 +184,8 @@ DIV_SCALE(f64, F64)
 DIV_FMAS(f32, F32)
 DIV_FMAS(f64, F64)
 
-/* Counts the bits of the mask in source 0 that belong to lanes before this one: in its lower half for
- * mbcnt_lo, its upper half for mbcnt_hi. */
+/* Counts the bits of the mask in source 0 that belong to lanes before this one: in its lower half
+ * for mbcnt_lo, its upper half for mbcnt_hi. */
 static void mbcnt(struct gcn_wave *w, const struct gcn_inst *inst, bool upper)
 {
     struct valu v;
@@ -220,7 +222,8 @@ static const uint64_t two_over_pi[TWO_OVER_PI_WORDS] = {
     0x3d0739f78a5292ea, 0x6bfb5fb11f8d5d08, 0x56033046fc7b6bab,
 };
 
-/** 53 bits of 2 / pi for the reduction of @x: segment @segment after those that the exponent skips. */
+/** 53 bits of 2 / pi for the reduction of @x: segment @segment after those that the exponent skips.
+ */
 static double trig_preop(double x, uint32_t segment)
 {
     unsigned exponent = lane_u64(x) >> 52 & 0x7ff;
@@ -228,7 +231,8 @@ static double trig_preop(double x, uint32_t segment)
     unsigned word = shift / 64, rest = shift % 64;
     uint64_t bits = 0;
 
-    /* Far beyond the exponents of doubles that v_trig_preop_f64 is meant for there are no more bits. */
+    /* Far beyond the exponents of doubles that v_trig_preop_f64 is meant for there are no more
+     * bits. */
     if (word < TWO_OVER_PI_WORDS - 1)
         bits = rest ? two_over_pi[word] << rest | two_over_pi[word + 1] >> (64 - rest)
                     : two_over_pi[word];

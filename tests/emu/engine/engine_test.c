@@ -474,6 +474,45 @@ static void test_sdma_queue(void **state)
         0);
 }
 
+/* A poll packet holds the copy engine's queue until memory says so; time goes on meanwhile. */
+static void test_sdma_poll(void **state)
+{
+    uint64_t *pointers = rig_alloc(64);
+    uint32_t *ring = rig_alloc(4096), *flag = word(3);
+    struct kfd_ioctl_create_queue_args args = {
+        .ring_base_address = (uint64_t)ring,
+        .write_pointer_address = (uint64_t)&pointers[0],
+        .read_pointer_address = (uint64_t)&pointers[1],
+        .ring_size = 4096,
+        .gpu_id = EMU_GPU_ID,
+        .queue_type = KFD_IOC_QUEUE_TYPE_SDMA,
+        .queue_percentage = 100,
+        .queue_priority = 7,
+    };
+    const uint32_t packet[] = {
+        8 | 3u << 28 | 1u << 31, /* POLL_REGMEM, memory, equal */
+        (uint32_t)(uint64_t)flag, (uint32_t)((uint64_t)flag >> 32), 9, 0xffffffff, 0xfff << 16 | 10,
+    };
+    uint64_t before;
+
+    assert_int_equal(emu_kfd_ioctl(AMDKFD_IOC_CREATE_QUEUE, &args), 0);
+    memcpy(ring, packet, sizeof(packet));
+    __atomic_store_n(&emu_vm_doorbells()[args.queue_id], sizeof(packet), __ATOMIC_RELEASE);
+    usleep(5000);
+    before = emu_device_clock_ns();
+    usleep(20000);
+    assert_int_equal(pointers[1], 0);
+    assert_true(emu_device_clock_ns() > before + 1000000);
+    __atomic_store_n(flag, 9, __ATOMIC_RELEASE);
+    for (int i = 0; i < 100000 && __atomic_load_n(&pointers[1], __ATOMIC_ACQUIRE) == 0; i++)
+        usleep(100);
+    assert_int_equal(pointers[1], sizeof(packet));
+    assert_int_equal(
+        emu_kfd_ioctl(AMDKFD_IOC_DESTROY_QUEUE,
+                      &(struct kfd_ioctl_destroy_queue_args){.queue_id = args.queue_id}),
+        0);
+}
+
 /* Queues come and go on several threads while kernels run; every completion arrives. */
 static void *churn(void *arg)
 {
@@ -523,7 +562,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_suspend),       cmocka_unit_test(test_destroy_suspended),
         cmocka_unit_test(test_errors),        cmocka_unit_test(test_memory_fault),
         cmocka_unit_test(test_scratch),       cmocka_unit_test(test_code_changes),
-        cmocka_unit_test(test_sdma_queue),    cmocka_unit_test(test_churn),
+        cmocka_unit_test(test_sdma_queue),    cmocka_unit_test(test_sdma_poll),
+        cmocka_unit_test(test_churn),
     };
 
     if (argc < 2)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See valu_check.h. Both builds of the handlers lie in tables of the same order, so the plain handler of
- * a decoded instruction is found by its row's index.
+ * See valu_check.h. Both builds of the handlers lie in tables of the same order, so the plain
+ * handler of a decoded instruction is found by its row's index.
  */
 #include "valu_check.h"
 
@@ -46,7 +46,8 @@ unsigned check_step(struct check *c, const uint32_t *words, unsigned count)
         return 0;
     }
 #ifdef GCN_HAVE_AVX2
-    if (c->plain && inst.op >= gcn_ops_valu_avx2 && inst.op < gcn_ops_valu_avx2 + gcn_ops_valu_count)
+    if (c->plain && inst.op >= gcn_ops_valu_avx2 &&
+        inst.op < gcn_ops_valu_avx2 + gcn_ops_valu_count)
         handler = gcn_ops_valu_plain[inst.op - gcn_ops_valu_avx2].handler;
 #endif
     handler(c->wave, &inst);

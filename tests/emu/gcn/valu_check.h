@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * For tests of the vector ALU: runs straight lines of assembly on one wave, by both builds of the
- * handlers, and compares lanes. Registers by convention: sources v[2:3], v[4:5], v[6:7], result v[10:11],
- * lane masks s[20:21]; everything else is the test's.
+ * handlers, and compares lanes. Registers by convention: sources v[2:3], v[4:5], v[6:7], result
+ * v[10:11], lane masks s[20:21]; everything else is the test's.
  */
 #pragma once
 
@@ -13,7 +13,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { CHECK_SOURCE = 2, CHECK_RESULT = 10, CHECK_MASK = 20, CHECK_UNTOUCHED = 0x5a5a1234, CHECK_TEXTS = 256 };
+enum {
+    CHECK_SOURCE = 2,
+    CHECK_RESULT = 10,
+    CHECK_MASK = 20,
+    CHECK_UNTOUCHED = 0x5a5a1234,
+    CHECK_TEXTS = 256
+};
 
 struct check {
     struct harness *harness;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Division as LLVM compiles it (AMDGPU SITargetLowering::LowerFDIV32, LowerFDIV64, LowerFDIV16): the whole
- * sequence of v_div_scale, v_rcp, v_fma, v_div_fmas and v_div_fixup must give the correctly rounded
- * quotient, with all operands: denormal, huge, infinite, zero, NaN. Also v_trig_preop_f64.
+ * Division as LLVM compiles it (AMDGPU SITargetLowering::LowerFDIV32, LowerFDIV64, LowerFDIV16):
+ * the whole sequence of v_div_scale, v_rcp, v_fma, v_div_fmas and v_div_fixup must give the
+ * correctly rounded quotient, with all operands: denormal, huge, infinite, zero, NaN. Also
+ * v_trig_preop_f64.
  */
 #include "valu_check.h"
 
@@ -42,8 +43,9 @@ static const char divide_f16[] = "v_cvt_f32_f16 v20, v4\n"
 /** Any bits, half of them with an exponent near the one in the middle or at the ends. */
 static uint32_t any_f32(struct check *c)
 {
-    static const uint32_t edges[] = {0,          1,          0x007fffff, 0x00800000, 0x00800001, 0x3f800000,
-                                     0x3f7fffff, 0x40400000, 0x7e7fffff, 0x7e800000, 0x7e800001, 0x7f7fffff,
+    static const uint32_t edges[] = {0,          1,          0x007fffff, 0x00800000,
+                                     0x00800001, 0x3f800000, 0x3f7fffff, 0x40400000,
+                                     0x7e7fffff, 0x7e800000, 0x7e800001, 0x7f7fffff,
                                      0x7f800000, 0x7fc00000, 0x2f800000, 0x0f800000};
     uint64_t r = check_random(c);
     uint32_t u = (uint32_t)(r >> 32);
@@ -172,7 +174,8 @@ static void round_f16(struct check *c)
     }
 }
 
-/** Three segments of 2 / pi, for the size of x that needs no shift, put together: its first 159 bits. */
+/** Three segments of 2 / pi, for the size of x that needs no shift, put together: its first 159
+ * bits. */
 static void test_trig_preop(struct check *c)
 {
     long double sum = 0, two_over_pi = 0.636619772367581343075535053490057448L;
@@ -188,13 +191,15 @@ static void test_trig_preop(struct check *c)
     }
     c->checks++;
     if (fabsl(sum - two_over_pi) > 0x1p-63L)
-        check_fail(c, "v_trig_preop_f64", 5, check_f64_bits((double)sum), check_f64_bits((double)two_over_pi));
+        check_fail(c, "v_trig_preop_f64", 5, check_f64_bits((double)sum),
+                   check_f64_bits((double)two_over_pi));
     /* x = 2^100: exponent field 1123, 46 bits are skipped */
     check_fill(c, 3, 0x46300000);
     check_run(c, texts[0]);
     double want = (double)(fmodl(ldexpl(two_over_pi, 46), 1));
     if (fabs(ldexp(check_f64(pair(v, CHECK_RESULT, 5)), 46) - want) > 0x1p-17)
-        check_fail(c, "v_trig_preop_f64 of 2^100", 5, pair(v, CHECK_RESULT, 5), check_f64_bits(want));
+        check_fail(c, "v_trig_preop_f64 of 2^100", 5, pair(v, CHECK_RESULT, 5),
+                   check_f64_bits(want));
 }
 
 int main(void)

@@ -10,7 +10,7 @@ static __device__ float pair_sum(float x, float y)
     half_pair a = {(_Float16)x, (_Float16)y}, b = {(_Float16)y, (_Float16)x};
     half_pair product = a * b, sum = a + b;
 
-    return (float)product.x + (float)sum.y;
+    return fmaxf((float)product.x, (float)sum.y);
 }
 
 static __device__ float pair_dot(float x, float y)
@@ -62,6 +62,6 @@ extern "C" __global__ void lanes(const int *in, int *out, int n)
     o[3] = moved<0x142>(x); // row_bcast:15
     o[4] = __builtin_amdgcn_mov_dpp(x, 0x101, 0xf, 0xf, true);
     o[5] = __builtin_amdgcn_readlane(x, 3) + __builtin_amdgcn_readfirstlane(x);
-    o[6] = x & 1 ? __builtin_amdgcn_readfirstlane(x) : moved<0xb1>(x); // in divergent code
+    o[6] = x & 1 ? __builtin_amdgcn_readfirstlane(x + i) : moved<0xb1>(x); // in divergent code
     o[7] = __builtin_amdgcn_sdot4(x, 0x01020304, 5, false) + __builtin_amdgcn_perm(x, i, 0x06010700);
 }

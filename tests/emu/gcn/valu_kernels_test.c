@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Runs valu_kernels.hip on the interpreter, random and special values, and compares with the CPU: libm
- * in wider precision for floating point, the same expression for integers.
- * Usage: valu_kernels_test [--plain] CODE_OBJECT [flush=CODE_OBJECT]; flush: compiled to flush denormals.
+ * Runs valu_kernels.hip on the interpreter, random and special values, and compares with the CPU:
+ * libm in wider precision for floating point, the same expression for integers. Usage:
+ * valu_kernels_test [--plain] CODE_OBJECT...; --plain: without AVX2 handlers. A code object with
+ * "flush" in its name was compiled to flush single-precision denormals.
  */
 #include "arguments.h"
 #include "harness.h"
@@ -38,8 +39,8 @@ static double between(double low, double high)
 }
 
 /** Runs @kernel(x, y, out, n) on new arrays of @size bytes a value; @fill sets the inputs. */
-static bool launch(struct run *r, const char *kernel, size_t size, void (*fill)(struct run *, double, double),
-                   double low, double high)
+static bool launch(struct run *r, const char *kernel, size_t size,
+                   void (*fill)(struct run *, double, double), double low, double high)
 {
     struct harness_launch l = {.kernel = kernel, .grid = {GRID}, .workgroup = {GROUP}};
     struct arguments a = {0};
@@ -65,9 +66,10 @@ static bool launch(struct run *r, const char *kernel, size_t size, void (*fill)(
     return false;
 }
 
-static const double specials[] = {0.0,  -0.0, 1.0,     -1.0,     0.5,   2.0,   INFINITY, -INFINITY,
-                                  NAN,  3.0,  -2.5,    1e-40,    1e-30, -1e30, 0x1p-126, 0x1.fffffep127,
-                                  1e20, 0.25, 1e-310,  -1e-300, 1e300, 42.0};
+static const double specials[] = {
+    0.0,  -0.0, 1.0,    -1.0,    0.5,   2.0,   INFINITY, -INFINITY,
+    NAN,  3.0,  -2.5,   1e-40,   1e-30, -1e30, 0x1p-126, 0x1.fffffep127,
+    1e20, 0.25, 1e-310, -1e-300, 1e300, 42.0};
 enum { SPECIALS = sizeof(specials) / sizeof(specials[0]) };
 
 static double input(const struct run *r, unsigned i, unsigned which, double low, double high)
@@ -158,10 +160,11 @@ static bool close_to(long double got, long double want, double ulp, int bits, in
     return fabsl(got - want) <= (long double)(ulp + 1e-9) * ldexpl(1, exponent);
 }
 
-static void report(struct run *r, const char *name, unsigned i, long double x, long double y, long double got,
-                   long double want)
+static void report(struct run *r, const char *name, unsigned i, long double x, long double y,
+                   long double got, long double want)
 {
-    printf("FAIL %s: %s(%La, %La), item %u: %La, expected %La\n", r->path, name, x, y, i, got, want);
+    printf("FAIL %s: %s(%La, %La), item %u: %La, expected %La\n", r->path, name, x, y, i, got,
+           want);
     r->failures++;
 }
 
@@ -260,7 +263,7 @@ static uint32_t lane_result(const int *wave, int lane, int item, int which)
         while (!(wave[first] & 1))
             first++;
         if (x & 1)
-            return (uint32_t)wave[first];
+            return (uint32_t)wave[first] + (uint32_t)(item - lane + first);
         return wave[lane ^ 1] & 1 ? -1 : wave[lane ^ 1]; /* only active lanes are seen */
     default:
         for (int i = 0; i < 4; i++)
@@ -292,7 +295,8 @@ static void check_lanes(struct run *r)
     for (int i = 0; i < 1024; i++) {
         uint32_t want = lane_result(in + i / 512 * 64, i / 8 % 64, i / 8, i % 8);
         if (out[i] != want) {
-            printf("FAIL %s: lanes, item %d, result %d: %#x, expected %#x\n", r->path, i / 8, i % 8, out[i], want);
+            printf("FAIL %s: lanes, item %d, result %d: %#x, expected %#x\n", r->path, i / 8, i % 8,
+                   out[i], want);
             r->failures++;
             return;
         }
@@ -304,9 +308,12 @@ int main(int argc, char **argv)
     unsigned failures = 0, kernels = 0;
 
     for (int i = 1; i < argc; i++) {
-        struct run r = {.flush = strncmp(argv[i], "flush=", 6) == 0};
+        struct run r = {.path = argv[i], .flush = strstr(argv[i], "flush") != NULL};
 
-        r.path = argv[i] + (r.flush ? 6 : 0);
+        if (strcmp(argv[i], "--plain") == 0) {
+            gcn_vector_plain = true;
+            continue;
+        }
         for (unsigned k = 0; k < sizeof(checks) / sizeof(checks[0]); k++) {
             r.h = harness_create();
             if (!r.h || harness_load(r.h, r.path))

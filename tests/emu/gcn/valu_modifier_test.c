@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Vector ALU, everything around lane arithmetic: constants and literals, DPP, SDWA, op_sel, output
- * modifiers, the MODE register, packed operations, and the operations on lane masks and single lanes.
+ * modifiers, the MODE register, packed operations, and the operations on lane masks and single
+ * lanes.
  */
 #include "valu_check.h"
 
@@ -137,16 +138,14 @@ static int wave_ror(int l)
 }
 
 static const struct dpp_case dpp_cases[] = {
-    {"quad_perm:[3,0,2,1]", quad}, {"row_shl:3", shl3},
-    {"row_shr:1", shr1},           {"row_ror:5", ror5},
-    {"row_mirror", mirror},        {"row_half_mirror", half_mirror},
-    {"row_bcast:15", bcast15},     {"row_bcast:31", bcast31},
-    {"wave_shl:1", wave_shl},      {"wave_rol:1", wave_rol},
-    {"wave_shr:1", wave_shr},      {"wave_ror:1", wave_ror},
+    {"quad_perm:[3,0,2,1]", quad}, {"row_shl:3", shl3},       {"row_shr:1", shr1},
+    {"row_ror:5", ror5},           {"row_mirror", mirror},    {"row_half_mirror", half_mirror},
+    {"row_bcast:15", bcast15},     {"row_bcast:31", bcast31}, {"wave_shl:1", wave_shl},
+    {"wave_rol:1", wave_rol},      {"wave_shr:1", wave_shr},  {"wave_ror:1", wave_ror},
 };
 
-static void check_dpp(struct check *c, const struct dpp_case *d, unsigned row_mask, unsigned bank_mask,
-                      bool bound, uint64_t exec)
+static void check_dpp(struct check *c, const struct dpp_case *d, unsigned row_mask,
+                      unsigned bank_mask, bool bound, uint64_t exec)
 {
     char text[160];
     uint32_t expected[64];
@@ -184,9 +183,10 @@ static void test_dpp(struct check *c)
         check_dpp(c, &dpp_cases[i], 0xf, 0xf, false, check_random(c));
     }
     /* in place, and with a sign on a float operation */
-    check_lanes(c, "v_mov_b32_dpp v10, v2 quad_perm:[0,1,2,3] row_mask:0xf bank_mask:0xf\n"
-                   "v_mul_f32_dpp v10, -v10, v11 quad_perm:[0,1,2,3] row_mask:0x0 bank_mask:0xf\n"
-                   "v_xor_b32 v10, 0x80000000, v10",
+    check_lanes(c,
+                "v_mov_b32_dpp v10, v2 quad_perm:[0,1,2,3] row_mask:0xf bank_mask:0xf\n"
+                "v_mul_f32_dpp v10, -v10, v11 quad_perm:[0,1,2,3] row_mask:0x0 bank_mask:0xf\n"
+                "v_xor_b32 v10, 0x80000000, v10",
                 mov_shifted);
 }
 
@@ -224,20 +224,33 @@ static uint32_t sdwa_convert(uint32_t a, uint32_t b, uint32_t c, uint32_t old)
 
 static void test_sdwa(struct check *c)
 {
-    check_lanes(c, "v_add_u32_sdwa v10, v2, v4 dst_sel:DWORD dst_unused:UNUSED_PAD src0_sel:BYTE_1 "
-                   "src1_sel:WORD_1", sdwa_bytes);
-    check_lanes(c, "v_add_u32_sdwa v10, sext(v2), sext(v4) dst_sel:DWORD dst_unused:UNUSED_PAD "
-                   "src0_sel:BYTE_3 src1_sel:WORD_0", sdwa_signed);
-    check_lanes(c, "v_and_b32_sdwa v10, v2, v4 dst_sel:BYTE_2 dst_unused:UNUSED_PRESERVE "
-                   "src0_sel:DWORD src1_sel:DWORD", sdwa_preserve);
-    check_lanes(c, "v_xor_b32_sdwa v10, v2, v4 dst_sel:WORD_1 dst_unused:UNUSED_PAD "
-                   "src0_sel:DWORD src1_sel:DWORD", sdwa_pad);
-    check_lanes(c, "v_xor_b32_sdwa v10, v2, v4 dst_sel:BYTE_1 dst_unused:UNUSED_SEXT "
-                   "src0_sel:DWORD src1_sel:DWORD", sdwa_sign_extend);
-    check_lanes(c, "v_and_b32 v2, 0x3fff3fff, v2\nv_and_b32 v4, 0x3fff3fff, v4\n"
-                   "v_add_f16_sdwa v10, -|v2|, v4 dst_sel:WORD_1 dst_unused:UNUSED_PRESERVE "
-                   "src0_sel:WORD_1 src1_sel:WORD_0", sdwa_half);
-    check_lanes(c, "v_cvt_f32_ubyte0_sdwa v10, v2 dst_sel:DWORD dst_unused:UNUSED_PAD src0_sel:BYTE_2",
+    check_lanes(c,
+                "v_add_u32_sdwa v10, v2, v4 dst_sel:DWORD dst_unused:UNUSED_PAD src0_sel:BYTE_1 "
+                "src1_sel:WORD_1",
+                sdwa_bytes);
+    check_lanes(c,
+                "v_add_u32_sdwa v10, sext(v2), sext(v4) dst_sel:DWORD dst_unused:UNUSED_PAD "
+                "src0_sel:BYTE_3 src1_sel:WORD_0",
+                sdwa_signed);
+    check_lanes(c,
+                "v_and_b32_sdwa v10, v2, v4 dst_sel:BYTE_2 dst_unused:UNUSED_PRESERVE "
+                "src0_sel:DWORD src1_sel:DWORD",
+                sdwa_preserve);
+    check_lanes(c,
+                "v_xor_b32_sdwa v10, v2, v4 dst_sel:WORD_1 dst_unused:UNUSED_PAD "
+                "src0_sel:DWORD src1_sel:DWORD",
+                sdwa_pad);
+    check_lanes(c,
+                "v_xor_b32_sdwa v10, v2, v4 dst_sel:BYTE_1 dst_unused:UNUSED_SEXT "
+                "src0_sel:DWORD src1_sel:DWORD",
+                sdwa_sign_extend);
+    check_lanes(c,
+                "v_and_b32 v2, 0x3fff3fff, v2\nv_and_b32 v4, 0x3fff3fff, v4\n"
+                "v_add_f16_sdwa v10, -|v2|, v4 dst_sel:WORD_1 dst_unused:UNUSED_PRESERVE "
+                "src0_sel:WORD_1 src1_sel:WORD_0",
+                sdwa_half);
+    check_lanes(c,
+                "v_cvt_f32_ubyte0_sdwa v10, v2 dst_sel:DWORD dst_unused:UNUSED_PAD src0_sel:BYTE_2",
                 sdwa_convert);
 
     /* A compare, with its own destination. */
@@ -310,7 +323,8 @@ static uint32_t pk_f16(uint32_t a, uint32_t b, uint32_t c, uint32_t old)
 static uint32_t pk_fma(uint32_t a, uint32_t b, uint32_t c, uint32_t old)
 {
     /* exact in 64 significant bits for these exponents */
-    long double low = (long double)check_f16(a & 0x3fff) * check_f16(b & 0x3fff) + check_f16(c & 0x3fff);
+    long double low =
+        (long double)check_f16(a & 0x3fff) * check_f16(b & 0x3fff) + check_f16(c & 0x3fff);
     long double high = (long double)check_f16(a >> 16 & 0x3fff) * check_f16(b >> 16 & 0x3fff) +
                        check_f16(c >> 16 & 0x3fff);
 
@@ -338,7 +352,8 @@ static uint32_t dot8(uint32_t a, uint32_t b, uint32_t c, uint32_t old)
 }
 static uint32_t dot2(uint32_t a, uint32_t b, uint32_t c, uint32_t old)
 {
-    return c + (uint32_t)((int16_t)a * (int16_t)b) + (uint32_t)((int16_t)(a >> 16) * (int16_t)(b >> 16));
+    return c + (uint32_t)((int16_t)a * (int16_t)b) +
+           (uint32_t)((int16_t)(a >> 16) * (int16_t)(b >> 16));
 }
 static uint32_t mix(uint32_t a, uint32_t b, uint32_t c, uint32_t old)
 {
@@ -353,7 +368,8 @@ static uint32_t mix_high(uint32_t a, uint32_t b, uint32_t c, uint32_t old)
     return (old & 0xffff) | (uint32_t)check_f16_bits(fmaf(x, y, check_f32(c & 0x3fff3fff))) << 16;
 }
 
-#define SMALL "v_and_b32 v2, 0x3fff3fff, v2\nv_and_b32 v4, 0x3fff3fff, v4\nv_and_b32 v6, 0x3fff3fff, v6\n"
+#define SMALL                                                                                      \
+    "v_and_b32 v2, 0x3fff3fff, v2\nv_and_b32 v4, 0x3fff3fff, v4\nv_and_b32 v6, 0x3fff3fff, v6\n"
 
 static void test_halves(struct check *c)
 {
@@ -373,7 +389,8 @@ static void test_halves(struct check *c)
     check_lanes(c, "v_dot8_u32_u4 v10, v2, v4, v6", dot8);
     check_lanes(c, "v_dot2_i32_i16 v10, v2, v4, v6", dot2);
     check_lanes(c, SMALL "v_fma_mix_f32 v10, -v2, v4, v6 op_sel:[1,0,0] op_sel_hi:[1,0,0]", mix);
-    check_lanes(c, SMALL "v_fma_mixhi_f16 v10, v2, v4, v6 op_sel:[1,0,0] op_sel_hi:[1,1,0]", mix_high);
+    check_lanes(c, SMALL "v_fma_mixhi_f16 v10, v2, v4, v6 op_sel:[1,0,0] op_sel_hi:[1,1,0]",
+                mix_high);
 }
 
 /* MODE: flushed denormals, omod, rounding */
@@ -445,12 +462,14 @@ static void test_lanes(struct check *c)
     memcpy(row, reg(c, 2), sizeof(row));
     set_exec(c, some);
     w->sgpr[30] = 77;
-    check_run(c, "v_readfirstlane_b32 s20, v2\nv_readlane_b32 s21, v2, 63\nv_readlane_b32 s22, v2, s30");
+    check_run(
+        c, "v_readfirstlane_b32 s20, v2\nv_readlane_b32 s21, v2, 63\nv_readlane_b32 s22, v2, s30");
     expect64(c, "v_readfirstlane_b32", w->sgpr[20], row[12]);
     expect64(c, "v_readlane_b32", w->sgpr[21], row[63]);
     expect64(c, "v_readlane_b32 by s30", w->sgpr[22], row[77 % 64]);
     set_exec(c, 0);
-    check_run(c, "v_writelane_b32 v2, s30, 5\nv_writelane_b32 v2, 1.0, s30\nv_readfirstlane_b32 s20, v2");
+    check_run(
+        c, "v_writelane_b32 v2, s30, 5\nv_writelane_b32 v2, 1.0, s30\nv_readfirstlane_b32 s20, v2");
     row[5] = 77;
     row[13] = 0x3f800000;
     check_run(c, "v_mov_b32 v10, v2");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Opcode numbers of the vector ALU against LLVM's disassembler: every row of the table, encoded with its
- * number, must disassemble to its mnemonic; and every number that LLVM knows for gfx906 must have a
- * row or stand in the list of what is not implemented (graphics, mostly).
+ * Opcode numbers of the vector ALU against LLVM's disassembler: every row of the table, encoded
+ * with its number, must disassemble to its mnemonic; and every number that LLVM knows for gfx906
+ * must have a row or stand in the list of what is not implemented (graphics, mostly).
  */
 #include "wave.h"
 
@@ -13,18 +13,19 @@
 enum { MAX_NUMBERS = 2048, LINE = 512 };
 
 static const char *const not_implemented[] = {
-    "v_interp_p1ll_f16",    "v_interp_p1lv_f16",         "v_interp_p2_f16",
-    "v_interp_p2_legacy_f16", "v_interp_p1_f32",         "v_interp_p2_f32",
-    "v_interp_mov_f32",     "v_mqsad_u32_u8",            "v_screen_partition_4se_b32",
+    "v_interp_p1ll_f16",      "v_interp_p1lv_f16", "v_interp_p2_f16",
+    "v_interp_p2_legacy_f16", "v_interp_p1_f32",   "v_interp_p2_f32",
+    "v_interp_mov_f32",       "v_mqsad_u32_u8",    "v_screen_partition_4se_b32",
 };
 
 static const struct {
     enum gcn_format format;
     unsigned count;
-} formats[] = {{GCN_VOP1, 256}, {GCN_VOP2, 62}, {GCN_VOPC, 256}, {GCN_VOP3, 1024}, {GCN_VOP3P, 128}};
+} formats[] = {
+    {GCN_VOP1, 256}, {GCN_VOP2, 62}, {GCN_VOPC, 256}, {GCN_VOP3, 1024}, {GCN_VOP3P, 128}};
 
-/** Words of an instruction with harmless operands; returns how many. A field that the instruction does
- *  not have must be 0, so there are two tries: with a last operand and without. */
+/** Words of an instruction with harmless operands; returns how many. A field that the instruction
+ * does not have must be 0, so there are two tries: with a last operand and without. */
 static unsigned encode(enum gcn_format format, unsigned number, bool last, uint32_t *words)
 {
     const uint32_t v2 = 258, v4 = 260, v6 = last ? 262 : 0;
@@ -102,8 +103,8 @@ static unsigned size_of(unsigned index)
     return 0;
 }
 
-/** Cuts the mnemonic out of a line of disassembly that used up @size bytes (else: these are the rest of
- *  an unknown instruction), without _e32, _e64 and the like. */
+/** Cuts the mnemonic out of a line of disassembly that used up @size bytes (else: these are the
+ * rest of an unknown instruction), without _e32, _e64 and the like. */
 static bool mnemonic(const char *line, unsigned size, char *name)
 {
     static const char *const suffixes[] = {"_e32", "_e64", "_sdwa", "_dpp"};
@@ -192,7 +193,8 @@ int main(void)
     write_input(f);
     fclose(f);
     snprintf(command, sizeof(command),
-             "llvm-mc-15 -disassemble -show-encoding -arch=amdgcn -mcpu=gfx906 %s 2>/dev/null", input);
+             "llvm-mc-15 -disassemble -show-encoding -arch=amdgcn -mcpu=gfx906 %s 2>/dev/null",
+             input);
     f = popen(command, "r");
     result = f ? check_output(f) : 1;
     if (f)

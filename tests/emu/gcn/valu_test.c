@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Vector ALU, lane arithmetic: every case of valu_cases.def, on all pairs of edge values and on random
- * ones, with full and partial EXEC, in both builds of the handlers, against what the case says.
+ * Vector ALU, lane arithmetic: every case of valu_cases.def, on all pairs of edge values and on
+ * random ones, with full and partial EXEC, in both builds of the handlers, against what the case
+ * says.
  */
 #include "valu_check.h"
 
@@ -177,7 +178,7 @@ typedef uint64_t (*expect_fn)(const uint64_t *source, unsigned m);
 #define PUT_m(x) ((x) ? 1 : 0)
 
 #define EXPECT_(line) expect_##line
-#define EXPECT(line) EXPECT_(line)
+#define EXPECT(line)  EXPECT_(line)
 #define CASE(text, R, A, B, C, ulp, ...)                                                           \
     static uint64_t EXPECT(__LINE__)(const uint64_t *source, unsigned m)                           \
     {                                                                                              \
@@ -204,33 +205,32 @@ static const uint64_t edges_f[] = {
     0x80000001, 0x007fffff, 0x00800000, 0x80800000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000,
     0x7fc00000, 0x4f000000, 0xcf000000, 0x4f800000, 0x4effffff, 0x3effffff, 0x33800000, 0x477fe000,
     0x477ff000, 0x477fefff, 0x38800000, 0x33000000, 0x33000001, 0x387fe000, 0xcf000001, 0x42f6e979};
-static const uint64_t edges_d[] = {
-    0,
-    0x8000000000000000,
-    0x3ff0000000000000,
-    0xbff0000000000000,
-    0x3fe0000000000000,
-    0xbff8000000000000,
-    0x4004000000000000,
-    1,
-    0x8000000000000001,
-    0x000fffffffffffff,
-    0x0010000000000000,
-    0x7fefffffffffffff,
-    0xffefffffffffffff,
-    0x7ff0000000000000,
-    0xfff0000000000000,
-    0x7ff8000000000000,
-    0x41dfffffffc00000,
-    0x41e0000000000000,
-    0xc1e0000000200000,
-    0xc1e0000000000000,
-    0x41efffffffe00000,
-    0x41f0000000000000,
-    0x3fdfffffffffffff,
-    0x36a0000000000000,
-    0x47efffffefffffff,
-    0xc060000000000000};
+static const uint64_t edges_d[] = {0,
+                                   0x8000000000000000,
+                                   0x3ff0000000000000,
+                                   0xbff0000000000000,
+                                   0x3fe0000000000000,
+                                   0xbff8000000000000,
+                                   0x4004000000000000,
+                                   1,
+                                   0x8000000000000001,
+                                   0x000fffffffffffff,
+                                   0x0010000000000000,
+                                   0x7fefffffffffffff,
+                                   0xffefffffffffffff,
+                                   0x7ff0000000000000,
+                                   0xfff0000000000000,
+                                   0x7ff8000000000000,
+                                   0x41dfffffffc00000,
+                                   0x41e0000000000000,
+                                   0xc1e0000000200000,
+                                   0xc1e0000000000000,
+                                   0x41efffffffe00000,
+                                   0x41f0000000000000,
+                                   0x3fdfffffffffffff,
+                                   0x36a0000000000000,
+                                   0x47efffffefffffff,
+                                   0xc060000000000000};
 static const uint64_t edges_h[] = {0,      0x8000, 0x3c00, 0xbc00, 0x3800, 0xbe00, 0x4100, 1,
                                    0x8001, 0x03ff, 0x0400, 0x8400, 0x7bff, 0xfbff, 0x7c00, 0xfc00,
                                    0x7e00, 0x3bff, 0x1400, 0x5bff, 0x6400, 0x7800, 0x37ff, 0xf800};
@@ -321,7 +321,6 @@ static uint64_t distance(char type, uint64_t x, uint64_t y)
     return x > y ? x - y : y - x;
 }
 
-
 static void store(struct gcn_wave *w, unsigned reg, unsigned lane, uint64_t x)
 {
     w->vgpr[reg][lane] = (uint32_t)x;
@@ -349,9 +348,10 @@ static void check_lane(struct check *c, const struct test_case *t, unsigned lane
         check_fail(c, t->text, lane, got, want);
 }
 
-/** One round: lane l of round r holds pair number 64 * r + l of the edge values, then random ones. */
-static void round_of(struct check *c, const struct test_case *t, const uint32_t *words, unsigned count,
-                     unsigned round)
+/** One round: lane l of round r holds pair number 64 * r + l of the edge values, then random ones.
+ */
+static void round_of(struct check *c, const struct test_case *t, const uint32_t *words,
+                     unsigned count, unsigned round)
 {
     struct gcn_wave *w = c->wave;
     uint64_t source[64][3], carry = check_random(c), partial = check_random(c);
