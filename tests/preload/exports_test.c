@@ -35,12 +35,13 @@ static char *read_file(const char *path, size_t *size)
     return data;
 }
 
-/* Whether the table has a line HSA_HOOK(name) or HIP_HOOK(name). */
+/* Whether the table has a line HSA_HOOK(name), HSA_LATER(name) or HIP_HOOK(name). */
 static bool in_table(const char *table, const char *name)
 {
     char row[128];
-    static const char *const kinds[] = {"\nHSA_HOOK(%s)\n", "\nHIP_HOOK(%s)\n"};
-    for (unsigned i = 0; i < 2; i++) {
+    static const char *const kinds[] = {"\nHSA_HOOK(%s)\n", "\nHIP_HOOK(%s)\n",
+                                        "\nHSA_LATER(%s)\n"};
+    for (unsigned i = 0; i < 3; i++) {
         snprintf(row, sizeof(row), kinds[i], name);
         if (strstr(table, row))
             return true;

@@ -349,6 +349,10 @@ VALU_INLINE uint64_t valu_end_mask(struct valu *v)
 VALU_INLINE void valu_write_mask(struct gcn_wave *w, const struct gcn_inst *inst, uint64_t mask,
                                  bool exec)
 {
+    if (VALU_UNLIKELY(inst->sdst > GCN_EXEC)) {
+        gcn_fault_illegal(w, inst); /* no register: the constants stand there */
+        return;
+    }
     gcn_set_sgpr64(w, inst->sdst, mask);
     if (exec)
         gcn_set_sgpr64(w, GCN_EXEC, mask);

@@ -118,8 +118,9 @@ static void round_f32(struct check *c)
 
         c->checks++;
         if (!same_f32(v[CHECK_RESULT][l], check_f32_bits(n / d))) {
-            printf("%a / %a: ", n, d);
             check_fail(c, "division f32", l, v[CHECK_RESULT][l], check_f32_bits(n / d));
+            if (c->repeated < 4)
+                printf("  of %a / %a\n", n, d);
         }
     }
 }
@@ -147,8 +148,9 @@ static void round_f64(struct check *c)
 
         c->checks++;
         if (!same_f64(pair(v, CHECK_RESULT, l), check_f64_bits(n / d))) {
-            printf("%a / %a: ", n, d);
             check_fail(c, "division f64", l, pair(v, CHECK_RESULT, l), check_f64_bits(n / d));
+            if (c->repeated < 4)
+                printf("  of %a / %a\n", n, d);
         }
     }
 }
