@@ -17,7 +17,7 @@ bare "$@" >"$work/bare.out" 2>"$work/bare.err"
 code=$?
 for class in off rt be; do
     for restartable in "${restartables[@]}"; do
-        [ $restartable = assume ] && [ $class != be ] && continue
+        [ "$restartable" = assume ] && [ $class != be ] && continue
         REEF_RESTARTABLE=$restartable under $class "$@" >"$work/$class.out" 2>"$work/$class.err"
         got=$?
         [ $got = $code ] || fail "$1 as $class ($restartable): exit status $got, bare $code"
