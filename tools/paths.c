@@ -153,9 +153,12 @@ static bool same_file_name(const char *path, size_t length, const char *const *l
 
 static void append(char *list, const char *path, size_t length)
 {
-    if (*list)
-        strcat(list, ":");
-    strncat(list, path, length);
+    char *end = list + strlen(list);
+
+    if (end > list)
+        *end++ = ':';
+    memcpy(end, path, length);
+    end[length] = '\0';
 }
 
 char *reef_preload_join(const char *old, const char *const *add)

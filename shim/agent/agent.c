@@ -6,15 +6,43 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
+
+/* struct sched_attr of sched_setattr(2), version 0; older C libraries have no declaration. */
+struct attributes {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+};
+
+/*
+ * The agent runs rarely and for microseconds, and in a BE process RT work of others waits for it:
+ * so it asks for a short slice, which since Linux 6.12 lets an ordinary task run soon when it
+ * wakes, and for a better nice value if it may. A background agent is a batch task: it does not
+ * preempt when it wakes (sched(7)). All of this is best effort.
+ */
+static void set_scheduling(bool background)
+{
+    struct attributes a = {.size = sizeof(a), .runtime = 100000};
+    a.policy = background ? SCHED_BATCH : SCHED_OTHER;
+    a.nice = getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid));
+    struct attributes better = a;
+    better.nice = a.nice - 10 < -20 ? -20 : a.nice - 10;
+    if (syscall(SYS_sched_setattr, 0, &better, 0) != 0)
+        syscall(SYS_sched_setattr, 0, &a, 0);
+}
 
 static void *agent_main(void *arg)
 {
     struct reef_agent *agent = arg;
     prctl(PR_SET_NAME, "reef-agent");
-    prctl(PR_SET_TIMERSLACK, 1UL); /* the default, 50 us, is more than a preemption */
-    if (agent->background)         /* batch tasks do not preempt on wake-up (sched(7)) */
-        pthread_setschedparam(pthread_self(), SCHED_BATCH, &(struct sched_param){0});
+    prctl(PR_SET_TIMERSLACK, 1UL); /* the default, 50 us, is longer than a preemption may take */
+    set_scheduling(agent->background);
     while (!atomic_load_explicit(&agent->stop, memory_order_acquire)) {
         uint32_t bell = reef_board_bell(agent->board);
         uint64_t timeout_ns = agent->step(agent->arg);

@@ -94,8 +94,10 @@ static void submit(struct reef_vqueue *q, uint64_t index)
         reef_error("queue %p: its hardware queue does not take packets any more", (void *)q);
         return;
     }
-    if (reef_unlikely(q->free_count == 0)) {
-        reef_disable("the core submitted more than the depth");
+    /* The core submits no more than the depth, for which there are slots from the start. */
+    if (reef_unlikely(q->free_count == 0) && !reef_vqueue_more_slots(q, q->gpu->depth)) {
+        atomic_store(&q->failed, true);
+        reef_error("queue %p: no memory for completion records", (void *)q);
         return;
     }
     uint16_t number = q->free[--q->free_count];

@@ -137,10 +137,29 @@ static bool is_gpu(hsa_agent_t agent)
            type == HSA_DEVICE_TYPE_GPU;
 }
 
+/* A process that ends without hsa_shut_down, as HIP programs do: its RT bit need not wait for the
+ * lease to run out. The agent goes on: destructors that run later may still wait for work. */
+static void at_exit(void)
+{
+    if (atomic_load(&reef_state.forked))
+        return;
+    for (struct reef_gpu *gpu = reef_gpu_first(); gpu; gpu = gpu->next)
+        if (!atomic_load(&gpu->stopped) && atomic_exchange(&gpu->rt_raised, false))
+            reef_board_rt_clear(gpu->board);
+}
+
+static void register_at_exit(void)
+{
+    if (atexit(at_exit) != 0)
+        reef_debug("atexit failed");
+}
+
 struct reef_gpu *reef_gpu_get(hsa_agent_t agent)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     if (!is_gpu(agent))
         return NULL;
+    pthread_once(&once, register_at_exit);
     pthread_mutex_lock(&list_lock);
     struct reef_gpu *gpu = atomic_load(&gpus);
     while (gpu && (gpu->hsa_agent.handle != agent.handle || atomic_load(&gpu->stopped)))

@@ -21,6 +21,8 @@ static void load(void)
     if (!reef_hsa.symbol)                                                                          \
         missing++;
 #define HSA_HOOK(name) LOOK_UP(name)
+#define HSA_LATER(symbol)                                                                          \
+    reef_hsa.symbol = (__typeof__(reef_hsa.symbol))reef_real_lookup(&library, #symbol);
 #define HSA_REAL(name) LOOK_UP(name)
 #include "shim/amd/hooks.def"
 #undef LOOK_UP

@@ -21,11 +21,16 @@
 
 #include "shim/preload/state.h"
 
+/* ROCm 6's hsa_ext_amd.h; the attribute is an enum there. */
+typedef hsa_status_t reef_type_hsa_amd_queue_get_info(hsa_queue_t *queue, unsigned attribute,
+                                                      void *value);
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 struct reef_hsa {
-#define HSA_HOOK(name) __typeof__(name) *name;
-#define HSA_REAL(name) __typeof__(name) *name;
+#define HSA_HOOK(name)  __typeof__(name) *name;
+#define HSA_LATER(name) reef_type_##name *name; /* NULL in older runtimes */
+#define HSA_REAL(name)  __typeof__(name) *name;
 #include "shim/amd/hooks.def"
     _Atomic bool loaded;
 };

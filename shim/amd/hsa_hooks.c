@@ -131,6 +131,19 @@ HOOK(hsa_status_t, hsa_amd_profiling_set_profiler_enabled)(hsa_queue_t *queue, i
              : REAL(hsa_amd_profiling_set_profiler_enabled)(queue, enable);
 }
 
+/* Not under its own name in C: a newer hsa_ext_amd.h declares it with other types. */
+REEF_EXPORT
+    reef_type_hsa_amd_queue_get_info later_hsa_amd_queue_get_info __asm__("hsa_amd_queue_get_info");
+
+hsa_status_t later_hsa_amd_queue_get_info(hsa_queue_t *queue, unsigned attribute, void *value)
+{
+    if (!reef_hsa_ready() || !reef_hsa.hsa_amd_queue_get_info)
+        return HSA_STATUS_ERROR_NOT_INITIALIZED;
+    struct reef_vqueue *q = reef_vqueue_from(queue);
+    return q ? reef_vqueue_get_info(q, attribute, value)
+             : REAL(hsa_amd_queue_get_info)(queue, attribute, value);
+}
+
 /* --- indices --- */
 
 #define LOAD_READ_INDEX(name)                                                                      \
@@ -275,7 +288,8 @@ HOOK(hsa_status_t, hsa_executable_symbol_get_info)
 }
 
 const struct reef_hook reef_hsa_hooks[] = {
-#define HSA_HOOK(name) {#name, (void *)&name},
+#define HSA_HOOK(name)  {#name, (void *)&name},
+#define HSA_LATER(name) {#name, (void *)&later_##name},
 #include "shim/amd/hooks.def"
     {NULL, NULL},
 };

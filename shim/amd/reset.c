@@ -106,6 +106,7 @@ void reef_reset_run(struct reef_gpu *gpu)
     reef_gpu_agent_lock(gpu);
     if (rt != gpu->rt_seen) {
         gpu->rt_seen = rt;
+        reef_debug("%s", rt ? "held: rt work exists" : "rt work is gone");
         reef_core_rt(gpu->core, rt, now_ns);
         reef_feed_actions(gpu);
         reef_feed_ring(gpu);

@@ -12,9 +12,10 @@
  *
  * RT must not hold BE when it cannot use the GPU itself:
  *  - An RT queue whose next packet is a barrier with an unmet dependency does not count while this
- * process has BE work pending: that work may be what the barrier waits for.
- *  - RT work that makes no progress for a second does not count until it moves. This also means
- * that an RT kernel longer than that is not protected to its end.
+ *    process has BE work pending: that work may be what the barrier waits for.
+ *  - RT work that makes no progress does not count until it moves: after one second if its next
+ *    packet waits for something (the host, for one), after ten if it is a kernel. This also means that an
+ *    RT kernel longer than ten seconds is not protected to its end.
  */
 #include "shim/amd/vqueue.h"
 
@@ -30,7 +31,8 @@ enum {
     RT_PROBE_POLL_NS = 20000,
     RT_BLOCKED_POLL_NS = 200000,
 };
-#define RT_STALL_NS 1000000000u
+#define RT_WAIT_STALL_NS 1000000000u
+#define RT_RUN_STALL_NS 10000000000u
 
 void reef_rt_arrive(struct reef_gpu *gpu)
 {
@@ -47,6 +49,7 @@ static void lower(struct reef_gpu *gpu, uint64_t arrivals)
 {
     atomic_store_explicit(&gpu->rt_raised, false, memory_order_seq_cst);
     reef_board_rt_clear(gpu->board);
+    reef_debug("rt work is over");
     /* Either the arriving thread sees all that is above, or we see its arrival. It may have raised
      * before we cleared: so raise here whatever rt_raised says now. */
     if (atomic_load_explicit(&gpu->rt_arrivals, memory_order_seq_cst) != arrivals) {
@@ -108,10 +111,13 @@ static enum rt_queue look_at(struct reef_vqueue *q, uint64_t now_ns, bool be)
         q->last_read = read;
         q->last_move_ns = now_ns;
     }
-    if (now_ns - q->last_move_ns > RT_STALL_NS)
+    uint64_t still_ns = now_ns - q->last_move_ns;
+    if (still_ns > RT_RUN_STALL_NS)
         return RT_WAITS;
-    if (read != write)
-        return be && head_waits(q, read) ? RT_WAITS : RT_RUNS;
+    if (read != write) {
+        bool waits = (be || still_ns > RT_WAIT_STALL_NS) && head_waits(q, read);
+        return waits ? RT_WAITS : RT_RUNS;
+    }
     if (probe_out)
         return RT_RUNS;
     return q->probed == write ? RT_IDLE : RT_CONSUMED;
@@ -160,8 +166,10 @@ uint64_t reef_rt_step(struct reef_gpu *gpu, uint64_t now_ns)
     unsigned count[4] = {0};
     bool begins = !gpu->rt_watching;
     gpu->rt_watching = true;
-    if (begins)
+    if (begins) {
         gpu->rt_since_ns = now_ns;
+        reef_debug("rt work has begun");
+    }
 
     /* Queues are not destroyed while gpu->lock is held; real RT queues are never replaced. */
     reef_gpu_agent_lock(gpu);

@@ -66,30 +66,36 @@ void reef_vqueue_install(struct reef_vqueue *q, hsa_queue_t *real)
     __atomic_store_n(&q->real, real, __ATOMIC_RELEASE);
 }
 
-static bool make_slots(struct reef_vqueue *q)
+bool reef_vqueue_more_slots(struct reef_vqueue *q, uint32_t count)
 {
-    q->slot_count = q->gpu->depth;
-    q->slots = calloc(q->slot_count, sizeof(*q->slots));
-    q->live = calloc(q->slot_count, sizeof(*q->live));
-    q->free = calloc(q->slot_count, sizeof(*q->free));
-    if (!q->slots || !q->live || !q->free)
+    uint32_t total = q->slot_count + count;
+    struct reef_slot *slots = realloc(q->slots, total * sizeof(*slots));
+    if (slots)
+        q->slots = slots;
+    uint16_t *live = realloc(q->live, total * sizeof(*live));
+    if (live)
+        q->live = live;
+    uint16_t *free_slots = realloc(q->free, total * sizeof(*free_slots));
+    if (free_slots)
+        q->free = free_slots;
+    if (!slots || !live || !free_slots || total > UINT16_MAX)
         return false;
-    for (uint32_t i = 0; i < q->slot_count; i++) {
+    while (q->slot_count < total) {
         /* GPU only: the packet processor raises no interrupt for it; the agent looks at its value.
          */
-        if (reef_hsa.hsa_amd_signal_create(0, 0, NULL, HSA_AMD_SIGNAL_AMD_GPU_ONLY,
-                                           &q->slots[i].signal) != HSA_STATUS_SUCCESS)
+        hsa_signal_t *signal = &q->slots[q->slot_count].signal;
+        if (reef_hsa.hsa_amd_signal_create(0, 0, NULL, HSA_AMD_SIGNAL_AMD_GPU_ONLY, signal) !=
+            HSA_STATUS_SUCCESS)
             return false;
-        q->free[q->free_count++] = (uint16_t)(q->slot_count - 1 - i);
+        q->free[q->free_count++] = (uint16_t)q->slot_count++;
     }
     return true;
 }
 
 static void free_queue(struct reef_vqueue *q)
 {
-    for (uint32_t i = 0; q->slots && i < q->slot_count; i++)
-        if (q->slots[i].signal.handle)
-            reef_hsa.hsa_signal_destroy(q->slots[i].signal);
+    for (uint32_t i = 0; i < q->slot_count; i++)
+        reef_hsa.hsa_signal_destroy(q->slots[i].signal);
     if (q->probe.handle)
         reef_hsa.hsa_signal_destroy(q->probe);
     hsa_signal_t doorbell = q->pub.hsa_queue.doorbell_signal;
@@ -169,7 +175,7 @@ static bool link_queue(struct reef_gpu *gpu, struct reef_vqueue *q)
 
 static bool make_queue(struct reef_vqueue *q, hsa_queue_t *real, uint32_t size)
 {
-    if (!make_public(q, real, size) || !make_slots(q))
+    if (!make_public(q, real, size) || !reef_vqueue_more_slots(q, q->gpu->depth))
         return false;
     if (reef_hsa.hsa_amd_signal_create(0, 0, NULL, HSA_AMD_SIGNAL_AMD_GPU_ONLY, &q->probe) !=
         HSA_STATUS_SUCCESS)
@@ -231,10 +237,17 @@ static void unlink_queue(struct reef_vqueue *q)
     gpu->closed_launches[q->class] += q->launches;
 }
 
+/* After the last hsa_shut_down, or in a forked child: no lock may be taken (a thread that is gone
+ * may hold it), and the real library would say the same. */
+static bool is_over(const struct reef_vqueue *q)
+{
+    return atomic_load(&q->gpu->stopped);
+}
+
 hsa_status_t reef_vqueue_destroy(struct reef_vqueue *q)
 {
     struct reef_gpu *gpu = q->gpu;
-    if (atomic_load(&reef_state.forked) || atomic_load(&gpu->stopped))
+    if (is_over(q))
         return HSA_STATUS_ERROR_NOT_INITIALIZED;
     pthread_mutex_lock(&gpu->lock);
     q->closing = true;
@@ -257,6 +270,8 @@ hsa_status_t reef_vqueue_inactivate(struct reef_vqueue *q)
 {
     struct reef_gpu *gpu = q->gpu;
     hsa_status_t status = HSA_STATUS_SUCCESS;
+    if (is_over(q))
+        return HSA_STATUS_ERROR_NOT_INITIALIZED;
     atomic_store(&q->failed, true);
     pthread_mutex_lock(&gpu->lock);
     reef_vqueue_wait_unpinned(q);
@@ -290,6 +305,8 @@ void reef_vqueue_unpin(struct reef_vqueue *q)
 hsa_status_t reef_vqueue_set_priority(struct reef_vqueue *q, hsa_amd_queue_priority_t priority)
 {
     hsa_status_t status = HSA_STATUS_SUCCESS;
+    if (is_over(q))
+        return HSA_STATUS_ERROR_NOT_INITIALIZED;
     pthread_mutex_lock(&q->gpu->lock);
     reef_vqueue_wait_unpinned(q);
     if (q->real)
@@ -310,6 +327,8 @@ hsa_status_t reef_vqueue_set_priority(struct reef_vqueue *q, hsa_amd_queue_prior
 hsa_status_t reef_vqueue_set_cu_mask(struct reef_vqueue *q, uint32_t bits, const uint32_t *mask)
 {
     hsa_status_t status = HSA_STATUS_SUCCESS;
+    if (is_over(q))
+        return HSA_STATUS_ERROR_NOT_INITIALIZED;
     size_t bytes = (size_t)(bits + 31) / 32 * sizeof(*mask);
     uint32_t *copy = bits && mask ? malloc(bytes) : NULL;
     if (copy)
@@ -334,6 +353,8 @@ hsa_status_t reef_vqueue_set_cu_mask(struct reef_vqueue *q, uint32_t bits, const
 hsa_status_t reef_vqueue_set_profiling(struct reef_vqueue *q, int enable)
 {
     hsa_status_t status = HSA_STATUS_SUCCESS;
+    if (is_over(q))
+        return HSA_STATUS_ERROR_NOT_INITIALIZED;
     pthread_mutex_lock(&q->gpu->lock);
     reef_vqueue_wait_unpinned(q);
     if (q->real && (enable || atomic_load(&q->class) == REEF_CLASS_RT))
@@ -345,10 +366,25 @@ hsa_status_t reef_vqueue_set_profiling(struct reef_vqueue *q, int enable)
 hsa_status_t reef_vqueue_get_cu_mask(struct reef_vqueue *q, uint32_t bits, uint32_t *mask)
 {
     hsa_status_t status = HSA_STATUS_ERROR_INVALID_QUEUE;
+    if (is_over(q))
+        return HSA_STATUS_ERROR_NOT_INITIALIZED;
     pthread_mutex_lock(&q->gpu->lock);
     reef_vqueue_wait_unpinned(q);
     if (q->real || q->spare)
         status = reef_hsa.hsa_amd_queue_cu_get_mask(q->real ? q->real : q->spare, bits, mask);
+    pthread_mutex_unlock(&q->gpu->lock);
+    return status;
+}
+
+hsa_status_t reef_vqueue_get_info(struct reef_vqueue *q, unsigned attribute, void *value)
+{
+    hsa_status_t status = HSA_STATUS_ERROR_INVALID_QUEUE;
+    if (is_over(q))
+        return HSA_STATUS_ERROR_NOT_INITIALIZED;
+    pthread_mutex_lock(&q->gpu->lock);
+    reef_vqueue_wait_unpinned(q);
+    if (q->real || q->spare)
+        status = reef_hsa.hsa_amd_queue_get_info(q->real ? q->real : q->spare, attribute, value);
     pthread_mutex_unlock(&q->gpu->lock);
     return status;
 }

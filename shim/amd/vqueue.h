@@ -164,6 +164,10 @@ hsa_status_t reef_vqueue_set_priority(struct reef_vqueue *q, hsa_amd_queue_prior
 hsa_status_t reef_vqueue_set_cu_mask(struct reef_vqueue *q, uint32_t bits, const uint32_t *mask);
 hsa_status_t reef_vqueue_get_cu_mask(struct reef_vqueue *q, uint32_t bits, uint32_t *mask);
 hsa_status_t reef_vqueue_set_profiling(struct reef_vqueue *q, int enable);
+hsa_status_t reef_vqueue_get_info(struct reef_vqueue *q, unsigned attribute, void *value);
+/** Completion records for @count more packets in flight. gpu->lock held, or the queue is not linked
+ * yet. */
+bool reef_vqueue_more_slots(struct reef_vqueue *q, uint32_t count);
 /** A hardware queue with the queue's attributes, or NULL. May wait for ROCr. */
 hsa_queue_t *reef_vqueue_make_real(struct reef_vqueue *q);
 /** Puts @real (new, empty) behind @q. gpu->lock held. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The log of libreef.so. See log.h. */
 #include "shim/preload/log.h"
+#include "shim/preload/state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,13 @@ void reef_log_write(int level, const char *format, ...)
     static const char *const names[] = {"error", "warning", "info", "debug", "trace"};
     int saved_errno = errno;
     char line[512];
-    int n = snprintf(line, sizeof(line), "reef[%d] %s: ", (int)getpid(), names[level]);
+    int n = snprintf(line, sizeof(line), "reef[%d] ", (int)getpid());
+    if (atomic_load_explicit(&reef_log_level, memory_order_relaxed) >= REEF_LOG_DEBUG) {
+        uint64_t us = reef_now_ns() / 1000; /* the same clock in all processes */
+        n += snprintf(line + n, sizeof(line) - (size_t)n, "%llu.%06llu ",
+                      (unsigned long long)(us / 1000000), (unsigned long long)(us % 1000000));
+    }
+    n += snprintf(line + n, sizeof(line) - (size_t)n, "%s: ", names[level]);
     va_list args;
     va_start(args, format);
     int m = vsnprintf(line + n, sizeof(line) - (size_t)n - 1, format, args);

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What one kernel launch costs the launching thread: batches of empty kernels on one stream, the
- * median batch's nanoseconds per launch on stdout. `reef bench launch` runs it in every class.
+ * median batch's nanoseconds per launch on stdout, of CPU time and of wall time. `reef bench launch`
+ * runs it in every class.
  *
  *   launchcost [BATCHES [LAUNCHES_PER_BATCH]]
  */
 #include <hip/hip_runtime.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <vector>
 
 __global__ void empty() {}
@@ -21,6 +22,19 @@ static void check(hipError_t error, const char *what)
         std::fprintf(stderr, "launchcost: %s: %s\n", what, hipGetErrorString(error));
         std::exit(1);
     }
+}
+
+static double now_ns(clockid_t clock)
+{
+    timespec ts;
+    clock_gettime(clock, &ts);
+    return ts.tv_sec * 1e9 + ts.tv_nsec;
+}
+
+static double median(std::vector<double> &values)
+{
+    std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
+    return values[values.size() / 2];
 }
 
 int main(int argc, char **argv)
@@ -34,21 +48,20 @@ int main(int argc, char **argv)
 
     hipStream_t stream;
     check(hipStreamCreate(&stream), "hipStreamCreate");
-    std::vector<double> per_launch;
+    std::vector<double> cpu, wall;
     for (int batch = -5; batch < batches; batch++) { // the first few warm up
-        const auto begin = std::chrono::steady_clock::now();
+        const double cpu_begin = now_ns(CLOCK_THREAD_CPUTIME_ID), begin = now_ns(CLOCK_MONOTONIC);
         for (int i = 0; i < launches; i++)
             hipLaunchKernelGGL(empty, dim3(1), dim3(64), 0, stream);
-        const auto end = std::chrono::steady_clock::now();
+        const double end = now_ns(CLOCK_MONOTONIC), cpu_end = now_ns(CLOCK_THREAD_CPUTIME_ID);
         check(hipGetLastError(), "launch");
         check(hipStreamSynchronize(stream), "hipStreamSynchronize");
-        if (batch >= 0)
-            per_launch.push_back(std::chrono::duration<double, std::nano>(end - begin).count() /
-                                 launches);
+        if (batch >= 0) {
+            cpu.push_back((cpu_end - cpu_begin) / launches);
+            wall.push_back((end - begin) / launches);
+        }
     }
-    std::nth_element(per_launch.begin(), per_launch.begin() + per_launch.size() / 2,
-                     per_launch.end());
-    std::printf("%.1f\n", per_launch[per_launch.size() / 2]);
+    std::printf("%.1f %.1f\n", median(cpu), median(wall));
     check(hipStreamDestroy(stream), "hipStreamDestroy");
     return 0;
 }

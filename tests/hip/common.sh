@@ -15,7 +15,7 @@ emulator=$build/emu/amd/libreef-emu-amd.so
 }
 
 work=$(mktemp -d)
-trap 'trap - EXIT; kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$work"' EXIT
+trap 'trap - EXIT; kill -KILL $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$work"' EXIT
 export REEF_EMU_DIR=$work REEF_BOARD_DIR=$work REEF_LOG_FILE=$work/reef.log REEF_LOG=info
 unset REEF_PRIORITY LD_PRELOAD
 

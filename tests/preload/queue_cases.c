@@ -306,58 +306,78 @@ static void case_priority(void)
     hsa_queue_destroy(rt);
 }
 
-/* An RT peer that stops or dies with work in its queue: BE goes on within 100 ms. */
-static pid_t start_long_rt(char *self)
+static char *self_path;
+
+/* Starts this program as an RT process that runs another case. */
+static pid_t start_rt(const char *name)
 {
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         setenv("REEF_PRIORITY", "rt", 1);
-        execl(self, self, "long-rt", (char *)NULL);
+        execl(self_path, self_path, name, (char *)NULL);
         _exit(127);
     }
     return pid;
 }
 
-static char *self_path;
-
+/* Kernels of 0.1 s: it makes progress. */
 static void case_long_rt(void)
 {
     _Atomic unsigned counter = 0;
     hsa_queue_t *queue = aql_open(64);
-    struct job *jobs = jobs_of(100, 100000, &counter); /* kernels of 0.1 s: it makes progress */
+    struct job *jobs = jobs_of(60, 100000, &counter);
     for (unsigned i = 0; i < 60; i++)
         aql_kernel(queue, count, &jobs[i], none);
     finish(queue, 60);
 }
 
+/* Waits for its own host, which never answers. */
+static void case_waiting_rt(void)
+{
+    hsa_queue_t *queue = aql_open(64);
+    hsa_signal_t never = aql_signal(1);
+    aql_barrier(queue, never, none);
+    finish(queue, 60);
+}
+
+/* Submits kernels until one does not complete for 20 ms: the RT peer holds us. */
+static void until_held(hsa_queue_t *queue, struct job *job, hsa_signal_t done)
+{
+    for (uint64_t begin = aql_now_ns();; aql_nap_us(1000)) {
+        CHECK(aql_now_ns() - begin < 20000000000ull, "the rt peer never held us");
+        hsa_signal_store_relaxed(done, 1);
+        aql_kernel(queue, count, job, done);
+        uint64_t start = aql_now_ns();
+        while (hsa_signal_load_relaxed(done) > 0 && aql_now_ns() - start < 20000000)
+            aql_nap_us(200);
+        if (hsa_signal_load_relaxed(done) > 0)
+            return;
+    }
+}
+
+/* An RT peer that stops, dies, or only waits: BE goes on, within the bounds that are promised. */
 static void case_peers(void)
 {
+    static const struct {
+        const char *peer;
+        int signal; /* 0: none */
+        unsigned bound_ms;
+    } rows[] = {{"long-rt", SIGSTOP, 150}, {"long-rt", SIGKILL, 150}, {"waiting-rt", 0, 1500}};
     _Atomic unsigned counter = 0;
-    struct job *jobs = jobs_of(4000, 100, &counter);
-    unsigned next = 0;
+    struct job *job = jobs_of(1, 100, &counter);
     hsa_queue_t *queue = aql_open(64);
-    static const int ends[] = {SIGSTOP, SIGKILL};
-    for (unsigned i = 0; i < 2; i++) {
-        pid_t peer = start_long_rt(self_path);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        pid_t peer = start_rt(rows[i].peer);
         hsa_signal_t done = aql_signal(1);
-        /* until it holds us: a kernel does not complete for 20 ms */
-        for (uint64_t begin = aql_now_ns();; aql_nap_us(1000)) {
-            CHECK(aql_now_ns() - begin < 20000000000ull, "the rt peer never held us");
-            hsa_signal_store_relaxed(done, 1);
-            aql_kernel(queue, count, &jobs[next++ % 4000], done);
-            uint64_t start = aql_now_ns();
-            while (hsa_signal_load_relaxed(done) > 0 && aql_now_ns() - start < 20000000)
-                aql_nap_us(200);
-            if (hsa_signal_load_relaxed(done) > 0)
-                break;
-        }
-        kill(peer, ends[i]);
+        until_held(queue, job, done);
+        if (rows[i].signal)
+            kill(peer, rows[i].signal);
         uint64_t start = aql_now_ns();
-        CHECK(aql_wait(done, 10), "held for ever");
-        uint64_t ms = (aql_now_ns() - start) / 1000000;
-        printf("released %llu ms after signal %d\n", (unsigned long long)ms, ends[i]);
-        CHECK(ms <= 150, "BE work was held for %llu ms", (unsigned long long)ms);
+        CHECK(aql_wait(done, 20), "held for ever");
+        unsigned ms = (unsigned)((aql_now_ns() - start) / 1000000);
+        printf("%s, signal %d: released after %u ms\n", rows[i].peer, rows[i].signal, ms);
+        CHECK(ms <= rows[i].bound_ms, "BE work was held for %u ms", ms);
         kill(peer, SIGKILL);
         waitpid(peer, NULL, 0);
     }
@@ -368,11 +388,13 @@ static const struct {
     const char *name;
     void (*run)(void);
 } cases[] = {
-    {"order", case_order},     {"doorbell", case_doorbell}, {"full", case_full},
-    {"signals", case_signals}, {"error", case_error},       {"arguments", case_arguments},
-    {"destroy", case_destroy}, {"exit", case_exit},         {"shutdown", case_shutdown},
-    {"fork", case_fork},       {"priority", case_priority}, {"peers", case_peers},
-    {"long-rt", case_long_rt},
+    {"order", case_order},       {"doorbell", case_doorbell},
+    {"full", case_full},         {"signals", case_signals},
+    {"error", case_error},       {"arguments", case_arguments},
+    {"destroy", case_destroy},   {"exit", case_exit},
+    {"shutdown", case_shutdown}, {"fork", case_fork},
+    {"priority", case_priority}, {"peers", case_peers},
+    {"long-rt", case_long_rt},   {"waiting-rt", case_waiting_rt},
 };
 
 int main(int argc, char **argv)

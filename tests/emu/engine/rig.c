@@ -62,11 +62,6 @@ int emu_real_open(const char *path, int flags, unsigned mode)
     return open(path, flags, mode);
 }
 
-bool emu_interpose_is_device(int fd)
-{
-    return false;
-}
-
 /* ---- memory ---- */
 
 static char dir[] = "/tmp/emu-rig-XXXXXX";
