@@ -133,7 +133,7 @@ HOOK(hsa_status_t, hsa_amd_profiling_set_profiler_enabled)(hsa_queue_t *queue, i
 
 /* Not under its own name in C: a newer hsa_ext_amd.h declares it with other types. */
 REEF_EXPORT
-    reef_type_hsa_amd_queue_get_info later_hsa_amd_queue_get_info __asm__("hsa_amd_queue_get_info");
+reef_type_hsa_amd_queue_get_info later_hsa_amd_queue_get_info __asm__("hsa_amd_queue_get_info");
 
 hsa_status_t later_hsa_amd_queue_get_info(hsa_queue_t *queue, unsigned attribute, void *value)
 {

@@ -14,8 +14,8 @@
  *  - An RT queue whose next packet is a barrier with an unmet dependency does not count while this
  *    process has BE work pending: that work may be what the barrier waits for.
  *  - RT work that makes no progress does not count until it moves: after one second if its next
- *    packet waits for something (the host, for one), after ten if it is a kernel. This also means that an
- *    RT kernel longer than ten seconds is not protected to its end.
+ *    packet waits for something (the host, for one), after ten if it is a kernel.
+ * So an RT kernel longer than ten seconds is not protected to its end.
  */
 #include "shim/amd/vqueue.h"
 
@@ -32,7 +32,7 @@ enum {
     RT_BLOCKED_POLL_NS = 200000,
 };
 #define RT_WAIT_STALL_NS 1000000000u
-#define RT_RUN_STALL_NS 10000000000u
+#define RT_RUN_STALL_NS  10000000000u
 
 void reef_rt_arrive(struct reef_gpu *gpu)
 {
