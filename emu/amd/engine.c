@@ -11,7 +11,9 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -375,6 +377,24 @@ int emu_engine_start(void)
     return rc;
 }
 
+/* One line of JSON; several processes that are given one file leave a line each. */
+static void write_statistics(void)
+{
+    char line[128];
+    int fd, length;
+
+    if (!emu_settings()->stats[0])
+        return;
+    length = snprintf(
+        line, sizeof(line), "{\"wave_instructions\": %llu, \"interpreter_cpu_ns\": %llu}\n",
+        (unsigned long long)emu_engine.instructions, (unsigned long long)emu_engine.interpreter_ns);
+    fd = emu_real_open(emu_settings()->stats, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (fd < 0 || write(fd, line, (size_t)length) != length)
+        emu_report("REEF_EMU_STATS=%s: %s", emu_settings()->stats, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
+
 void emu_engine_stop(void)
 {
     struct emu_device *dev;
@@ -392,6 +412,7 @@ void emu_engine_stop(void)
     pthread_join(emu_engine.device_thread, NULL);
     for (unsigned i = 0; i < emu_engine.threads; i++)
         pthread_join(emu_engine.thread[i], NULL);
+    write_statistics();
     emu_segment_detach();
     /* Queues, work-groups and code stay as they are: the process is about to end. */
 }

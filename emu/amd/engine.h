@@ -147,6 +147,7 @@ struct emu_engine {
     uint32_t next_dispatch;
     struct emu_queue *queues[EMU_MAX_QUEUES]; /* owned; by id */
     unsigned queue_count;
+    uint64_t instructions, interpreter_ns; /* of interpreter threads that have ended; CPU time */
 };
 
 extern struct emu_engine emu_engine;

@@ -25,8 +25,8 @@ static bool loud; /* say what is wrong */
             emu_report(__VA_ARGS__);                                                               \
     } while (0)
 
-static const char *const names[] = {"PROFILE",    "DIR",     "TIMESCALE",
-                                    "QUANTUM_US", "THREADS", "TRACE"};
+static const char *const names[] = {"PROFILE", "DIR",   "TIMESCALE", "QUANTUM_US",
+                                    "THREADS", "TRACE", "STATS"};
 
 extern char **environ;
 
@@ -103,6 +103,7 @@ static void read_settings(struct emu_settings *s)
 {
     const char *profile = getenv("REEF_EMU_PROFILE");
     const char *dir = getenv("REEF_EMU_DIR");
+    const char *stats = getenv("REEF_EMU_STATS");
 
     warn_unknown();
     find_profile(s, profile && *profile ? profile : "mi50");
@@ -117,6 +118,10 @@ static void read_settings(struct emu_settings *s)
     s->timescale = number("REEF_EMU_TIMESCALE", 0.001, 1e6, 20);
     s->quantum_ns = (uint64_t)(number("REEF_EMU_QUANTUM_US", 0.1, 1e6, 50) * 1000);
     s->threads = (unsigned)number("REEF_EMU_THREADS", 1, 256, default_threads());
+    if (snprintf(s->stats, sizeof(s->stats), "%s", stats ? stats : "") >= (int)sizeof(s->stats)) {
+        complain("REEF_EMU_STATS: path too long");
+        s->stats[0] = '\0';
+    }
     s->trace = number("REEF_EMU_TRACE", 0, 1, 0) != 0;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { NICE = 10 };
@@ -139,6 +140,16 @@ static enum gcn_status run_slice(struct emu_work *work, struct gcn_thread *threa
     return status;
 }
 
+/* What the thread has done in its life, for the statistics. */
+static void account(const struct gcn_thread *thread)
+{
+    struct timespec cpu;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    emu_engine.instructions += gcn_thread_instructions(thread);
+    emu_engine.interpreter_ns += (uint64_t)cpu.tv_sec * 1000000000u + (uint64_t)cpu.tv_nsec;
+}
+
 void *emu_slices_thread(void *index)
 {
     unsigned self = (unsigned)(uintptr_t)index;
@@ -171,6 +182,8 @@ void *emu_slices_thread(void *index)
         if (emu_engine.quiesced || work->dispatch->queue->stopping)
             pthread_cond_broadcast(&emu_engine.settled);
     }
+    if (thread)
+        account(thread);
     pthread_mutex_unlock(&emu_engine.lock);
     gcn_thread_destroy(thread);
     return NULL;
