@@ -28,6 +28,8 @@ struct reef_core *reef_core_create(const struct reef_core_config *config)
     if (core->config.kill_limit == 0 || core->config.kill_limit > UINT16_MAX)
         core->config.kill_limit = UINT16_MAX;
     reef_estimator_init(&core->estimator, config->unknown_ns);
+    reef_linger_init(&core->linger, config->linger_ns, config->restore_ns);
+    core->held = policy->never_opens;
     return core;
 }
 
@@ -91,9 +93,12 @@ static bool queue_next(struct reef_queue *q, struct reef_action *action)
         range->count = 0;
         return true;
     }
-    if (q->reset_due) {
-        *action = (struct reef_action){.type = REEF_ACTION_RESET, .queue = q->number};
-        q->reset_due = false;
+    if (q->reset_due || q->evict_due) {
+        *action = (struct reef_action){
+            .type = q->reset_due ? REEF_ACTION_RESET : REEF_ACTION_EVICT,
+            .queue = q->number,
+        };
+        q->reset_due = q->evict_due = false;
         return true;
     }
     return false;
@@ -101,7 +106,7 @@ static bool queue_next(struct reef_queue *q, struct reef_action *action)
 
 static bool queue_has_action(const struct reef_queue *q)
 {
-    return q->resubmit.count > 0 || q->submit.count > 0 || q->reset_due;
+    return q->resubmit.count > 0 || q->submit.count > 0 || q->reset_due || q->evict_due;
 }
 
 bool reef_core_next(struct reef_core *core, struct reef_action *action)
@@ -168,8 +173,23 @@ void reef_core_queue_close(struct reef_core *core, uint32_t queue)
     unlist(core, q);
     for (uint64_t seq = q->retired; seq < q->enqueued; seq++)
         core->outstanding -= q->entries[seq & q->mask].place != REEF_ENTRY_DONE;
+    core->in_flight -= q->view.in_flight;
     core->queues[queue] = NULL;
+    bool had_turn = core->turn == q;
     reef_queue_destroy(q);
+    if (had_turn) {
+        core->turn = NULL;
+        reef_core_pass_turn(core);
+    }
+}
+
+void reef_core_pass_turn(struct reef_core *core)
+{
+    for (uint32_t i = 1; i <= core->queue_count && !core->turn && !core->held; i++) {
+        struct reef_queue *q = core->queues[(core->turn_last + i) % core->queue_count];
+        if (q && q->next < q->enqueued)
+            reef_queue_feed(q);
+    }
 }
 
 /* --- events --- */
@@ -201,12 +221,16 @@ static void hold(struct reef_core *core)
 
 static void release(struct reef_core *core)
 {
-    core->held = false;
     core->lingering = false;
     core->timer_due = false;
+    if (core->policy->never_opens)
+        return;
+    core->held = false;
     for (uint32_t i = 0; i < core->queue_count; i++)
         if (core->queues[i])
             reef_queue_release(core->queues[i]);
+    if (core->policy->whole_tasks)
+        reef_core_pass_turn(core);
 }
 
 void reef_core_rt(struct reef_core *core, bool active, uint64_t now_ns)
@@ -217,16 +241,20 @@ void reef_core_rt(struct reef_core *core, bool active, uint64_t now_ns)
     if (!core->policy->on_rt)
         return;
     if (active) {
+        reef_linger_arrived(&core->linger, now_ns);
         core->lingering = false;
         core->timer_due = false;
         core->stats.preemptions += core->outstanding > 0;
         if (!core->held)
             hold(core);
-    } else if (core->config.linger_ns == 0) {
+        return;
+    }
+    uint64_t linger_ns = reef_linger_idle(&core->linger, now_ns);
+    if (linger_ns == 0) {
         release(core);
     } else {
         core->lingering = true;
-        core->linger_end_ns = now_ns + core->config.linger_ns;
+        core->linger_end_ns = now_ns + linger_ns;
         if (core->linger_end_ns < now_ns)
             core->linger_end_ns = UINT64_MAX;
         core->timer_due = true;
@@ -271,6 +299,11 @@ uint32_t reef_core_in_flight(const struct reef_core *core, uint32_t queue)
 {
     const struct reef_queue *q = find(core, queue);
     return q ? q->view.in_flight : 0;
+}
+
+bool reef_core_clear(const struct reef_core *core)
+{
+    return core->in_flight == 0;
 }
 
 bool reef_core_would_submit(const struct reef_core *core, uint32_t queue, uint64_t key)

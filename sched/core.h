@@ -15,8 +15,9 @@
  *
  * States of a BE queue (DESIGN section 4):
  *   OPEN       commands are submitted as depth allows
+ *   FINISHING  held once the task under way is complete: its commands are submitted still
  *   DRAINING   held; what is in the DQ is waited for
- *   EVICTING   held; the DQ's queued commands run to nothing (guards; not used by every means)
+ *   EVICTING   held; the DQ's queued commands run to nothing (guards), what runs is waited for
  *   RESETTING  held; the running commands are being killed
  *   SUSPENDED  held; the running commands are saved by the hardware
  *   HELD       held; nothing is in the DQ
@@ -31,6 +32,10 @@
  *   - no kernel in the DQ has reached kill_limit: the next RT arrival waits for such a kernel, and
  * should wait for no other. A policy may replace the rule on time.
  *
+ * Tasks. A policy of whole tasks (policy.h) lets one queue at a time into the device: from the
+ * first command of a task until the command marked REEF_COMMAND_TASK_END is complete, or until the
+ * queue has nothing more. Then the next queue in turn, if BE is not held.
+ *
  * What counts as killed. A reset takes everything out of the DQ, but only the oldest kernel in it
  * surely ran: only its count goes up. It is the one that stands in the way of all others, so
  * progress is certain, and a kernel that was merely queued is not drained for it.
@@ -43,6 +48,7 @@
 
 enum reef_queue_state {
     REEF_QUEUE_OPEN,
+    REEF_QUEUE_FINISHING,
     REEF_QUEUE_DRAINING,
     REEF_QUEUE_EVICTING,
     REEF_QUEUE_RESETTING,
@@ -60,6 +66,7 @@ enum {
     /* May be run again from its start. Also looked at for key 0: a plain barrier has it set, and a
      * command of an unknown kind has not. */
     REEF_COMMAND_RESTARTABLE = 1 << 0,
+    REEF_COMMAND_TASK_END = 1 << 1, /* the last of a task; only policies of whole tasks look */
 };
 
 /** reef_core_enqueued(): the queue is full. */
@@ -69,7 +76,7 @@ enum reef_action_type {
     REEF_ACTION_SUBMIT,   /* put commands [first, first + count) of @queue into the device queue */
     REEF_ACTION_RESUBMIT, /* the same, for commands that a reset took out of it; skip completed ones
                            */
-    REEF_ACTION_EVICT,    /* raise the evict flag of @queue */
+    REEF_ACTION_EVICT,    /* empty @queue's DQ by its evict flag; answer with reef_core_stopped() */
     REEF_ACTION_RESET,    /* kill what runs on @queue; answer with reef_core_stopped() */
     REEF_ACTION_SUSPEND,  /* save what runs on @queue; answer with reef_core_stopped() */
     REEF_ACTION_RESUME,   /* continue a suspended @queue */
@@ -90,9 +97,12 @@ struct reef_core_config {
     uint32_t depth_count; /* commands that may be in the DQ of one queue, >= 1 */
     uint64_t unknown_ns;  /* estimate for a kernel that was never seen */
     uint64_t linger_ns;   /* BE stays held this long after RT went idle (hysteresis) */
-    uint32_t kill_limit;  /* a kernel killed this many times in a row is drained the next time;
-                             0: nothing is ever killed */
-    bool reset;           /* the means to kill exists */
+    uint64_t restore_ns; /* what an RT arrival that finds BE running costs, about. Not 0: BE lingers
+                            only while that has paid off lately (linger.h) */
+    uint32_t kill_limit; /* a kernel killed this many times in a row is drained the next time;
+                            0: nothing is ever killed */
+    bool reset;          /* the means to kill exists */
+    bool evict;          /* the means to make queued commands run to nothing exists */
 };
 
 struct reef_core_stats {
@@ -100,6 +110,7 @@ struct reef_core_stats {
     uint64_t preemptions; /* RT arrivals that found BE work in a DQ or waiting; none under a policy
                              that never holds */
     uint64_t resets;      /* queues reset */
+    uint64_t evictions;   /* queues emptied by their evict flag */
     uint64_t drains;      /* queues drained, for whatever reason: something in the DQ may not be
                              restarted or was killed too often, the policy, no means to kill, a
                              failed reset */
@@ -126,10 +137,10 @@ void reef_core_queue_close(struct reef_core *core, uint32_t queue);
 /*
  * Events. Each appends to the core's list of actions; the caller takes them with reef_core_next()
  * after every event, in order, and carries them out. The list is bounded: of one queue it holds at
- * most a RESUBMIT, a SUBMIT and a RESET, in this order, and consecutive submissions become one
- * action. Events may be reported from within the loop that takes actions. Events of a queue that is
- * not open, completions of commands that are complete or were never submitted, and answers to a
- * RESET that nobody asked for are ignored.
+ * most a RESUBMIT, a SUBMIT and a RESET or EVICT, in this order, and consecutive submissions become
+ * one action. Events may be reported from within the loop that takes actions. Events of a queue
+ * that is not open, completions of commands that are complete or were never submitted, and answers
+ * to a RESET or EVICT that nobody asked for are ignored.
  */
 /** The application put a command on the queue. Returns its sequence number, or REEF_CORE_FULL if
  *  @capacity commands are not retired: then nothing happened. */
@@ -142,10 +153,10 @@ void reef_core_completed(struct reef_core *core, uint32_t queue, uint64_t seq, u
 /** Whether RT work exists anywhere on this GPU, whenever that changes (repeating it is harmless).
  */
 void reef_core_rt(struct reef_core *core, bool active, uint64_t now_ns);
-/** A RESET (or SUSPEND) of @queue is done: nothing of it runs. The caller has reported before, with
- *  completed(), all commands that completed. */
+/** A RESET, EVICT (or SUSPEND) of @queue is done: nothing of it runs. The caller has reported
+ * before, with completed(), all commands that completed. */
 void reef_core_stopped(struct reef_core *core, uint32_t queue, uint64_t now_ns);
-/** A RESET could not be done: the queue drains instead. */
+/** A RESET or EVICT could not be done: the queue drains instead. */
 void reef_core_reset_failed(struct reef_core *core, uint32_t queue, uint64_t now_ns);
 void reef_core_timer(struct reef_core *core, uint64_t now_ns);
 
@@ -156,6 +167,8 @@ bool reef_core_next(struct reef_core *core, struct reef_action *action);
 enum reef_queue_state reef_core_queue_state(const struct reef_core *core, uint32_t queue);
 /** Commands of the queue that are in the device queue. */
 uint32_t reef_core_in_flight(const struct reef_core *core, uint32_t queue);
+/** True if no BE command is in any DQ, as far as is known. */
+bool reef_core_clear(const struct reef_core *core);
 /** True if the queue is OPEN, nothing waits in its vHQ and a command of @key would be submitted at
  * once. */
 bool reef_core_would_submit(const struct reef_core *core, uint32_t queue, uint64_t key);

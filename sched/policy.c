@@ -6,9 +6,9 @@
 #include <string.h>
 
 static const struct reef_policy_ops *const policies[] = {
-    &reef_policy_reef,
-    &reef_policy_wait,
-    &reef_policy_streams,
+#define REEF_POLICY_ROW(name) &reef_policy_##name,
+    REEF_POLICIES(REEF_POLICY_ROW)
+#undef REEF_POLICY_ROW
 };
 
 const struct reef_policy_ops *reef_policy_find(const char *name)

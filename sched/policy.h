@@ -23,6 +23,7 @@ struct reef_queue_view {
     uint64_t typical_ns;      /* time of all kernels, usual */
     uint64_t waiting;         /* commands not in the DQ and not complete */
     bool reset_exists;        /* the means to kill exists (reef_core_config.reset) */
+    bool evict_exists;        /* the means to evict exists (reef_core_config.evict) */
 };
 
 /** A command that is next to enter the DQ. */
@@ -33,9 +34,12 @@ struct reef_candidate {
 };
 
 enum reef_means {
-    REEF_MEANS_NONE,  /* not held: the queue goes on as if there were no RT work */
-    REEF_MEANS_DRAIN, /* held; what is in the DQ is waited for */
-    REEF_MEANS_RESET, /* held; what is in the DQ is killed and submitted again later */
+    REEF_MEANS_NONE,   /* not held: the queue goes on as if there were no RT work */
+    REEF_MEANS_FINISH, /* held when the task under way is complete (policies of whole tasks) */
+    REEF_MEANS_DRAIN,  /* held; what is in the DQ is waited for */
+    REEF_MEANS_EVICT,  /* held; what runs is waited for, the rest of the DQ is submitted again later
+                        */
+    REEF_MEANS_RESET,  /* held; what is in the DQ is killed and submitted again later */
 };
 
 struct reef_policy_ops {
@@ -46,9 +50,9 @@ struct reef_policy_ops {
      * RT work arrived. Called once per queue when BE becomes held, and for a queue that is opened
      * while it is held; not again for RT work that comes and goes while BE is held anyway.
      * Returns the means. A queue with an empty DQ is simply held, unless the answer is NONE. RESET
-     * becomes DRAIN where it is not safe: @reset_exists is false, or not_restartable or spent is
-     * not 0. If the caller fails to reset, the queue drains. NULL: the policy never holds. RT work
-     * then changes nothing and counts as no preemption.
+     * and EVICT become DRAIN where they are not safe: the means does not exist, or not_restartable
+     * is not 0, or (RESET) spent is not 0. If the caller fails, the queue drains. NULL: the policy
+     * never holds. RT work then changes nothing and counts as no preemption.
      */
     enum reef_means (*on_rt)(const struct reef_queue_view *queue);
 
@@ -60,11 +64,27 @@ struct reef_policy_ops {
      */
     bool (*may_submit)(const struct reef_queue_view *queue, const struct reef_candidate *next,
                        uint64_t depth_ns);
+
+    /** One queue at a time, a task at a time (core.h, "Tasks"). */
+    bool whole_tasks;
+    /** BE is held always, RT work or not. */
+    bool never_opens;
+    /** What BE queues hold may be run beside RT kernels (padding.h). */
+    bool pads;
 };
 
-extern const struct reef_policy_ops reef_policy_reef;    /* reset if that is safe, else drain */
-extern const struct reef_policy_ops reef_policy_wait;    /* always drain */
-extern const struct reef_policy_ops reef_policy_streams; /* never hold */
+#define REEF_POLICIES(P)                                                                           \
+    P(reef)       /* reset if that is safe, else drain; padding */                                 \
+    P(reef_nopad) /* the same without padding */                                                   \
+    P(reef_n)     /* evict if that is safe, else drain */                                          \
+    P(wait)       /* always drain */                                                               \
+    P(streams)    /* never hold */                                                                 \
+    P(sequential) /* one task at a time on the whole GPU, RT first */                              \
+    P(rt_only)    /* no BE work at all */
+
+#define REEF_POLICY_DECLARE(name) extern const struct reef_policy_ops reef_policy_##name;
+REEF_POLICIES(REEF_POLICY_DECLARE)
+#undef REEF_POLICY_DECLARE
 
 /** The policy called @name, or NULL. @name may be NULL. */
 const struct reef_policy_ops *reef_policy_find(const char *name);

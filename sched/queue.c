@@ -21,6 +21,7 @@ struct reef_queue *reef_queue_create(struct reef_core *core, uint32_t number, ui
     q->mask = size - 1;
     q->state = REEF_QUEUE_OPEN;
     q->view.reset_exists = core->config.reset;
+    q->view.evict_exists = core->config.evict;
     return q;
 }
 
@@ -44,6 +45,7 @@ static void count(struct reef_queue *q, const struct reef_entry *entry, int sign
 {
     struct reef_queue_view *view = &q->view;
     view->in_flight += (uint32_t)sign;
+    q->core->in_flight += (uint64_t)(int64_t)sign;
     view->not_restartable += entry->restartable ? 0 : (uint32_t)sign;
     if (entry->key == 0)
         return;
@@ -79,11 +81,38 @@ static void range_add(struct reef_range *range, uint64_t seq)
     range->count = (uint32_t)(seq - range->first) + 1;
 }
 
-/* Submits what the depth rule allows. OPEN and RESTORING. */
-static void feed(struct reef_queue *q)
+/* Policies of whole tasks: whether @q may go on with its task, or begin one. */
+static bool has_turn(struct reef_queue *q)
 {
-    bool any = false;
-    while (q->next < q->enqueued) {
+    struct reef_core *core = q->core;
+    if (!core->turn && !core->held && q->next < q->enqueued) {
+        core->turn = q;
+        core->turn_last = q->number;
+        q->mid_task = true;
+    }
+    return core->turn == q && q->mid_task;
+}
+
+/* Policies of whole tasks: lets go of the device if the task, or all there is of it, is complete.
+ */
+static void end_turn(struct reef_queue *q)
+{
+    struct reef_core *core = q->core;
+    if (core->turn != q || q->view.in_flight > 0 || (q->mid_task && q->next < q->enqueued))
+        return;
+    q->mid_task = false;
+    core->turn = NULL;
+    if (q->state == REEF_QUEUE_FINISHING)
+        q->state = REEF_QUEUE_HELD;
+    reef_core_pass_turn(core);
+}
+
+void reef_queue_feed(struct reef_queue *q)
+{
+    bool any = false, whole_tasks = q->core->policy->whole_tasks;
+    if (whole_tasks && !has_turn(q))
+        return;
+    while (q->next < q->enqueued && (!whole_tasks || q->mid_task)) {
         struct reef_entry *entry = entry_at(q, q->next);
         bool again = q->next < q->fresh;
         if (entry->place == REEF_ENTRY_OUT) {
@@ -98,6 +127,7 @@ static void feed(struct reef_queue *q)
             count(q, entry, 1);
             range_add(again ? &q->resubmit : &q->submit, q->next);
             q->core->stats.resubmitted += again;
+            q->mid_task = !entry->task_end;
             any = true;
         }
         q->next++;
@@ -113,18 +143,22 @@ static void feed(struct reef_queue *q)
 static void resume(struct reef_queue *q)
 {
     q->state = q->next < q->fresh ? REEF_QUEUE_RESTORING : REEF_QUEUE_OPEN;
-    feed(q);
+    if (!q->core->policy->whole_tasks) /* there, whose turn it is is decided for all (core.c) */
+        reef_queue_feed(q);
 }
 
 static bool flowing(const struct reef_queue *q)
 {
-    return q->state == REEF_QUEUE_OPEN || q->state == REEF_QUEUE_RESTORING;
+    return q->state == REEF_QUEUE_OPEN || q->state == REEF_QUEUE_RESTORING ||
+           q->state == REEF_QUEUE_FINISHING;
 }
 
 bool reef_queue_would_submit(const struct reef_queue *q, uint64_t key)
 {
     if (q->state != REEF_QUEUE_OPEN || q->next != q->enqueued ||
         q->enqueued - q->retired >= q->capacity)
+        return false;
+    if (q->core->policy->whole_tasks && q->core->turn && q->core->turn != q)
         return false;
     struct reef_candidate candidate = {
         .kernel = key != 0,
@@ -144,11 +178,12 @@ uint64_t reef_queue_enqueue(struct reef_queue *q, const struct reef_command *com
         .key = command->key,
         .place = REEF_ENTRY_OUT,
         .restartable = (command->flags & REEF_COMMAND_RESTARTABLE) != 0,
+        .task_end = (command->flags & REEF_COMMAND_TASK_END) != 0,
     };
     q->core->outstanding++;
     q->core->stats.enqueued++;
     if (flowing(q))
-        feed(q);
+        reef_queue_feed(q);
     return seq;
 }
 
@@ -173,9 +208,11 @@ void reef_queue_complete(struct reef_queue *q, uint64_t seq, uint64_t duration_n
         q->next = q->retired;
 
     if (flowing(q))
-        feed(q);
+        reef_queue_feed(q);
     else if (q->state == REEF_QUEUE_DRAINING && q->view.in_flight == 0)
         q->state = REEF_QUEUE_HELD;
+    if (core->policy->whole_tasks)
+        end_turn(q);
 }
 
 static void drain(struct reef_queue *q)
@@ -186,45 +223,54 @@ static void drain(struct reef_queue *q)
 
 void reef_queue_hold(struct reef_queue *q)
 {
-    if (!flowing(q))
+    if (!flowing(q) || q->state == REEF_QUEUE_FINISHING)
         return;
     q->view.waiting = q->enqueued - q->next;
     enum reef_means means = q->core->policy->on_rt(&q->view);
     if (means == REEF_MEANS_NONE)
         return;
+    if (means == REEF_MEANS_FINISH && q->core->turn == q) {
+        q->state = REEF_QUEUE_FINISHING;
+        return;
+    }
     if (q->view.in_flight == 0) {
         q->state = REEF_QUEUE_HELD;
         return;
     }
     /* Whatever a policy says: what may not be killed is not killed. */
-    bool safe = q->view.reset_exists && q->view.not_restartable == 0 && q->view.spent == 0;
-    if (means != REEF_MEANS_RESET || !safe) {
+    bool restartable = q->view.not_restartable == 0;
+    if (means == REEF_MEANS_RESET && restartable && q->view.reset_exists && q->view.spent == 0) {
+        q->state = REEF_QUEUE_RESETTING;
+        q->reset_due = true;
+    } else if (means == REEF_MEANS_EVICT && restartable && q->view.evict_exists) {
+        q->state = REEF_QUEUE_EVICTING;
+        q->evict_due = true;
+    } else {
         drain(q);
         return;
     }
-    q->state = REEF_QUEUE_RESETTING;
-    q->reset_due = true;
     reef_core_list(q->core, q);
 }
 
 void reef_queue_release(struct reef_queue *q)
 {
     /* A reset that is under way must end first: stopped() goes on from here. */
-    if (q->state == REEF_QUEUE_HELD || q->state == REEF_QUEUE_DRAINING)
+    if (q->state == REEF_QUEUE_HELD || q->state == REEF_QUEUE_DRAINING ||
+        q->state == REEF_QUEUE_FINISHING)
         resume(q);
 }
 
-/* Takes everything out of the DQ. */
-static void take_back(struct reef_queue *q)
+/* Takes everything out of the DQ. An eviction kills nothing: what ran it was waited for. */
+static void take_back(struct reef_queue *q, bool killed)
 {
-    bool oldest = true;
+    bool oldest = killed;
     for (uint64_t seq = q->retired; seq < q->next; seq++) {
         struct reef_entry *entry = entry_at(q, seq);
         if (entry->place != REEF_ENTRY_IN)
             continue;
         count(q, entry, -1); /* before its kills change */
         entry->place = REEF_ENTRY_OUT;
-        q->core->stats.killed++;
+        q->core->stats.killed += killed;
         if (entry->key == 0 || !oldest)
             continue;
         oldest = false;
@@ -234,13 +280,20 @@ static void take_back(struct reef_queue *q)
     q->next = q->retired;
 }
 
+static bool stopping(const struct reef_queue *q)
+{
+    return q->state == REEF_QUEUE_RESETTING || q->state == REEF_QUEUE_EVICTING;
+}
+
 void reef_queue_stopped(struct reef_queue *q)
 {
-    if (q->state != REEF_QUEUE_RESETTING)
+    if (!stopping(q))
         return;
-    q->reset_due = false;
-    q->core->stats.resets++;
-    take_back(q);
+    bool reset = q->state == REEF_QUEUE_RESETTING;
+    q->reset_due = q->evict_due = false;
+    q->core->stats.resets += reset;
+    q->core->stats.evictions += !reset;
+    take_back(q, reset);
     if (q->core->held)
         q->state = REEF_QUEUE_HELD;
     else
@@ -249,9 +302,9 @@ void reef_queue_stopped(struct reef_queue *q)
 
 void reef_queue_reset_failed(struct reef_queue *q)
 {
-    if (q->state != REEF_QUEUE_RESETTING)
+    if (!stopping(q))
         return;
-    q->reset_due = false;
+    q->reset_due = q->evict_due = false;
     if (!q->core->held)
         resume(q);
     else if (q->view.in_flight == 0)

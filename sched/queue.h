@@ -18,6 +18,7 @@
 
 #include "sched/core.h"
 #include "sched/estimator.h"
+#include "sched/linger.h"
 #include "sched/policy.h"
 
 enum reef_entry_place {
@@ -31,7 +32,7 @@ struct reef_entry {
     struct reef_estimate estimate; /* as it was counted in at submission */
     uint16_t kills;                /* times killed while it was the oldest kernel */
     uint8_t place;                 /* enum reef_entry_place */
-    bool restartable;
+    bool restartable, task_end;
 };
 
 /* A range of sequence numbers; count 0: none. */
@@ -50,7 +51,8 @@ struct reef_queue {
 
     /* Actions the caller has not taken yet; on the core's list while there are any. */
     struct reef_range resubmit, submit;
-    bool reset_due, listed;
+    bool reset_due, evict_due, listed;
+    bool mid_task; /* policies of whole tasks: the last command submitted was not its task's last */
     struct reef_queue *list_next; /* borrowed; may be NULL */
 
     struct reef_entry entries[]; /* mask + 1 */
@@ -64,7 +66,11 @@ struct reef_core {
     bool held;      /* BE is held: RT is active or lingering; never under a policy without on_rt */
     bool timer_due; /* an ARM_TIMER was not taken yet */
     uint64_t linger_end_ns;
-    uint64_t outstanding; /* commands of open queues that are not complete */
+    uint64_t outstanding;    /* commands of open queues that are not complete */
+    uint64_t in_flight;      /* commands in the DQs of open queues */
+    struct reef_queue *turn; /* policies of whole tasks: who is in the device; may be NULL */
+    uint32_t turn_last;      /* number of the queue whose turn it was last */
+    struct reef_linger linger;
     struct reef_core_stats stats;
 
     struct reef_queue **queues;               /* owned; entries may be NULL */
@@ -77,6 +83,8 @@ struct reef_core {
 /* core.c */
 /** Puts @q on the list of queues with actions. */
 void reef_core_list(struct reef_core *core, struct reef_queue *q);
+/** Policies of whole tasks: nobody is in the device; the next queue in turn that has something. */
+void reef_core_pass_turn(struct reef_core *core);
 
 /* queue.c. All return having appended the actions that follow. */
 /** NULL if there is no memory. */
@@ -88,6 +96,8 @@ void reef_queue_complete(struct reef_queue *q, uint64_t seq, uint64_t duration_n
 void reef_queue_hold(struct reef_queue *q);
 /** BE may run again. */
 void reef_queue_release(struct reef_queue *q);
+/** Submits what may be submitted. OPEN, RESTORING, FINISHING. */
+void reef_queue_feed(struct reef_queue *q);
 void reef_queue_stopped(struct reef_queue *q);
 void reef_queue_reset_failed(struct reef_queue *q);
 bool reef_queue_would_submit(const struct reef_queue *q, uint64_t key);

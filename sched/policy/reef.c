@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Policy "reef": reset-based preemption (REEF, OSDI'22, section 4). When RT work arrives, what runs
- * is killed and run again later, if all of the device queue allows that; else it is drained.
+ * is killed and run again later, if all of the device queue allows that; else it is drained. BE
+ * kernels may fill what RT kernels leave free (padding). "reef-nopad" is the same without padding.
  *
  * Barriers alone in the device queue are taken out too: what they wait for may be in another queue,
  * which is being held, so draining could last as long as the RT work.
@@ -16,5 +17,11 @@ static enum reef_means on_rt(const struct reef_queue_view *queue)
 
 const struct reef_policy_ops reef_policy_reef = {
     .name = "reef",
+    .on_rt = on_rt,
+    .pads = true,
+};
+
+const struct reef_policy_ops reef_policy_reef_nopad = {
+    .name = "reef-nopad",
     .on_rt = on_rt,
 };

@@ -24,7 +24,7 @@ struct model_command {
 };
 
 struct model_queue {
-    bool open, reset_asked;
+    bool open, reset_asked, evicts; /* asked: to reset or to evict */
     uint32_t capacity;
     uint64_t enqueued, fresh; /* fresh: first command never submitted */
     struct model_command commands[MODEL_COMMANDS];
@@ -175,6 +175,14 @@ static inline void model_action(struct model *m, const struct reef_action *actio
     }
     MODEL_CHECK(m, action->queue < MODEL_QUEUES && m->queues[action->queue].open);
     struct model_queue *q = &m->queues[action->queue];
+    if (action->type == REEF_ACTION_EVICT) {
+        struct model_dq dq = model_dq(m, q);
+        MODEL_CHECK(m, m->config.evict && model_held(m) && !q->reset_asked);
+        MODEL_CHECK(m, strcmp(m->config.policy, "reef-n") == 0);
+        MODEL_CHECK(m, dq.commands > 0 && dq.not_restartable == 0);
+        q->reset_asked = q->evicts = true;
+        return;
+    }
     if (action->type == REEF_ACTION_RESET) {
         struct model_dq dq = model_dq(m, q);
         MODEL_CHECK(m, m->config.reset && model_held(m) && !q->reset_asked);
@@ -201,7 +209,7 @@ static inline void model_check_state(const struct model *m, uint32_t number)
         restoring = restoring || (!q->commands[seq].done && !q->commands[seq].in_dq);
     enum reef_queue_state state = reef_core_queue_state(m->core, number), want;
     if (q->reset_asked)
-        want = REEF_QUEUE_RESETTING;
+        want = q->evicts ? REEF_QUEUE_EVICTING : REEF_QUEUE_RESETTING;
     else if (model_held(m))
         want = dq.commands ? REEF_QUEUE_DRAINING : REEF_QUEUE_HELD;
     else
@@ -328,8 +336,10 @@ static inline void model_rt(struct model *m, bool active)
     }
     for (uint32_t i = 0; !held && model_held(m) && i < MODEL_QUEUES; i++) {
         struct model_dq dq = model_dq(m, &m->queues[i]);
-        bool safe = dq.not_restartable == 0 && dq.spent == 0 && m->config.reset &&
-                    m->config.kill_limit > 0 && strcmp(m->config.policy, "reef") == 0;
+        bool kills = dq.spent == 0 && m->config.reset && m->config.kill_limit > 0 &&
+                     strcmp(m->config.policy, "reef") == 0;
+        bool evicts = m->config.evict && strcmp(m->config.policy, "reef-n") == 0;
+        bool safe = dq.not_restartable == 0 && (kills || evicts);
         if (m->queues[i].open && !m->queues[i].reset_asked && dq.commands > 0 && !safe)
             m->stats.drains++;
     }
@@ -352,11 +362,12 @@ static inline void model_stopped(struct model *m, uint32_t number)
     struct model_dq dq = model_dq(m, q);
     for (uint64_t seq = 0; seq < q->fresh; seq++)
         q->commands[seq].in_dq = false;
-    if (dq.kernels > 0)
+    if (dq.kernels > 0 && !q->evicts)
         q->commands[dq.oldest_kernel].kills++;
-    m->stats.killed += dq.commands;
-    m->stats.resets++;
-    q->reset_asked = false;
+    m->stats.killed += q->evicts ? 0 : dq.commands;
+    m->stats.resets += !q->evicts;
+    m->stats.evictions += q->evicts;
+    q->reset_asked = q->evicts = false;
     m->touched = number;
     reef_core_stopped(m->core, number, m->now_ns);
     model_take(m);
@@ -365,7 +376,7 @@ static inline void model_stopped(struct model *m, uint32_t number)
 static inline void model_reset_failed(struct model *m, uint32_t number)
 {
     struct model_queue *q = &m->queues[number];
-    q->reset_asked = false;
+    q->reset_asked = q->evicts = false;
     m->stats.drains += model_held(m) && model_dq(m, q).commands > 0;
     reef_core_reset_failed(m->core, number, m->now_ns);
     model_take(m);

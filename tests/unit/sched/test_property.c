@@ -13,15 +13,16 @@ enum { STEPS = 400 };
 
 static struct reef_core_config random_config(struct model *m)
 {
-    static const char *const policies[] = {"reef", "reef", "reef", "wait", "streams"};
+    static const char *const policies[] = {"reef", "reef", "reef", "reef-n", "wait", "streams"};
     return (struct reef_core_config){
-        .policy = policies[model_random(m, 5)],
+        .policy = policies[model_random(m, 6)],
         .depth_ns = (model_random(m, 20) + 1) * 100000,
         .depth_count = (uint32_t)model_random(m, 8) + 1,
         .unknown_ns = (model_random(m, 10) + 1) * 50000,
         .linger_ns = model_chance(m, 25) ? 0 : model_random(m, 300) * 1000 + 1,
         .kill_limit = (uint32_t)model_random(m, 5),
         .reset = model_chance(m, 85),
+        .evict = model_chance(m, 85),
     };
 }
 
