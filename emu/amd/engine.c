@@ -19,7 +19,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "segment.h"
+#include "../common/segment.h"
 
 /* Wall times. */
 #define POLL_BUSY_NS      30000ull

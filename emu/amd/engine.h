@@ -32,7 +32,7 @@
 #include <hsa/hsa.h>
 #include <hsa/hsa_ext_amd.h>
 
-#include "calendar.h"
+#include "../common/calendar.h"
 #include "driver.h"
 
 enum {

@@ -16,8 +16,11 @@ void emu_device_init(struct emu_device *dev, const struct emu_profile *profile,
     dev->anchor_wall_ns = wall_ns;
     dev->anchor_device_ns = wall_ns;
     dev->horizon_ns = EMU_NEVER;
-    for (unsigned c = 0; c < profile->compute_units; c++)
-        emu_cu_init(profile, &dev->cus[c]);
+    dev->turn_of = (struct emu_turn){.owner = -1, .end_ns = EMU_NEVER};
+    for (unsigned p = 0; p < (profile->timeslice_us ? EMU_MAX_PROCESSES : 1); p++) {
+        for (unsigned c = 0; c < profile->compute_units; c++)
+            emu_cu_init(profile, &dev->cus[p][c]);
+    }
     for (int r = 0; r < EMU_MAX_RESIDENTS; r++)
         dev->residents[r].next = r + 1 < EMU_MAX_RESIDENTS ? r + 1 : -1;
     for (unsigned p = 0; p < EMU_MAX_PROCESSES; p++) {
@@ -41,6 +44,9 @@ int emu_device_attach(struct emu_device *dev, int32_t pid, uint64_t start_time)
         process->placed = -1;
         process->placed_last = -1;
         process->memory_bytes = 0;
+        process->wants = 0;
+        process->turn_news = 0;
+        process->slice_us = dev->profile.timeslice_us;
         process->pid = pid;
         return p;
     }
@@ -59,6 +65,10 @@ void emu_device_detach(struct emu_device *dev, int process, uint64_t wall_ns)
         if (dev->residents[r].used && dev->residents[r].process == process)
             emu_resident_free(dev, r);
     }
+    emu_device_turn_want(dev, process, false, now);
+    if (dev->turn_of.owner == process)
+        dev->turn_of.owner = -1;
+    dev->processes[process].turn_news = 0;
     dev->processes[process].absent = 0;
     dev->processes[process].memory_bytes = 0;
     emu_device_set_horizon(dev, process, EMU_NEVER, wall_ns);

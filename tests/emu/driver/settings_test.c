@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * REEF_EMU_* (emu/amd/settings.c): values, defaults, and one warning for each thing that is wrong.
+ * REEF_EMU_* (emu/common/settings.c): values, defaults, and one warning for each thing that is wrong.
  * Each case runs in a child, as the settings are read once in a process's life.
  */
 #include <setjmp.h>
@@ -20,6 +20,8 @@
 
 static unsigned warnings;
 static char last_warning[400];
+
+const char emu_default_profile[] = "mi50";
 
 void emu_report(const char *format, ...)
 {

@@ -3,7 +3,7 @@
  * The REEF_EMU_* variables, read once, at the first use of the device. A bad value or an unknown
  * name gets one warning; the default is used. docs/emulator.md describes them.
  */
-#include "kfd.h"
+#include "common.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -106,7 +106,7 @@ static void read_settings(struct emu_settings *s)
     const char *stats = getenv("REEF_EMU_STATS");
 
     warn_unknown();
-    find_profile(s, profile && *profile ? profile : "mi50");
+    find_profile(s, profile && *profile ? profile : emu_default_profile);
     snprintf(s->dir, sizeof(s->dir), "/dev/shm");
     if (dir && *dir) {
         if (*dir == '/' && strlen(dir) < sizeof(s->dir))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Dated events of one process's device engine, in order of date. Private to emu/amd/.
+ * Dated events of one process's device engine, in order of date.
  *
  * Ties are broken by kind and then by the order of entry, so that the same dates always give the
  * same sequence of events. Not thread-safe: the engine's lock guards it.

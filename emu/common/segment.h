@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What segment.c offers to the engine beyond driver.h. Private to emu/amd/. */
+/* What segment.c offers to the engines beyond common.h. */
 #pragma once
 
-#include "driver.h"
+#include "common.h"
 
 /** Gives everything this process holds back to the device. Nothing of it may be running any more.
  */
