@@ -337,6 +337,15 @@ static uint64_t epoch_length(void)
     return length < 1000 ? 1000 : length;
 }
 
+static void load_durations(void)
+{
+    const char *path = emu_settings()->durations;
+    char err[512];
+
+    if (*path && emu_durations_load(&emu_engine.durations, path, err, sizeof(err)) != 0)
+        emu_report("REEF_EMU_DURATIONS: %s; not used", err);
+}
+
 int emu_engine_start(void)
 {
     struct emu_device *dev;
@@ -353,6 +362,7 @@ int emu_engine_start(void)
     dev = emu_segment_lock();
     emu_engine.profile = dev->profile;
     emu_segment_unlock();
+    load_durations();
     emu_engine.code = gcn_code_create(emu_vm_memory());
     if (!emu_engine.code)
         return -ENOMEM;

@@ -20,6 +20,9 @@
  * SIMD; that number is sampled when the work-group is placed and at each beginning of an epoch, for
  * use in the epoch after: so interpreters may run one to two epochs ahead of the clock, on any
  * number of threads, and yet always use the same numbers.
+ *
+ * Where a kernel's duration is given (REEF_EMU_DURATIONS), a work-group first waits it out, epoch by
+ * epoch and by the company it has, and then is interpreted in next to no device time.
  */
 #pragma once
 
@@ -34,6 +37,8 @@
 
 #include "../common/calendar.h"
 #include "driver.h"
+#include "../model/curve.h"
+#include "../model/durations.h"
 
 enum {
     EMU_MAX_THREADS = 64,
@@ -61,7 +66,9 @@ struct emu_work {
     int scratch_slot;              /* -1: has none */
     uint64_t base_ns, cycles;      /* local time is base_ns + cycles */
     uint64_t local_ns;
-    uint32_t scale[2]; /* issue cost in this epoch and in the next, see above */
+    uint32_t scale[2]; /* issue cost in this epoch and in the next, see above; where the duration
+                          is given: the work-group's whole time in ns */
+    uint64_t left_q32; /* where the duration is given: what is left of it, 1 << 32: all */
     size_t heap_at;
     struct emu_work *next;  /* in the queue's list of those that wait for scratch */
     enum gcn_status status; /* of an ended one: GCN_DONE or GCN_FAULT */
@@ -77,6 +84,8 @@ struct emu_dispatch {
     uint64_t completion_va;  /* signal, 0: none */
     struct emu_shape shape;
     uint32_t workgroups, ended;
+    uint32_t curve_length; /* of the given durations; 0: time follows from the instructions */
+    uint32_t curve_ns[EMU_DURATION_POINTS];
     uint64_t start_ns; /* placement of the first work-group; EMU_NEVER before it */
 };
 
@@ -130,7 +139,8 @@ struct emu_engine {
     pthread_t device_thread, thread[EMU_MAX_THREADS];
     unsigned threads;
     struct emu_profile profile;
-    struct gcn_code *code; /* owned */
+    struct gcn_code *code;           /* owned */
+    struct emu_durations *durations; /* owned; may be NULL */
     struct emu_calendar calendar;
     uint64_t pin_ns; /* EMU_NEVER: not pinned */
     uint64_t published_ns;
@@ -241,6 +251,10 @@ void emu_dispatch_free(struct emu_dispatch *dispatch);
 /** Takes scratch slots for the work-group, if its dispatch uses scratch. False: all are taken. */
 bool emu_scratch_take(struct emu_work *work);
 void emu_scratch_give(struct emu_work *work);
+
+/* ---- names.c ---- */
+/** Copies the name of the kernel with this descriptor. False: not known, or longer than @size. */
+bool emu_kernel_name(uint64_t kernel_object, char *name, size_t size);
 
 /* ---- signal.c ---- */
 /** False: @va is no signal that the GPU can reach. */

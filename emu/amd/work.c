@@ -53,12 +53,25 @@ uint64_t emu_work_least_local(void)
     return least;
 }
 
+/* The whole time of a work-group whose duration is given, in its present company. */
+static uint32_t given_ns(const struct emu_device *dev, const struct emu_work *work)
+{
+    const struct emu_dispatch *dispatch = work->dispatch;
+    uint64_t ns = emu_curve_at(dispatch->curve_ns, dispatch->curve_length, dispatch->shape.waves,
+                               emu_device_waves_on_unit(dev, (int)work->resident));
+
+    return ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+}
+
 /* What an issue costs a wave that shares its SIMD with others: a SIMD issues for one of its waves
  * in four cycles; a wave alone gets every other of these slots (dependent instructions), so two
  * waves beside each other lose nothing and k of them take k / 2 times as long. In units of 1/256.
  */
 static uint32_t issue_scale(const struct emu_device *dev, const struct emu_work *work)
 {
+    if (work->dispatch->curve_length)
+        return given_ns(dev, work);
+
     uint32_t scale = 128 * emu_device_waves_beside(dev, (int)work->resident);
 
     return scale < 256 ? 256 : scale;
@@ -168,6 +181,7 @@ void emu_work_adopt(struct emu_device *dev, uint64_t now)
         work->workgroup = resident->workgroup;
         work->dispatch = emu_engine.dispatches[resident->dispatch];
         work->scratch_slot = -1;
+        work->left_q32 = work->dispatch->curve_length ? 1ull << 32 : 0;
         work->base_ns = work->local_ns = resident->placed_ns;
         if (work->dispatch->start_ns == EMU_NEVER)
             work->dispatch->start_ns = resident->placed_ns;

@@ -21,6 +21,7 @@ struct emu_settings {
     double timescale;         /* REEF_EMU_TIMESCALE: wall time per device time; default 20 */
     uint64_t quantum_ns;      /* REEF_EMU_QUANTUM_US: how far an interpreter may run ahead; default 50 us */
     unsigned threads;         /* REEF_EMU_THREADS: interpreter threads; default min(cores, 2) */
+    char durations[512];      /* REEF_EMU_DURATIONS: file of durations by kernel name; empty: none */
     char stats[512];          /* REEF_EMU_STATS: file for the statistics at exit; empty: none */
     bool trace;               /* REEF_EMU_TRACE=1: one stderr line per packet and ioctl */
 };

@@ -26,7 +26,7 @@ static bool loud; /* say what is wrong */
     } while (0)
 
 static const char *const names[] = {"PROFILE", "DIR",   "TIMESCALE", "QUANTUM_US",
-                                    "THREADS", "TRACE", "STATS"};
+                                    "THREADS", "TRACE", "STATS",     "DURATIONS"};
 
 extern char **environ;
 
@@ -63,6 +63,17 @@ static double number(const char *name, double least, double most, double fallbac
         return fallback;
     }
     return value;
+}
+
+/* The value of @name, a path; empty if there is none. */
+static void path(char *to, size_t size, const char *name)
+{
+    const char *text = getenv(name);
+
+    if (snprintf(to, size, "%s", text ? text : "") < (int)size)
+        return;
+    complain("%s: path too long", name);
+    *to = '\0';
 }
 
 static void find_profile(struct emu_settings *s, const char *name)
@@ -103,7 +114,6 @@ static void read_settings(struct emu_settings *s)
 {
     const char *profile = getenv("REEF_EMU_PROFILE");
     const char *dir = getenv("REEF_EMU_DIR");
-    const char *stats = getenv("REEF_EMU_STATS");
 
     warn_unknown();
     find_profile(s, profile && *profile ? profile : emu_default_profile);
@@ -118,10 +128,8 @@ static void read_settings(struct emu_settings *s)
     s->timescale = number("REEF_EMU_TIMESCALE", 0.001, 1e6, 20);
     s->quantum_ns = (uint64_t)(number("REEF_EMU_QUANTUM_US", 0.1, 1e6, 50) * 1000);
     s->threads = (unsigned)number("REEF_EMU_THREADS", 1, 256, default_threads());
-    if (snprintf(s->stats, sizeof(s->stats), "%s", stats ? stats : "") >= (int)sizeof(s->stats)) {
-        complain("REEF_EMU_STATS: path too long");
-        s->stats[0] = '\0';
-    }
+    path(s->durations, sizeof(s->durations), "REEF_EMU_DURATIONS");
+    path(s->stats, sizeof(s->stats), "REEF_EMU_STATS");
     s->trace = number("REEF_EMU_TRACE", 0, 1, 0) != 0;
 }
 

@@ -212,3 +212,5 @@ void emu_device_turn_over(struct emu_device *dev, uint64_t now_ns);
 /** The process takes note of its turn's state: the date from which on its kernels run, or
  *  EMU_NEVER if it is not its turn. */
 uint64_t emu_device_turn_look(struct emu_device *dev, int process);
+/** Waves on the compute unit of this resident (>= 1). */
+uint32_t emu_device_waves_on_unit(const struct emu_device *dev, int resident);

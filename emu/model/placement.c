@@ -344,3 +344,14 @@ uint32_t emu_device_waves_beside(const struct emu_device *dev, int resident)
     }
     return most;
 }
+
+uint32_t emu_device_waves_on_unit(const struct emu_device *dev, int resident)
+{
+    const struct emu_resident *r = &dev->residents[resident];
+    const struct emu_cu *cu = &emu_device_cus((struct emu_device *)dev, r->process)[r->cu];
+    uint32_t used = 0;
+
+    for (unsigned s = 0; s < dev->profile.simds_per_cu; s++)
+        used += dev->profile.waves_per_simd - cu->waves_free[s];
+    return used;
+}
