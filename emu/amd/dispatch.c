@@ -229,6 +229,7 @@ void emu_dispatch_launch(struct emu_queue *queue, uint64_t now)
         queue->in_flight++;
         queue->fetch++;
         queue->state = EMU_CP_PLACE;
+        emu_aql_launched(queue, dispatch->packet);
         emu_work_adopt(dev, now);
     }
     emu_segment_unlock();

@@ -25,6 +25,12 @@
 #include "../model/device.h"
 #include "gcn/gcn.h"
 
+/* ---- inject.c ---- */
+void emu_inject_start(void);
+/** 0, or the negative errno with which this request fails on order. */
+int emu_inject_ioctl(unsigned number);
+enum emu_fail_packet emu_inject_packet(void);
+
 /* ---- libc below the interposition (interpose.c) ---- */
 /** Called by interpose.c once, on the first open of /dev/kfd in this process (again in a forked child
  *  that opens it itself). Returns 0 or a negative errno: the open fails with it. */
@@ -76,6 +82,7 @@ void emu_engine_quiesce(void (*run)(void *arg), void *arg);
  *  event, and stops the queue as the hardware does. */
 
 /* ---- sdma.c ---- */
+enum { EMU_SDMA_ATOMIC = 10 }; /* opcode in the lowest byte of a packet's first word */
 struct emu_sdma_step {
     uint32_t consumed_bytes; /* of the ring; 0 with @again set: poll not satisfied, retry later */
     uint64_t copied_bytes;   /* for the cost */

@@ -127,7 +127,7 @@ uint64_t emu_engine_hold(void)
     struct emu_device *dev = emu_segment_lock();
     int me = emu_segment_process();
     uint64_t wall = emu_wall_ns();
-    uint64_t now = emu_device_now(dev, wall);
+    uint64_t now = emu_device_now(dev, wall), delay_ns;
 
     emu_device_set_horizon(dev, me, now, wall);
     if (dev->processes[me].absent) {
@@ -136,6 +136,8 @@ uint64_t emu_engine_hold(void)
         emu_device_set_absent(dev, me, false, wall);
     }
     emu_engine.pin_ns = emu_engine.published_ns = now;
+    if (emu_device_unmaps(dev, me, &delay_ns))
+        emu_unmapped(delay_ns, now);
     emu_segment_unlock();
     return now;
 }
@@ -163,7 +165,7 @@ static uint32_t publish(void)
     dev = emu_segment_lock();
     me = &dev->processes[emu_segment_process()];
     before = me->wake;
-    if (!me->absent) {
+    if (!me->absent && !me->unmaps) {
         emu_device_set_horizon(dev, emu_segment_process(), least, emu_wall_ns());
         emu_engine.published_ns = me->horizon_ns;
     }
@@ -183,6 +185,14 @@ void emu_engine_go_on(void)
     emu_engine_publish();
 }
 
+void emu_engine_wake(void)
+{
+    struct emu_device *dev = emu_segment_lock();
+
+    dev->processes[emu_segment_process()].wake++;
+    emu_segment_unlock();
+}
+
 void emu_engine_schedule(uint64_t at_ns, enum emu_due_kind kind, void *what)
 {
     if (emu_calendar_add(&emu_engine.calendar, at_ns, kind, what))
@@ -191,7 +201,49 @@ void emu_engine_schedule(uint64_t at_ns, enum emu_due_kind kind, void *what)
     abort();
 }
 
+void emu_engine_go_on_to(uint64_t at_ns)
+{
+    bool rung = at_ns <= emu_engine.pin_ns;
+
+    if (!rung)
+        emu_engine_schedule(at_ns, EMU_DUE_ALARM, &rung);
+    emu_engine_go_on();
+    if (rung)
+        return;
+    emu_engine_wake();
+    while ((!rung || emu_engine.busy) && !emu_engine.stopping)
+        pthread_cond_wait(&emu_engine.settled, &emu_engine.lock);
+    if (!rung)
+        emu_calendar_drop(&emu_engine.calendar, EMU_DUE_ALARM, &rung);
+}
+
 /* ---- device thread ---- */
+
+static void carry_out(enum emu_due_kind kind, void *what, uint64_t now)
+{
+    switch (kind) {
+    case EMU_DUE_WORK_END: /* not one by one: run_due */
+        break;
+    case EMU_DUE_COMPLETION:
+        emu_dispatch_complete(what, now);
+        break;
+    case EMU_DUE_DOORBELL:
+        emu_doorbell_event(what);
+        break;
+    case EMU_DUE_QUEUE:
+        emu_queue_event(what, now);
+        break;
+    case EMU_DUE_MAP:
+        emu_engine.unmapped--;
+        break;
+    case EMU_DUE_ALARM:
+        *(bool *)what = true;
+        break;
+    case EMU_DUE_TICK:
+        emu_work_tick(now);
+        break;
+    }
+}
 
 /* Carries out what is dated now: the ends of work-groups together, the rest one by one. */
 static void run_due(uint64_t now)
@@ -215,12 +267,7 @@ static void run_due(uint64_t now)
             count = 0;
             continue;
         }
-        if (kind == EMU_DUE_COMPLETION)
-            emu_dispatch_complete(due.what, now);
-        else if (kind == EMU_DUE_QUEUE)
-            emu_queue_event(due.what, now);
-        else
-            emu_work_tick(now);
+        carry_out(kind, due.what, now);
     }
     if (count > 0)
         emu_work_ended(ended, count, now);
@@ -253,6 +300,7 @@ static bool step(uint32_t *seen)
     adopt(now);
     do {
         run_due(now);
+        emu_queue_prefetch_all();
         emu_queue_run_all(now);
     } while (emu_calendar_next(&emu_engine.calendar) <= now);
     emu_engine.busy = false;

@@ -15,6 +15,15 @@
 #include "../model/device.h"
 
 /* ---- settings.c: read once from REEF_EMU_*, see docs/emulator.md ---- */
+enum { EMU_MAX_PREFETCH = 64, EMU_MAX_FAIL_IOCTLS = 8 };
+
+/** The @nth request of this number (0: of any) is answered with @error. */
+struct emu_fail_ioctl {
+    int number, nth, error; /* nth 0: no rule */
+};
+
+enum emu_fail_packet { EMU_FAIL_NONE, EMU_FAIL_ERROR, EMU_FAIL_MEMORY, EMU_FAIL_HANG };
+
 struct emu_settings {
     char profile_path[512];   /* REEF_EMU_PROFILE: name or path; default mi50 */
     char dir[256];            /* REEF_EMU_DIR: where the shared device lies; default /dev/shm */
@@ -24,6 +33,16 @@ struct emu_settings {
     char durations[512];      /* REEF_EMU_DURATIONS: file of durations by kernel name; empty: none */
     char stats[512];          /* REEF_EMU_STATS: file for the statistics at exit; empty: none */
     bool trace;               /* REEF_EMU_TRACE=1: one stderr line per packet and ioctl */
+    /* Knobs of the AMD command processor, by which tests force races; all off by default. */
+    unsigned prefetch_packets;       /* REEF_EMU_PREFETCH: packets copied before their turn */
+    bool read_index_at_launch;       /* REEF_EMU_READ_INDEX=launch: when read_dispatch_id advances */
+    uint64_t doorbell_delay_ns;      /* REEF_EMU_DOORBELL_DELAY_US */
+    uint64_t completion_delay_ns;    /* REEF_EMU_COMPLETION_DELAY_US */
+    uint64_t save_ns, restore_ns;    /* REEF_EMU_SAVE_US, REEF_EMU_RESTORE_US: CWSR of running waves */
+    bool unmap_all;                  /* REEF_EMU_UNMAP_ALL=1: by any queue change */
+    struct emu_fail_ioctl fail_ioctl[EMU_MAX_FAIL_IOCTLS]; /* REEF_EMU_FAIL_IOCTL */
+    enum emu_fail_packet fail_packet; /* REEF_EMU_FAIL_PACKET */
+    int fail_packet_nth;
 };
 const struct emu_settings *emu_settings(void);
 /** Reports bad values and unknown names. */

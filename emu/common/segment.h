@@ -12,7 +12,8 @@ void emu_segment_detach(void);
 struct emu_segment_view {
     struct emu_clock clock;
     uint32_t wake; /* this process's wake word */
-    bool called;   /* there is something for this process: a placed work-group, or it was absent */
+    /* There is something for this process: a placed work-group, it was absent, all was unmapped. */
+    bool called;
 };
 /** Reads that, without the lock if it can. */
 void emu_segment_view(struct emu_segment_view *view);

@@ -47,6 +47,8 @@ int emu_device_attach(struct emu_device *dev, int32_t pid, uint64_t start_time)
         process->wants = 0;
         process->turn_news = 0;
         process->slice_us = dev->profile.timeslice_us;
+        process->unmaps = 0;
+        process->unmapped_ns = 0;
         process->pid = pid;
         return p;
     }
@@ -107,4 +109,26 @@ void emu_device_queue_suspend(struct emu_device *dev, int queue, bool suspended,
 {
     dev->queues[queue].suspended = suspended;
     emu_device_place(dev, at_ns);
+}
+
+void emu_device_unmap(struct emu_device *dev, int process, uint64_t delay_ns, uint64_t at_ns)
+{
+    for (int p = 0; p < EMU_MAX_PROCESSES; p++) {
+        if (dev->processes[p].pid == 0 || p == process)
+            continue;
+        dev->processes[p].unmaps++;
+        dev->processes[p].unmapped_ns += delay_ns;
+        emu_device_lower_horizon(dev, p, at_ns);
+    }
+}
+
+bool emu_device_unmaps(struct emu_device *dev, int process, uint64_t *delay_ns)
+{
+    struct emu_device_process *p = &dev->processes[process];
+    bool any = p->unmaps > 0;
+
+    *delay_ns = p->unmapped_ns;
+    p->unmaps = 0;
+    p->unmapped_ns = 0;
+    return any;
 }

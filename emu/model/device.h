@@ -27,7 +27,7 @@
 #include "profile.h"
 
 #define EMU_DEVICE_MAGIC   0x55504765666572ull /* "refeGPU" */
-#define EMU_DEVICE_VERSION 2
+#define EMU_DEVICE_VERSION 3
 #define EMU_NEVER          UINT64_MAX
 
 enum {
@@ -89,6 +89,8 @@ struct emu_device_process {
     uint8_t turn_news;   /* its turn began or ended, and it has not looked yet */
     uint32_t slice_us;   /* length of its turns */
     uint64_t news_at_ns; /* the date that it has to look at */
+    uint32_t unmaps;       /* how often its queues were unmapped since it last looked, */
+    uint64_t unmapped_ns;  /* and for how long altogether */
 };
 
 /** A hardware queue. It places one dispatch's work-groups at a time, in order. */
@@ -177,6 +179,12 @@ void emu_device_queue_close(struct emu_device *dev, int queue);
 void emu_device_queue_set_priority(struct emu_device *dev, int queue, uint32_t priority);
 /** Suspends placement for the queue, or resumes it at @at_ns. */
 void emu_device_queue_suspend(struct emu_device *dev, int queue, bool suspended, uint64_t at_ns);
+
+/** @process takes all queues of all processes off the hardware at @at_ns, for @delay_ns. The others
+ * find that in emu_device_unmaps; the clock waits for them to have looked. */
+void emu_device_unmap(struct emu_device *dev, int process, uint64_t delay_ns, uint64_t at_ns);
+/** True if another process has done so since the last call; @delay_ns: for how long altogether. */
+bool emu_device_unmaps(struct emu_device *dev, int process, uint64_t *delay_ns);
 
 /** Offers a dispatch's work-groups for placement from device time @at_ns on and places what fits.
  *  -EBUSY if the queue still has work-groups of an earlier dispatch waiting, -ENOSPC if the shape
