@@ -56,6 +56,11 @@ static uint64_t slot_va(const struct emu_queue *queue, uint64_t packet)
     return queue->args.ring_va + (packet & (packets(queue) - 1)) * PACKET_BYTES;
 }
 
+void *emu_aql_slot(const struct emu_queue *queue, uint64_t packet)
+{
+    return emu_vm_host(slot_va(queue, packet), PACKET_BYTES);
+}
+
 static unsigned packet_type(uint16_t header)
 {
     return header >> HSA_PACKET_HEADER_TYPE & ((1u << HSA_PACKET_HEADER_WIDTH_TYPE) - 1);
@@ -116,17 +121,22 @@ static bool signals_met(const struct emu_queue *queue)
 
 /* ---- polling ---- */
 
-static bool packet_waits(const struct emu_queue *queue)
+bool emu_aql_written(const struct emu_queue *queue, uint64_t packet)
 {
-    uint64_t last = emu_queue_doorbell(queue);
     const uint16_t *header;
 
-    if ((int64_t)(last + 1 - queue->fetch) <= 0 || queue->fetch - queue->retired >= packets(queue))
+    if ((int64_t)(emu_doorbell(queue) + 1 - packet) <= 0 ||
+        packet - queue->retired >= packets(queue))
         return false;
-    header = emu_vm_host(slot_va(queue, queue->fetch), PACKET_BYTES);
+    header = emu_aql_slot(queue, packet);
     /* A ring that is gone: go on, and find out. */
     return !header ||
            packet_type(__atomic_load_n(header, __ATOMIC_ACQUIRE)) != HSA_PACKET_TYPE_INVALID;
+}
+
+static bool packet_waits(const struct emu_queue *queue)
+{
+    return emu_prefetched(queue) || emu_aql_written(queue, queue->fetch);
 }
 
 static bool runtime_answered(const struct emu_queue *queue)
@@ -156,7 +166,7 @@ bool emu_aql_ready(const struct emu_queue *queue)
     case EMU_CP_SIGNALS:
         return signals_met(queue);
     case EMU_CP_HEAD:
-        return queue->retired == queue->fetch;
+        return queue->retired == queue->fetch && queue->in_flight == 0;
     case EMU_CP_SCRATCH:
         return runtime_answered(queue);
     case EMU_CP_RECLAIM:
@@ -168,14 +178,14 @@ bool emu_aql_ready(const struct emu_queue *queue)
 
 /* ---- retiring ---- */
 
-void emu_aql_complete(struct emu_queue *queue, uint64_t packet)
+static void retire(struct emu_queue *queue, uint64_t packet)
 {
     uint64_t mask = packets(queue) - 1;
     amd_queue_t *aql = emu_aql_queue(queue);
 
     queue->done[packet & mask] = 1;
     while (queue->retired < queue->fetch && queue->done[queue->retired & mask]) {
-        uint16_t *header = emu_vm_host(slot_va(queue, queue->retired), PACKET_BYTES);
+        uint16_t *header = emu_aql_slot(queue, queue->retired);
 
         queue->done[queue->retired & mask] = 0;
         if (header)
@@ -186,6 +196,18 @@ void emu_aql_complete(struct emu_queue *queue, uint64_t packet)
         __atomic_store_n(&aql->read_dispatch_id, queue->retired, __ATOMIC_RELEASE);
 }
 
+void emu_aql_launched(struct emu_queue *queue, uint64_t packet)
+{
+    if (emu_settings()->read_index_at_launch)
+        retire(queue, packet);
+}
+
+void emu_aql_complete(struct emu_queue *queue, uint64_t packet)
+{
+    if (!emu_settings()->read_index_at_launch)
+        retire(queue, packet);
+}
+
 /* The present packet, which is no dispatch, is complete. */
 static void complete_present(struct emu_queue *queue, uint64_t now)
 {
@@ -193,9 +215,23 @@ static void complete_present(struct emu_queue *queue, uint64_t now)
     uint64_t packet = queue->fetch++;
 
     queue->state = EMU_CP_FETCH;
-    emu_aql_complete(queue, packet);
+    retire(queue, packet);
     if (signal)
         emu_signal_complete(signal, queue->decoded_ns, now);
+}
+
+/* The same, as late as completions are said to be. */
+static void end_present(struct emu_queue *queue, uint64_t now)
+{
+    uint64_t delay = emu_settings()->completion_delay_ns;
+
+    if (!delay) {
+        complete_present(queue, now);
+        return;
+    }
+    queue->state = EMU_CP_RETIRE;
+    queue->event = true;
+    emu_engine_schedule(now + delay, EMU_DUE_QUEUE, queue);
 }
 
 void emu_aql_error(struct emu_queue *queue, uint64_t code, uint64_t now)
@@ -262,7 +298,7 @@ static void run_vendor(struct emu_queue *queue, uint64_t now)
     }
     if (header.AmdFormat == VENDOR_PM4_IB && only_cache_commands(queue)) {
         invalidate_caches();
-        complete_present(queue, now);
+        end_present(queue, now);
         return;
     }
     if (header.AmdFormat != VENDOR_PM4_IB)
@@ -350,7 +386,7 @@ void emu_aql_run(struct emu_queue *queue, uint64_t now)
         run_packet(queue, now);
         break;
     case EMU_CP_SIGNALS:
-        complete_present(queue, now);
+        end_present(queue, now);
         break;
     case EMU_CP_HEAD:
         ask_for_scratch(queue);
@@ -363,21 +399,35 @@ void emu_aql_run(struct emu_queue *queue, uint64_t now)
     }
 }
 
+/* A packet that goes wrong on order (REEF_EMU_FAIL_PACKET). */
+static void fail_packet(struct emu_queue *queue, enum emu_fail_packet how, uint64_t now)
+{
+    if (how == EMU_FAIL_HANG) { /* what runs goes on; nothing else does, and nobody is told */
+        queue->state = EMU_CP_STOPPED;
+        return;
+    }
+    if (how == EMU_FAIL_MEMORY)
+        emu_event_memory_fault(slot_va(queue, queue->fetch), true, false);
+    emu_aql_error(queue, how == EMU_FAIL_MEMORY ? 0 : EMU_QUEUE_INVALID_PACKET, now);
+}
+
 static void decoded(struct emu_queue *queue, uint64_t now)
 {
-    const void *slot = emu_vm_host(slot_va(queue, queue->fetch), PACKET_BYTES);
+    enum emu_fail_packet failure;
 
-    if (!slot) {
+    if (!emu_prefetch_take(queue)) {
         emu_report("queue %u: its ring is not mapped", queue->id);
         emu_event_memory_fault(slot_va(queue, queue->fetch), true, false);
         emu_aql_error(queue, 0, now);
         return;
     }
-    memcpy(&queue->packet, slot, sizeof(queue->packet));
     queue->decoded_ns = now;
     emu_trace("queue %u: packet %llu, header 0x%04x", queue->id, (unsigned long long)queue->fetch,
               queue->packet.header);
-    if (queue->packet.header >> HSA_PACKET_HEADER_BARRIER & 1)
+    failure = emu_inject_packet();
+    if (failure != EMU_FAIL_NONE)
+        fail_packet(queue, failure, now);
+    else if (queue->packet.header >> HSA_PACKET_HEADER_BARRIER & 1)
         queue->state = EMU_CP_BARRIER;
     else
         run_packet(queue, now);
@@ -387,6 +437,30 @@ void emu_aql_event(struct emu_queue *queue, uint64_t now)
 {
     if (queue->state == EMU_CP_DECODE)
         decoded(queue, now);
+    else if (queue->state == EMU_CP_RETIRE)
+        complete_present(queue, now);
     else
         emu_dispatch_launch(queue, now);
+}
+
+void emu_aql_unmap(struct emu_queue *queue)
+{
+    emu_prefetch_drop(queue);
+    switch (queue->state) {
+    case EMU_CP_LAUNCH:
+        emu_dispatch_free(queue->launching);
+        queue->launching = NULL;
+        break;
+    case EMU_CP_DECODE:
+    case EMU_CP_BARRIER:
+    case EMU_CP_SIGNALS:
+    case EMU_CP_HEAD:
+        break;
+    default: /* nothing fetched, or it has taken effect */
+        return;
+    }
+    if (queue->event)
+        emu_calendar_drop(&emu_engine.calendar, EMU_DUE_QUEUE, queue);
+    queue->event = false;
+    queue->state = EMU_CP_FETCH;
 }

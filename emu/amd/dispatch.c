@@ -132,6 +132,25 @@ static void fill(struct emu_dispatch *dispatch, const struct emu_queue *queue,
     };
 }
 
+/* How long a work-group takes, if that is given. */
+static void find_duration(struct emu_dispatch *dispatch, uint64_t kernel_object)
+{
+    char name[1024];
+    const uint32_t *curve_ns;
+
+    if (!emu_engine.durations || !emu_kernel_name(kernel_object, name, sizeof(name)))
+        return;
+    emu_trace("kernel %s", name);
+    curve_ns = emu_durations_find(emu_engine.durations, name, &dispatch->curve_length);
+    if (dispatch->curve_length > 1)
+        memcpy(dispatch->curve_ns, curve_ns, dispatch->curve_length * sizeof(*curve_ns));
+    if (dispatch->curve_length != 1)
+        return;
+    dispatch->curve_length = EMU_DURATION_POINTS;
+    emu_curve_from_one(curve_ns[0], dispatch->shape.waves, emu_engine.profile.simds_per_cu,
+                       EMU_DURATION_POINTS, dispatch->curve_ns);
+}
+
 /* Gives it a name on the device. */
 static bool enter(struct emu_dispatch *dispatch)
 {
@@ -177,6 +196,7 @@ enum emu_prepared emu_dispatch_prepare(struct emu_queue *queue, uint64_t now)
     }
     dispatch->queue = queue;
     fill(dispatch, queue, &descriptor, aql);
+    find_duration(dispatch, p->kernel_object);
     why = NULL;
     if (emu_occupancy(&emu_engine.profile, &dispatch->shape) == 0)
         why = "a work-group needs more registers than a compute unit has";
@@ -209,6 +229,7 @@ void emu_dispatch_launch(struct emu_queue *queue, uint64_t now)
         queue->in_flight++;
         queue->fetch++;
         queue->state = EMU_CP_PLACE;
+        emu_aql_launched(queue, dispatch->packet);
         emu_work_adopt(dev, now);
     }
     emu_segment_unlock();

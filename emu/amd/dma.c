@@ -11,7 +11,7 @@
 static const uint32_t *words_at(const struct emu_queue *queue, size_t *available)
 {
     uint64_t offset = queue->fetch % queue->args.ring_bytes;
-    uint64_t bytes = emu_queue_doorbell(queue) - queue->fetch;
+    uint64_t bytes = emu_doorbell(queue) - queue->fetch;
 
     if (bytes > queue->args.ring_bytes - offset)
         bytes = queue->args.ring_bytes - offset;
@@ -25,7 +25,7 @@ bool emu_dma_ready(const struct emu_queue *queue)
     const uint32_t *words;
 
     if (queue->state == EMU_CP_FETCH)
-        return emu_queue_doorbell(queue) > queue->fetch;
+        return emu_doorbell(queue) > queue->fetch;
     if (queue->state != EMU_CP_SIGNALS)
         return false;
     /* Only a poll packet gets here; trying it changes nothing. */
@@ -72,6 +72,17 @@ static void execute(struct emu_queue *queue, uint64_t now)
     emu_engine_schedule(now + cost, EMU_DUE_QUEUE, queue);
 }
 
+/* A copy says that it is complete with an atomic operation on its signal (ROCr's
+ * BlitSdma::BuildAtomicDecrementCommand). */
+static uint64_t delay(const struct emu_queue *queue)
+{
+    uint64_t delay_ns = emu_settings()->completion_delay_ns;
+    size_t available;
+    const uint32_t *words = delay_ns ? words_at(queue, &available) : NULL;
+
+    return words && (words[0] & 0xff) == EMU_SDMA_ATOMIC ? delay_ns : 0;
+}
+
 void emu_dma_run(struct emu_queue *queue, uint64_t now)
 {
     if (queue->state == EMU_CP_SIGNALS) {
@@ -80,7 +91,7 @@ void emu_dma_run(struct emu_queue *queue, uint64_t now)
     }
     queue->state = EMU_CP_DECODE;
     queue->event = true;
-    emu_engine_schedule(now + emu_engine.profile.packet_ns, EMU_DUE_QUEUE, queue);
+    emu_engine_schedule(now + emu_engine.profile.packet_ns + delay(queue), EMU_DUE_QUEUE, queue);
 }
 
 static void finish(struct emu_queue *queue)

@@ -7,7 +7,6 @@
  *   kfd.c         ioctl table and the small ioctls
  *   vm.c          buffer objects and the GPU's address space
  *   event.c       KFD events: create, set, reset, wait, memory and hardware exceptions
- *   segment.c     the device shared by all processes: mapping, lock, liveness
  *   engine.c      the process's device thread and interpreter threads; slices, clock, placement
  *   queue.c       hardware queues and the AQL command processor
  *   sdma.c        the copy engine's packets
@@ -22,27 +21,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../common/common.h"
 #include "../model/device.h"
 #include "gcn/gcn.h"
 
-/* ---- settings (settings.c): read once from REEF_EMU_*, see docs/emulator.md ---- */
-struct emu_settings {
-    char profile_path[512];   /* REEF_EMU_PROFILE: name or path; default mi50 */
-    char dir[256];            /* REEF_EMU_DIR: where the shared device lies; default /dev/shm */
-    double timescale;         /* REEF_EMU_TIMESCALE: wall time per device time; default 20 */
-    uint64_t quantum_ns;      /* REEF_EMU_QUANTUM_US: how far an interpreter may run ahead; default 50 us */
-    unsigned threads;         /* REEF_EMU_THREADS: interpreter threads; default min(cores, 2) */
-    bool trace;               /* REEF_EMU_TRACE=1: one stderr line per packet and ioctl */
-};
-const struct emu_settings *emu_settings(void);
-
-/* ---- reports (report.c): stderr, one write(2) per line, prefix "reef-emu: " ---- */
-void emu_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/** Remembers a thing that a program asked for and that is missing (said at once and listed at exit). */
-void emu_missing(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* ---- inject.c ---- */
+void emu_inject_start(void);
+/** 0, or the negative errno with which this request fails on order. */
+int emu_inject_ioctl(unsigned number);
+enum emu_fail_packet emu_inject_packet(void);
 
 /* ---- libc below the interposition (interpose.c) ---- */
-int emu_real_open(const char *path, int flags, unsigned mode);
 /** Called by interpose.c once, on the first open of /dev/kfd in this process (again in a forked child
  *  that opens it itself). Returns 0 or a negative errno: the open fails with it. */
 int emu_start(void);
@@ -70,19 +59,6 @@ void emu_event_memory_fault(uint64_t va, bool not_present, bool read_only);
 /** GPU hang or illegal instruction: raises the hardware-exception events. */
 void emu_event_hw_exception(void);
 
-/* ---- segment.c ---- */
-int emu_segment_attach(void);                 /* maps the shared device; 0 or a negative errno */
-struct emu_device *emu_segment_lock(void);    /* robust; reaps what a dead owner left */
-void emu_segment_unlock(void);                /* and wakes the processes whose wake word changed */
-int emu_segment_process(void);                /* this process's slot */
-uint64_t emu_wall_ns(void);                   /* CLOCK_MONOTONIC */
-uint64_t emu_device_clock_ns(void);           /* locks, reads, unlocks */
-/** Sleeps until this process's wake word differs from @seen or @timeout_ns of wall time passed. */
-void emu_segment_wait(uint32_t seen, uint64_t timeout_ns);
-/** If the clock has stood at another process's horizon for long, finds out whether that process is
- *  dead (detached) or stopped (set absent). Called by the device thread. */
-void emu_segment_check_peers(void);
-
 /* ---- queue.c / engine.c ---- */
 enum emu_queue_type { EMU_QUEUE_AQL, EMU_QUEUE_SDMA };
 struct emu_queue_args {
@@ -106,6 +82,7 @@ void emu_engine_quiesce(void (*run)(void *arg), void *arg);
  *  event, and stops the queue as the hardware does. */
 
 /* ---- sdma.c ---- */
+enum { EMU_SDMA_ATOMIC = 10 }; /* opcode in the lowest byte of a packet's first word */
 struct emu_sdma_step {
     uint32_t consumed_bytes; /* of the ring; 0 with @again set: poll not satisfied, retry later */
     uint64_t copied_bytes;   /* for the cost */

@@ -11,13 +11,15 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "segment.h"
+#include "../common/segment.h"
 
 /* Wall times. */
 #define POLL_BUSY_NS      30000ull
@@ -125,7 +127,7 @@ uint64_t emu_engine_hold(void)
     struct emu_device *dev = emu_segment_lock();
     int me = emu_segment_process();
     uint64_t wall = emu_wall_ns();
-    uint64_t now = emu_device_now(dev, wall);
+    uint64_t now = emu_device_now(dev, wall), delay_ns;
 
     emu_device_set_horizon(dev, me, now, wall);
     if (dev->processes[me].absent) {
@@ -134,6 +136,8 @@ uint64_t emu_engine_hold(void)
         emu_device_set_absent(dev, me, false, wall);
     }
     emu_engine.pin_ns = emu_engine.published_ns = now;
+    if (emu_device_unmaps(dev, me, &delay_ns))
+        emu_unmapped(delay_ns, now);
     emu_segment_unlock();
     return now;
 }
@@ -161,7 +165,7 @@ static uint32_t publish(void)
     dev = emu_segment_lock();
     me = &dev->processes[emu_segment_process()];
     before = me->wake;
-    if (!me->absent) {
+    if (!me->absent && !me->unmaps) {
         emu_device_set_horizon(dev, emu_segment_process(), least, emu_wall_ns());
         emu_engine.published_ns = me->horizon_ns;
     }
@@ -181,6 +185,14 @@ void emu_engine_go_on(void)
     emu_engine_publish();
 }
 
+void emu_engine_wake(void)
+{
+    struct emu_device *dev = emu_segment_lock();
+
+    dev->processes[emu_segment_process()].wake++;
+    emu_segment_unlock();
+}
+
 void emu_engine_schedule(uint64_t at_ns, enum emu_due_kind kind, void *what)
 {
     if (emu_calendar_add(&emu_engine.calendar, at_ns, kind, what))
@@ -189,7 +201,49 @@ void emu_engine_schedule(uint64_t at_ns, enum emu_due_kind kind, void *what)
     abort();
 }
 
+void emu_engine_go_on_to(uint64_t at_ns)
+{
+    bool rung = at_ns <= emu_engine.pin_ns;
+
+    if (!rung)
+        emu_engine_schedule(at_ns, EMU_DUE_ALARM, &rung);
+    emu_engine_go_on();
+    if (rung)
+        return;
+    emu_engine_wake();
+    while ((!rung || emu_engine.busy) && !emu_engine.stopping)
+        pthread_cond_wait(&emu_engine.settled, &emu_engine.lock);
+    if (!rung)
+        emu_calendar_drop(&emu_engine.calendar, EMU_DUE_ALARM, &rung);
+}
+
 /* ---- device thread ---- */
+
+static void carry_out(enum emu_due_kind kind, void *what, uint64_t now)
+{
+    switch (kind) {
+    case EMU_DUE_WORK_END: /* not one by one: run_due */
+        break;
+    case EMU_DUE_COMPLETION:
+        emu_dispatch_complete(what, now);
+        break;
+    case EMU_DUE_DOORBELL:
+        emu_doorbell_event(what);
+        break;
+    case EMU_DUE_QUEUE:
+        emu_queue_event(what, now);
+        break;
+    case EMU_DUE_MAP:
+        emu_engine.unmapped--;
+        break;
+    case EMU_DUE_ALARM:
+        *(bool *)what = true;
+        break;
+    case EMU_DUE_TICK:
+        emu_work_tick(now);
+        break;
+    }
+}
 
 /* Carries out what is dated now: the ends of work-groups together, the rest one by one. */
 static void run_due(uint64_t now)
@@ -213,12 +267,7 @@ static void run_due(uint64_t now)
             count = 0;
             continue;
         }
-        if (kind == EMU_DUE_COMPLETION)
-            emu_dispatch_complete(due.what, now);
-        else if (kind == EMU_DUE_QUEUE)
-            emu_queue_event(due.what, now);
-        else
-            emu_work_tick(now);
+        carry_out(kind, due.what, now);
     }
     if (count > 0)
         emu_work_ended(ended, count, now);
@@ -251,6 +300,7 @@ static bool step(uint32_t *seen)
     adopt(now);
     do {
         run_due(now);
+        emu_queue_prefetch_all();
         emu_queue_run_all(now);
     } while (emu_calendar_next(&emu_engine.calendar) <= now);
     emu_engine.busy = false;
@@ -335,6 +385,15 @@ static uint64_t epoch_length(void)
     return length < 1000 ? 1000 : length;
 }
 
+static void load_durations(void)
+{
+    const char *path = emu_settings()->durations;
+    char err[512];
+
+    if (*path && emu_durations_load(&emu_engine.durations, path, err, sizeof(err)) != 0)
+        emu_report("REEF_EMU_DURATIONS: %s; not used", err);
+}
+
 int emu_engine_start(void)
 {
     struct emu_device *dev;
@@ -351,6 +410,7 @@ int emu_engine_start(void)
     dev = emu_segment_lock();
     emu_engine.profile = dev->profile;
     emu_segment_unlock();
+    load_durations();
     emu_engine.code = gcn_code_create(emu_vm_memory());
     if (!emu_engine.code)
         return -ENOMEM;
@@ -375,6 +435,24 @@ int emu_engine_start(void)
     return rc;
 }
 
+/* One line of JSON; several processes that are given one file leave a line each. */
+static void write_statistics(void)
+{
+    char line[128];
+    int fd, length;
+
+    if (!emu_settings()->stats[0])
+        return;
+    length = snprintf(
+        line, sizeof(line), "{\"wave_instructions\": %llu, \"interpreter_cpu_ns\": %llu}\n",
+        (unsigned long long)emu_engine.instructions, (unsigned long long)emu_engine.interpreter_ns);
+    fd = emu_real_open(emu_settings()->stats, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (fd < 0 || write(fd, line, (size_t)length) != length)
+        emu_report("REEF_EMU_STATS=%s: %s", emu_settings()->stats, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
+
 void emu_engine_stop(void)
 {
     struct emu_device *dev;
@@ -392,6 +470,7 @@ void emu_engine_stop(void)
     pthread_join(emu_engine.device_thread, NULL);
     for (unsigned i = 0; i < emu_engine.threads; i++)
         pthread_join(emu_engine.thread[i], NULL);
+    write_statistics();
     emu_segment_detach();
     /* Queues, work-groups and code stay as they are: the process is about to end. */
 }

@@ -4,11 +4,17 @@
  *
  *   engine.c     the device thread; holding and publishing the horizon; start, stop, quiesce
  *   calendar.c   dated events
- *   work.c       resident work-groups: taking them over from the device, their end, killing,
- * parking slices.c     interpreter threads queue.c      hardware queues: create, update, destroy,
- * polling aql.c        the packet processor of AQL queues dispatch.c   kernel dispatches: checks,
- * scratch, completion signal.c     HSA signals dma.c        the copy engine's queues (its packets
- * are sdma.c's)
+ *   work.c       resident work-groups: taken over from the device, ended, killed, parked
+ *   slices.c     interpreter threads
+ *   queue.c      hardware queues: create, update, destroy, polling
+ *   unmap.c      queues leaving the hardware and coming back, and what that costs
+ *   doorbell.c   what the program rang
+ *   aql.c        the packet processor of AQL queues
+ *   prefetch.c   packets copied before their turn
+ *   inject.c     faults on order
+ *   dispatch.c   kernel dispatches: checks, scratch, completion
+ *   signal.c     HSA signals
+ *   dma.c        the copy engine's queues (its packets are sdma.c's)
  *
  * Everything here is guarded by engine.lock, except what a slice in progress uses. The device
  * thread drops the lock in the middle of its work only with engine.busy set; whoever wants to
@@ -20,6 +26,9 @@
  * SIMD; that number is sampled when the work-group is placed and at each beginning of an epoch, for
  * use in the epoch after: so interpreters may run one to two epochs ahead of the clock, on any
  * number of threads, and yet always use the same numbers.
+ *
+ * Where a kernel's duration is given (REEF_EMU_DURATIONS), a work-group first waits it out, epoch by
+ * epoch and by the company it has, and then is interpreted in next to no device time.
  */
 #pragma once
 
@@ -32,8 +41,10 @@
 #include <hsa/hsa.h>
 #include <hsa/hsa_ext_amd.h>
 
-#include "calendar.h"
+#include "../common/calendar.h"
 #include "driver.h"
+#include "../model/curve.h"
+#include "../model/durations.h"
 
 enum {
     EMU_MAX_THREADS = 64,
@@ -61,7 +72,9 @@ struct emu_work {
     int scratch_slot;              /* -1: has none */
     uint64_t base_ns, cycles;      /* local time is base_ns + cycles */
     uint64_t local_ns;
-    uint32_t scale[2]; /* issue cost in this epoch and in the next, see above */
+    uint32_t scale[2]; /* issue cost in this epoch and in the next, see above; where the duration
+                          is given: the work-group's whole time in ns */
+    uint64_t left_q32; /* where the duration is given: what is left of it, 1 << 32: all */
     size_t heap_at;
     struct emu_work *next;  /* in the queue's list of those that wait for scratch */
     enum gcn_status status; /* of an ended one: GCN_DONE or GCN_FAULT */
@@ -77,6 +90,8 @@ struct emu_dispatch {
     uint64_t completion_va;  /* signal, 0: none */
     struct emu_shape shape;
     uint32_t workgroups, ended;
+    uint32_t curve_length; /* of the given durations; 0: time follows from the instructions */
+    uint32_t curve_ns[EMU_DURATION_POINTS];
     uint64_t start_ns; /* placement of the first work-group; EMU_NEVER before it */
 };
 
@@ -91,6 +106,7 @@ enum emu_cp_state {
     EMU_CP_PLACE,   /* work-groups wait for places */
     EMU_CP_RECLAIM, /* waits until the runtime took the scratch back (polled) */
     EMU_CP_STOPPED, /* after an error, for good */
+    EMU_CP_RETIRE,  /* event pending at its late completion */
     EMU_CP_COPY,    /* SDMA: event pending at the end of the packet */
 };
 
@@ -99,18 +115,23 @@ struct emu_queue {
     uint32_t id;
     int device_queue; /* AQL only, else -1 */
     bool suspended;
+    bool dying;        /* being destroyed */
     unsigned stopping; /* its work-groups are not run: they are being killed or parked */
     enum emu_cp_state state;
-    bool event;              /* one is pending in the calendar */
-    uint64_t frozen_ns;      /* suspended: what was left of it */
-    uint64_t fetch, retired; /* packet indices; SDMA: bytes consumed in fetch */
-    uint64_t decoded_ns;     /* the present packet */
-    unsigned in_flight;      /* dispatches */
+    bool event;                /* one is pending in the calendar */
+    uint64_t frozen_ns;        /* suspended: what was left of it */
+    uint64_t fetch, retired;   /* packet indices; SDMA: bytes consumed in fetch */
+    uint64_t decoded_ns;       /* the present packet */
+    uint64_t rung, ring_value; /* doorbell.c: the value in force, and the one on its way */
+    bool ringing;
+    unsigned in_flight; /* dispatches */
     /* AQL */
     uint64_t queue_va;                   /* amd_queue_t */
     uint8_t *done;                       /* owned; per ring slot: complete, not yet retired */
     hsa_kernel_dispatch_packet_t packet; /* the present one, a copy */
-    struct emu_dispatch *launching;      /* owned until it is in flight */
+    hsa_kernel_dispatch_packet_t ahead[EMU_MAX_PREFETCH]; /* by index; up to @copied */
+    uint64_t copied;
+    struct emu_dispatch *launching; /* owned until it is in flight */
     uint64_t scratch_used[EMU_SCRATCH_SLOTS / 64];
     struct emu_work *scratch_waiters; /* in order */
     bool reclaim; /* the runtime wants its scratch back after what is in flight */
@@ -130,13 +151,16 @@ struct emu_engine {
     pthread_t device_thread, thread[EMU_MAX_THREADS];
     unsigned threads;
     struct emu_profile profile;
-    struct gcn_code *code; /* owned */
+    struct gcn_code *code;           /* owned */
+    struct emu_durations *durations; /* owned; may be NULL */
     struct emu_calendar calendar;
     uint64_t pin_ns; /* EMU_NEVER: not pinned */
     uint64_t published_ns;
     uint64_t epoch_ns, epoch; /* length, number of the present one */
     uint64_t run_until_ns;    /* slices begin before this */
     bool ticking;
+    unsigned unmapped;  /* reasons why no queue is on the hardware */
+    uint64_t mapped_ns; /* when all are back */
     size_t heap_used;
     struct emu_work *heap[EMU_MAX_RESIDENTS]; /* runnable, by local time */
     struct emu_work *slice[EMU_MAX_THREADS];  /* being run; NULL: idle thread */
@@ -147,6 +171,7 @@ struct emu_engine {
     uint32_t next_dispatch;
     struct emu_queue *queues[EMU_MAX_QUEUES]; /* owned; by id */
     unsigned queue_count;
+    uint64_t instructions, interpreter_ns; /* of interpreter threads that have ended; CPU time */
 };
 
 extern struct emu_engine emu_engine;
@@ -159,6 +184,8 @@ void emu_engine_leave(void);
 uint64_t emu_engine_hold(void);
 /** Ends that: publishes how far things have been worked out. */
 void emu_engine_go_on(void);
+/** The same, and waits until the clock has reached @at_ns, dropping the lock meanwhile. */
+void emu_engine_go_on_to(uint64_t at_ns);
 /** Publishes the horizon if it has moved. */
 void emu_engine_publish(void);
 /** Waits until no slice of @queue (NULL: none at all) is in progress. Drops the lock meanwhile. */
@@ -168,6 +195,8 @@ void emu_engine_stop_queue(struct emu_queue *queue);
 /** The same for all queues, until emu_engine_unpause. */
 void emu_engine_pause(void);
 void emu_engine_unpause(void);
+/** Wakes the device thread: it may be asleep for long, having had nothing to poll. */
+void emu_engine_wake(void);
 /** Enters an event; without memory for it the process cannot go on. */
 void emu_engine_schedule(uint64_t at_ns, enum emu_due_kind kind, void *what);
 
@@ -178,7 +207,11 @@ void emu_work_adopt(struct emu_device *dev, uint64_t now);
 void emu_work_ended(struct emu_work **list, unsigned count, uint64_t now);
 /** Ends all work-groups of a queue and forgets its dispatches; nothing completes. */
 void emu_work_kill(struct emu_queue *queue, uint64_t now);
-void emu_work_park(struct emu_queue *queue);
+/** Returns true if it had any. */
+bool emu_work_park(struct emu_queue *queue);
+bool emu_work_any(const struct emu_queue *queue);
+/** All work-groups that are being worked out lose this much time. */
+void emu_work_delay(uint64_t delay_ns);
 void emu_work_resume(struct emu_queue *queue, uint64_t now);
 /** A new epoch begins. */
 void emu_work_tick(uint64_t now);
@@ -193,20 +226,56 @@ void emu_heap_remove(struct emu_work *work);
 void *emu_slices_thread(void *index);
 
 /* ---- queue.c ---- */
-/** What the program last stored to the queue's doorbell. */
-uint64_t emu_queue_doorbell(const struct emu_queue *queue);
 /** True if a queue that waits for memory to change could go on now. Reads memory only. */
 bool emu_queue_poll(void);
 /** Lets every queue go on that can. */
 void emu_queue_run_all(uint64_t now);
 void emu_queue_event(struct emu_queue *queue, uint64_t now);
+void emu_queue_prefetch_all(void);
+
+/* ---- unmap.c ---- */
+/** Takes the queue off the hardware, waves and all, and brings it back. Both drop the lock. */
+void emu_queue_suspend(struct emu_queue *queue);
+void emu_queue_resume(struct emu_queue *queue);
+/** If that is how the device is: takes all queues of all processes off, for as long as saving and
+ * restoring takes. Returns how long saving takes. */
+uint64_t emu_unmap_all(uint64_t now);
+/** This process's queues were unmapped at @now and will be back @delay_ns later. */
+void emu_unmapped(uint64_t delay_ns, uint64_t now);
+
+/* ---- doorbell.c ---- */
+/** The value in force. */
+uint64_t emu_doorbell(const struct emu_queue *queue);
+void emu_doorbell_reset(struct emu_queue *queue);
+/** True if a value was stored that is not on its way yet. */
+bool emu_doorbell_rings(const struct emu_queue *queue);
+void emu_doorbell_notice(struct emu_queue *queue, uint64_t now);
+void emu_doorbell_event(struct emu_queue *queue);
+
+/* ---- prefetch.c ---- */
+/** Copies what may be copied. */
+void emu_prefetch(struct emu_queue *queue);
+/** True if the next packet was. */
+bool emu_prefetched(const struct emu_queue *queue);
+/** Makes the next packet the present one. False: the ring is not mapped. */
+bool emu_prefetch_take(struct emu_queue *queue);
+void emu_prefetch_drop(struct emu_queue *queue);
 
 /* ---- aql.c ---- */
 int emu_aql_open(struct emu_queue *queue);
 bool emu_aql_ready(const struct emu_queue *queue);
 void emu_aql_run(struct emu_queue *queue, uint64_t now);
 void emu_aql_event(struct emu_queue *queue, uint64_t now);
-/** A packet is complete: retires it and what is complete behind it. */
+/** Host address of the packet's slot, or NULL. */
+void *emu_aql_slot(const struct emu_queue *queue, uint64_t packet);
+/** True if the packet is there: rung for, and its header is valid (or its ring is gone). */
+bool emu_aql_written(const struct emu_queue *queue, uint64_t packet);
+/** The queue leaves the hardware: what was fetched and has had no effect is forgotten, and will be
+ * fetched again. */
+void emu_aql_unmap(struct emu_queue *queue);
+/** A dispatch has been launched, is complete: retires it and what is through behind it, if it is
+ * the moment for that (REEF_EMU_READ_INDEX). */
+void emu_aql_launched(struct emu_queue *queue, uint64_t packet);
 void emu_aql_complete(struct emu_queue *queue, uint64_t packet);
 /** Stops the queue: tells the runtime @code (enum emu_queue_error) and ends its work-groups. */
 void emu_aql_error(struct emu_queue *queue, uint64_t code, uint64_t now);
@@ -240,6 +309,10 @@ void emu_dispatch_free(struct emu_dispatch *dispatch);
 /** Takes scratch slots for the work-group, if its dispatch uses scratch. False: all are taken. */
 bool emu_scratch_take(struct emu_work *work);
 void emu_scratch_give(struct emu_work *work);
+
+/* ---- names.c ---- */
+/** Copies the name of the kernel with this descriptor. False: not known, or longer than @size. */
+bool emu_kernel_name(uint64_t kernel_object, char *name, size_t size);
 
 /* ---- signal.c ---- */
 /** False: @va is no signal that the GPU can reach. */

@@ -130,6 +130,8 @@ static void release(char *path)
 
 /* ---- the device ---- */
 
+const char emu_default_profile[] = "mi50";
+
 int emu_real_open(const char *path, int flags, unsigned mode)
 {
     return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);

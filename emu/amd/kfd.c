@@ -453,6 +453,9 @@ int emu_kfd_ioctl(unsigned long request, void *arg)
 
     if (!emu_started()) /* a descriptor that came over a fork: KFD serves its opener only */
         return -EBADF;
+    rc = emu_inject_ioctl(number);
+    if (rc)
+        return rc;
     if (!row || !row->handler)
         return refuse(number, row);
     size = user_size < row->size ? user_size : row->size;
@@ -492,6 +495,7 @@ static int start_parts(void)
     if (rc)
         return rc;
     emu_event_start();
+    emu_inject_start();
     return emu_engine_start();
 }
 

@@ -20,10 +20,6 @@ enum { EMU_GPU_ID = 31743, EMU_RENDER_MINOR = 128, EMU_DEVICE_ID = 0x66a1, EMU_P
 /** GB_ADDR_CONFIG of Vega 20 (gfx_v9_0.c, gfx_v9_0_gpu_early_init). */
 #define EMU_GB_ADDR_CONFIG 0x22014042u
 
-/* ---- settings.c ---- */
-/** Reports bad values and unknown names. */
-void emu_settings_check(void);
-
 /* ---- kfd.c ---- */
 /** Copies from and to the program's memory: 0, or -EFAULT where a plain copy would crash. */
 int emu_user_get(void *ours, uint64_t user, size_t size);

@@ -3,8 +3,7 @@
  * Hardware queues of this process: the calls of the driver's front half (any thread), and what the
  * device thread does with all of them.
  *
- * The id of a queue is its place in engine.queues and in the doorbell page. An AQL doorbell holds
- * the index of the last packet written, an SDMA doorbell the write pointer in bytes.
+ * The id of a queue is its place in engine.queues and in the doorbell page.
  */
 #include "engine.h"
 
@@ -14,11 +13,6 @@
 static struct emu_queue *find(uint32_t id)
 {
     return id < EMU_MAX_QUEUES ? emu_engine.queues[id] : NULL;
-}
-
-uint64_t emu_queue_doorbell(const struct emu_queue *queue)
-{
-    return __atomic_load_n(&emu_vm_doorbells()[queue->id], __ATOMIC_ACQUIRE);
 }
 
 static int open_on_device(struct emu_queue *queue)
@@ -50,13 +44,16 @@ static int open_queue(struct emu_queue *queue)
     return rc;
 }
 
-/* Wakes the device thread: it may be asleep for long, having had nothing to poll. */
-static void wake_device_thread(void)
+/* A queue was changed: all leave the hardware for a moment, if that is how it is (unmap.c). */
+static void unmap_all(void)
 {
-    struct emu_device *dev = emu_segment_lock();
+    uint64_t now, save_ns;
 
-    dev->processes[emu_segment_process()].wake++;
-    emu_segment_unlock();
+    if (!emu_settings()->unmap_all)
+        return;
+    now = emu_engine_hold();
+    save_ns = emu_unmap_all(now);
+    emu_engine_go_on_to(now + save_ns);
 }
 
 int emu_queue_create(const struct emu_queue_args *args)
@@ -80,14 +77,14 @@ int emu_queue_create(const struct emu_queue_args *args)
         rc = open_queue(queue);
     if (rc == 0) {
         queue->id = id;
-        __atomic_store_n(&emu_vm_doorbells()[id], args->type == EMU_QUEUE_AQL ? UINT64_MAX : 0,
-                         __ATOMIC_RELEASE);
+        emu_doorbell_reset(queue);
         emu_engine.queues[id] = queue;
         emu_engine.queue_count++;
-        wake_device_thread();
+        emu_engine_wake();
         emu_trace("queue %u: %s, %llu bytes, priority %u", id,
                   args->type == EMU_QUEUE_AQL ? "AQL" : "SDMA",
                   (unsigned long long)args->ring_bytes, args->priority);
+        unmap_all();
     }
     emu_engine_leave();
     if (rc != 0) {
@@ -95,51 +92,6 @@ int emu_queue_create(const struct emu_queue_args *args)
         free(queue);
     }
     return rc != 0 ? rc : (int)id;
-}
-
-/* What the queue was about to do stays undone until it is resumed. */
-static void suspend(struct emu_queue *queue)
-{
-    uint64_t now, due;
-
-    queue->suspended = true;
-    emu_engine_stop_queue(queue);
-    queue->stopping--;
-    now = emu_engine_hold();
-    if (queue->device_queue >= 0) {
-        struct emu_device *dev = emu_segment_lock();
-
-        emu_device_queue_suspend(dev, queue->device_queue, true, now);
-        emu_work_adopt(dev, now);
-        emu_segment_unlock();
-    }
-    emu_work_park(queue);
-    if (queue->event) {
-        due = emu_calendar_drop(&emu_engine.calendar, EMU_DUE_QUEUE, queue);
-        queue->frozen_ns = due - now;
-    }
-    emu_engine_go_on();
-    emu_trace("queue %u: suspended", queue->id);
-}
-
-static void resume(struct emu_queue *queue)
-{
-    uint64_t now = emu_engine_hold();
-
-    queue->suspended = false;
-    if (queue->event)
-        emu_engine_schedule(now + queue->frozen_ns, EMU_DUE_QUEUE, queue);
-    emu_work_resume(queue, now);
-    if (queue->device_queue >= 0) {
-        struct emu_device *dev = emu_segment_lock();
-
-        emu_device_queue_suspend(dev, queue->device_queue, false, now);
-        emu_work_adopt(dev, now);
-        emu_segment_unlock();
-    }
-    emu_engine_go_on();
-    wake_device_thread();
-    emu_trace("queue %u: resumed", queue->id);
 }
 
 int emu_queue_update(uint32_t id, uint64_t ring_va, uint64_t ring_bytes, uint32_t percent,
@@ -151,7 +103,8 @@ int emu_queue_update(uint32_t id, uint64_t ring_va, uint64_t ring_bytes, uint32_
     if (!emu_engine_enter())
         return -ENODEV;
     queue = find(id);
-    if (!queue || (ring_va && ring_bytes != queue->args.ring_bytes && queue->retired != 0)) {
+    if (!queue || queue->dying ||
+        (ring_va && ring_bytes != queue->args.ring_bytes && queue->retired != 0)) {
         /* Packet indices would change their places under what is in flight. */
         rc = -EINVAL;
     } else {
@@ -171,12 +124,43 @@ int emu_queue_update(uint32_t id, uint64_t ring_va, uint64_t ring_bytes, uint32_
         queue->args.priority = priority;
         queue->args.percent = percent;
         if (percent == 0 && !queue->suspended)
-            suspend(queue);
+            emu_queue_suspend(queue);
         else if (percent > 0 && queue->suspended)
-            resume(queue);
+            emu_queue_resume(queue);
+        else
+            unmap_all();
     }
     emu_engine_leave();
     return rc;
+}
+
+/* Nothing of the queue runs any more: takes it off the device and out of the tables. */
+static void take_down(struct emu_queue *queue)
+{
+    uint64_t now = emu_engine_hold();
+
+    emu_calendar_drop(&emu_engine.calendar, EMU_DUE_QUEUE, queue);
+    emu_calendar_drop(&emu_engine.calendar, EMU_DUE_DOORBELL, queue);
+    if (queue->device_queue >= 0) {
+        emu_work_kill(queue, now);
+        close_on_device(queue);
+    }
+    emu_engine.queues[queue->id] = NULL;
+    emu_engine.queue_count--;
+    emu_engine_go_on();
+    emu_trace("queue %u: destroyed", queue->id);
+    free(queue->done);
+    free(queue);
+}
+
+/* The driver unmaps a queue by saving its waves, also when their state is of no use any more. */
+static void save_waves(struct emu_queue *queue)
+{
+    uint64_t now = emu_engine_hold();
+    uint64_t save_ns = emu_work_any(queue) ? emu_settings()->save_ns : 0;
+    uint64_t all_ns = emu_unmap_all(now);
+
+    emu_engine_go_on_to(now + (save_ns > all_ns ? save_ns : all_ns));
 }
 
 int emu_queue_destroy(uint32_t id)
@@ -186,27 +170,15 @@ int emu_queue_destroy(uint32_t id)
     if (!emu_engine_enter())
         return -ENODEV;
     queue = find(id);
-    if (!queue) {
+    if (!queue || queue->dying) {
         emu_engine_leave();
         return -EINVAL;
     }
+    queue->dying = true;     /* two threads may try at once */
     queue->suspended = true; /* the device thread leaves it alone from here on */
     emu_engine_stop_queue(queue);
-    if (find(id) == queue) { /* two threads may try at once */
-        uint64_t now = emu_engine_hold();
-
-        emu_calendar_drop(&emu_engine.calendar, EMU_DUE_QUEUE, queue);
-        if (queue->device_queue >= 0) {
-            emu_work_kill(queue, now);
-            close_on_device(queue);
-        }
-        emu_engine.queues[id] = NULL;
-        emu_engine.queue_count--;
-        emu_engine_go_on();
-        emu_trace("queue %u: destroyed", id);
-        free(queue->done);
-        free(queue);
-    }
+    save_waves(queue);
+    take_down(queue);
     emu_engine_leave();
     return 0;
 }
@@ -215,7 +187,11 @@ int emu_queue_destroy(uint32_t id)
 
 static bool ready(const struct emu_queue *queue)
 {
-    if (queue->suspended || queue->event || queue->state == EMU_CP_STOPPED)
+    if (queue->suspended || queue->state == EMU_CP_STOPPED)
+        return false;
+    if (emu_doorbell_rings(queue))
+        return true;
+    if (queue->event || emu_engine.unmapped)
         return false;
     return queue->args.type == EMU_QUEUE_AQL ? emu_aql_ready(queue) : emu_dma_ready(queue);
 }
@@ -245,10 +221,24 @@ void emu_queue_run_all(uint64_t now)
 
     /* What one queue does (a completion signal) may be what another one waits for. */
     while ((queue = next_ready()) != NULL) {
-        if (queue->args.type == EMU_QUEUE_AQL)
+        if (emu_doorbell_rings(queue))
+            emu_doorbell_notice(queue, now);
+        else if (queue->args.type == EMU_QUEUE_AQL)
             emu_aql_run(queue, now);
         else
             emu_dma_run(queue, now);
+    }
+}
+
+void emu_queue_prefetch_all(void)
+{
+    if (!emu_settings()->prefetch_packets || emu_engine.unmapped)
+        return;
+    for (unsigned i = 0; i < EMU_MAX_QUEUES && emu_engine.queue_count; i++) {
+        struct emu_queue *queue = emu_engine.queues[i];
+
+        if (queue && queue->args.type == EMU_QUEUE_AQL && !queue->suspended)
+            emu_prefetch(queue);
     }
 }
 

@@ -23,7 +23,7 @@ enum sdma_opcode {
     SDMA_FENCE = 5,
     SDMA_TRAP = 6,
     SDMA_POLL_REGMEM = 8,
-    SDMA_ATOMIC = 10,
+    SDMA_ATOMIC = EMU_SDMA_ATOMIC,
     SDMA_CONST_FILL = 11,
     SDMA_TIMESTAMP = 13,
 };

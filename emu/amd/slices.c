@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { NICE = 10 };
@@ -84,6 +85,40 @@ static struct emu_work *next_work(void)
     return work && work->local_ns < emu_engine.run_until_ns && !emu_engine.quiesced ? work : NULL;
 }
 
+/* Where the duration is given, interpreting takes next to no device time: but some, or a work-group
+ * that waits for another one would never come to an end of its slice. */
+static uint64_t cycles_per_cycle(const struct emu_work *work)
+{
+    return work->dispatch->curve_length ? 4096 : 1;
+}
+
+static void put_back(struct emu_work *work)
+{
+    if (work->dispatch->queue->stopping)
+        work->state = EMU_WORK_STOPPED;
+    else
+        emu_heap_push(work);
+}
+
+/* One epoch of waiting out a given duration, or what is left of it. */
+static void wait_out(struct emu_work *work)
+{
+    uint64_t epoch = work->local_ns / emu_engine.epoch_ns;
+    uint64_t step = (epoch + 1) * emu_engine.epoch_ns - work->local_ns;
+    uint64_t whole = work->scale[epoch > emu_engine.epoch];
+    uint64_t need = (uint64_t)((unsigned __int128)work->left_q32 * whole >> 32);
+
+    if (need <= step) {
+        step = need;
+        work->left_q32 = 0;
+    } else {
+        work->left_q32 -= (step << 32) / whole;
+    }
+    work->base_ns += step;
+    work->local_ns += step;
+    put_back(work);
+}
+
 static void slice_begin(struct emu_work *work, unsigned self, struct gcn_slice *slice)
 {
     uint64_t epoch = work->local_ns / emu_engine.epoch_ns;
@@ -91,7 +126,9 @@ static void slice_begin(struct emu_work *work, unsigned self, struct gcn_slice *
 
     atomic_store(&emu_engine.cut[self], work->dispatch->queue->stopping > 0);
     *slice = (struct gcn_slice){
-        .budget_cycles = (end - work->local_ns) * emu_engine.profile.clock_mhz / 1000 + 1,
+        .budget_cycles =
+            (end - work->local_ns) * emu_engine.profile.clock_mhz / 1000 * cycles_per_cycle(work) +
+            1,
         .start_cycle = cycles_of(work->local_ns),
         .issue_scale_q8 = work->scale[epoch > emu_engine.epoch],
         .stop = &emu_engine.cut[self],
@@ -101,12 +138,10 @@ static void slice_begin(struct emu_work *work, unsigned self, struct gcn_slice *
 static void slice_end(struct emu_work *work, const struct gcn_slice *slice, enum gcn_status status)
 {
     work->cycles += slice->used_cycles;
-    work->local_ns = work->base_ns + work->cycles * 1000 / emu_engine.profile.clock_mhz;
+    work->local_ns =
+        work->base_ns + work->cycles * 1000 / emu_engine.profile.clock_mhz / cycles_per_cycle(work);
     if (status == GCN_RUNNING || status == GCN_STOPPED) {
-        if (work->dispatch->queue->stopping)
-            work->state = EMU_WORK_STOPPED;
-        else
-            emu_heap_push(work);
+        put_back(work);
     } else {
         work->state = EMU_WORK_ENDED;
         work->status = status;
@@ -139,6 +174,16 @@ static enum gcn_status run_slice(struct emu_work *work, struct gcn_thread *threa
     return status;
 }
 
+/* What the thread has done in its life, for the statistics. */
+static void account(const struct gcn_thread *thread)
+{
+    struct timespec cpu;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    emu_engine.instructions += gcn_thread_instructions(thread);
+    emu_engine.interpreter_ns += (uint64_t)cpu.tv_sec * 1000000000u + (uint64_t)cpu.tv_nsec;
+}
+
 void *emu_slices_thread(void *index)
 {
     unsigned self = (unsigned)(uintptr_t)index;
@@ -159,6 +204,11 @@ void *emu_slices_thread(void *index)
             continue;
         }
         emu_heap_remove(work);
+        if (work->left_q32 > 0) {
+            wait_out(work);
+            emu_engine_publish();
+            continue;
+        }
         work->state = EMU_WORK_RUNNING;
         emu_engine.slice[self] = work;
         slice_begin(work, self, &slice);
@@ -171,6 +221,8 @@ void *emu_slices_thread(void *index)
         if (emu_engine.quiesced || work->dispatch->queue->stopping)
             pthread_cond_broadcast(&emu_engine.settled);
     }
+    if (thread)
+        account(thread);
     pthread_mutex_unlock(&emu_engine.lock);
     gcn_thread_destroy(thread);
     return NULL;

@@ -53,12 +53,25 @@ uint64_t emu_work_least_local(void)
     return least;
 }
 
+/* The whole time of a work-group whose duration is given, in its present company. */
+static uint32_t given_ns(const struct emu_device *dev, const struct emu_work *work)
+{
+    const struct emu_dispatch *dispatch = work->dispatch;
+    uint64_t ns = emu_curve_at(dispatch->curve_ns, dispatch->curve_length, dispatch->shape.waves,
+                               emu_device_waves_on_unit(dev, (int)work->resident));
+
+    return ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+}
+
 /* What an issue costs a wave that shares its SIMD with others: a SIMD issues for one of its waves
  * in four cycles; a wave alone gets every other of these slots (dependent instructions), so two
  * waves beside each other lose nothing and k of them take k / 2 times as long. In units of 1/256.
  */
 static uint32_t issue_scale(const struct emu_device *dev, const struct emu_work *work)
 {
+    if (work->dispatch->curve_length)
+        return given_ns(dev, work);
+
     uint32_t scale = 128 * emu_device_waves_beside(dev, (int)work->resident);
 
     return scale < 256 ? 256 : scale;
@@ -129,12 +142,29 @@ void emu_work_catch_up(uint64_t now)
     }
 }
 
+static void delay(struct emu_work *work, uint64_t delay_ns)
+{
+    work->base_ns += delay_ns;
+    work->local_ns += delay_ns;
+}
+
+void emu_work_delay(uint64_t delay_ns)
+{
+    /* Raising all equally keeps a heap in order. */
+    for (size_t i = 0; i < emu_engine.heap_used; i++)
+        delay(emu_engine.heap[i], delay_ns);
+    for (unsigned i = 0; i < emu_engine.threads; i++) {
+        if (emu_engine.slice[i])
+            delay(emu_engine.slice[i], delay_ns);
+    }
+}
+
 /* ---- beginning ---- */
 
 /* The resident's work-group begins at @now, unless it has to wait. */
 static void begin(struct emu_work *work, uint64_t now)
 {
-    move_to(work, now);
+    move_to(work, now > emu_engine.mapped_ns ? now : emu_engine.mapped_ns);
     if (work->dispatch->queue->suspended) {
         work->state = EMU_WORK_PARKED;
     } else if (!emu_scratch_take(work)) {
@@ -168,6 +198,7 @@ void emu_work_adopt(struct emu_device *dev, uint64_t now)
         work->workgroup = resident->workgroup;
         work->dispatch = emu_engine.dispatches[resident->dispatch];
         work->scratch_slot = -1;
+        work->left_q32 = work->dispatch->curve_length ? 1ull << 32 : 0;
         work->base_ns = work->local_ns = resident->placed_ns;
         if (work->dispatch->start_ns == EMU_NEVER)
             work->dispatch->start_ns = resident->placed_ns;
@@ -270,8 +301,9 @@ void emu_work_ended(struct emu_work **list, unsigned count, uint64_t now)
             faults = note_fault(faulted, faults, work);
             emu_device_withdraw(dev, work->dispatch->queue->device_queue);
         } else if (++work->dispatch->ended == work->dispatch->workgroups) {
-            emu_engine_schedule(now + emu_engine.profile.completion_ns, EMU_DUE_COMPLETION,
-                                work->dispatch);
+            emu_engine_schedule(now + emu_engine.profile.completion_ns +
+                                    emu_settings()->completion_delay_ns,
+                                EMU_DUE_COMPLETION, work->dispatch);
         }
     }
     emu_device_release_many(dev, residents, count, now);
@@ -326,15 +358,24 @@ void emu_work_kill(struct emu_queue *queue, uint64_t now)
     emu_segment_unlock();
 }
 
-void emu_work_park(struct emu_queue *queue)
+bool emu_work_any(const struct emu_queue *queue)
 {
+    return next_of(queue, 0) != NULL;
+}
+
+bool emu_work_park(struct emu_queue *queue)
+{
+    bool any = false;
+
     FOR_WORK_OF(work, queue)
     {
+        any = true;
         if (work->state == EMU_WORK_READY)
             emu_heap_remove(work);
         if (work->state == EMU_WORK_READY || work->state == EMU_WORK_STOPPED)
             work->state = EMU_WORK_PARKED;
     }
+    return any;
 }
 
 void emu_work_resume(struct emu_queue *queue, uint64_t now)

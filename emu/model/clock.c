@@ -65,7 +65,7 @@ uint64_t emu_device_wall_of(const struct emu_device *dev, uint64_t device_ns)
 
 uint64_t emu_device_least_horizon(const struct emu_device *dev)
 {
-    uint64_t least = EMU_NEVER;
+    uint64_t least = dev->turn_of.end_ns;
 
     for (unsigned p = 0; p < EMU_MAX_PROCESSES; p++) {
         const struct emu_device_process *process = &dev->processes[p];
@@ -109,6 +109,8 @@ void emu_device_set_horizon(struct emu_device *dev, int process, uint64_t horizo
     /* It cannot have worked out what it has not even looked at. */
     if (untaken >= 0 && dev->residents[untaken].placed_ns < horizon_ns)
         horizon_ns = dev->residents[untaken].placed_ns;
+    if (dev->processes[process].turn_news && dev->processes[process].news_at_ns < horizon_ns)
+        horizon_ns = dev->processes[process].news_at_ns;
     dev->processes[process].horizon_ns = horizon_ns;
     move_horizon(dev, emu_device_least_horizon(dev), wall_ns);
 }

@@ -16,8 +16,11 @@ void emu_device_init(struct emu_device *dev, const struct emu_profile *profile,
     dev->anchor_wall_ns = wall_ns;
     dev->anchor_device_ns = wall_ns;
     dev->horizon_ns = EMU_NEVER;
-    for (unsigned c = 0; c < profile->compute_units; c++)
-        emu_cu_init(profile, &dev->cus[c]);
+    dev->turn_of = (struct emu_turn){.owner = -1, .end_ns = EMU_NEVER};
+    for (unsigned p = 0; p < (profile->timeslice_us ? EMU_MAX_PROCESSES : 1); p++) {
+        for (unsigned c = 0; c < profile->compute_units; c++)
+            emu_cu_init(profile, &dev->cus[p][c]);
+    }
     for (int r = 0; r < EMU_MAX_RESIDENTS; r++)
         dev->residents[r].next = r + 1 < EMU_MAX_RESIDENTS ? r + 1 : -1;
     for (unsigned p = 0; p < EMU_MAX_PROCESSES; p++) {
@@ -41,6 +44,11 @@ int emu_device_attach(struct emu_device *dev, int32_t pid, uint64_t start_time)
         process->placed = -1;
         process->placed_last = -1;
         process->memory_bytes = 0;
+        process->wants = 0;
+        process->turn_news = 0;
+        process->slice_us = dev->profile.timeslice_us;
+        process->unmaps = 0;
+        process->unmapped_ns = 0;
         process->pid = pid;
         return p;
     }
@@ -59,6 +67,10 @@ void emu_device_detach(struct emu_device *dev, int process, uint64_t wall_ns)
         if (dev->residents[r].used && dev->residents[r].process == process)
             emu_resident_free(dev, r);
     }
+    emu_device_turn_want(dev, process, false, now);
+    if (dev->turn_of.owner == process)
+        dev->turn_of.owner = -1;
+    dev->processes[process].turn_news = 0;
     dev->processes[process].absent = 0;
     dev->processes[process].memory_bytes = 0;
     emu_device_set_horizon(dev, process, EMU_NEVER, wall_ns);
@@ -97,4 +109,26 @@ void emu_device_queue_suspend(struct emu_device *dev, int queue, bool suspended,
 {
     dev->queues[queue].suspended = suspended;
     emu_device_place(dev, at_ns);
+}
+
+void emu_device_unmap(struct emu_device *dev, int process, uint64_t delay_ns, uint64_t at_ns)
+{
+    for (int p = 0; p < EMU_MAX_PROCESSES; p++) {
+        if (dev->processes[p].pid == 0 || p == process)
+            continue;
+        dev->processes[p].unmaps++;
+        dev->processes[p].unmapped_ns += delay_ns;
+        emu_device_lower_horizon(dev, p, at_ns);
+    }
+}
+
+bool emu_device_unmaps(struct emu_device *dev, int process, uint64_t *delay_ns)
+{
+    struct emu_device_process *p = &dev->processes[process];
+    bool any = p->unmaps > 0;
+
+    *delay_ns = p->unmapped_ns;
+    p->unmaps = 0;
+    p->unmapped_ns = 0;
+    return any;
 }

@@ -27,15 +27,15 @@
 #include "profile.h"
 
 #define EMU_DEVICE_MAGIC   0x55504765666572ull /* "refeGPU" */
-#define EMU_DEVICE_VERSION 1
+#define EMU_DEVICE_VERSION 3
 #define EMU_NEVER          UINT64_MAX
 
 enum {
     EMU_MAX_PROCESSES = 64,
     EMU_MAX_QUEUES = 512,
-    EMU_MAX_CUS = 128,
+    EMU_MAX_CUS = 160,
     EMU_MAX_SIMDS = 4,
-    EMU_MAX_RESIDENTS = 8192,
+    EMU_MAX_RESIDENTS = 32768,
 };
 
 /** What one work-group occupies. Register counts are per wave, already as the descriptor says
@@ -54,7 +54,8 @@ struct emu_cu {
     uint16_t waves_free[EMU_MAX_SIMDS];
     uint16_t vgprs_free[EMU_MAX_SIMDS];
     uint16_t sgprs_free[EMU_MAX_SIMDS];
-    uint16_t workgroups;
+    uint16_t workgroups; /* of more than one wave */
+    uint16_t slots_used; /* work-groups of any size */
     uint32_t lds_free;
 };
 
@@ -83,6 +84,13 @@ struct emu_device_process {
     int32_t placed_last;   /* and its end; both -1 if there are none */
     uint32_t wake;         /* futex word, bumped when something here concerns the process */
     uint64_t memory_bytes; /* device memory it has allocated; kept by the driver (emu/amd/vm.c) */
+    /* Turns (turns.c). */
+    uint8_t wants;       /* it has kernels */
+    uint8_t turn_news;   /* its turn began or ended, and it has not looked yet */
+    uint32_t slice_us;   /* length of its turns */
+    uint64_t news_at_ns; /* the date that it has to look at */
+    uint32_t unmaps;       /* how often its queues were unmapped since it last looked, */
+    uint64_t unmapped_ns;  /* and for how long altogether */
 };
 
 /** A hardware queue. It places one dispatch's work-groups at a time, in order. */
@@ -95,6 +103,13 @@ struct emu_device_queue {
     uint32_t next_workgroup; /* == total: nothing waits for a place */
     uint32_t total_workgroups;
     struct emu_shape shape;
+};
+
+/** Whose kernels run, where processes take turns (profile.timeslice_us > 0). */
+struct emu_turn {
+    int32_t owner; /* -1: nobody has run yet. An owner that wants nothing is only still loaded */
+    uint64_t since_ns; /* its kernels run from here on; later than now during the switch */
+    uint64_t end_ns;   /* EMU_NEVER: nobody else wants to run */
 };
 
 struct emu_device {
@@ -113,8 +128,10 @@ struct emu_device {
     uint64_t placements; /* work-groups placed since creation */
     struct emu_device_process processes[EMU_MAX_PROCESSES];
     struct emu_device_queue queues[EMU_MAX_QUEUES];
-    struct emu_cu cus[EMU_MAX_CUS];
+    struct emu_turn turn_of;
     struct emu_resident residents[EMU_MAX_RESIDENTS];
+    /* One set of units, or with turns one for each process: who runs has the device to itself. */
+    struct emu_cu cus[EMU_MAX_PROCESSES][EMU_MAX_CUS];
 };
 
 /** Makes an idle device. The clock starts at @wall_ns, so that stamps look like a system clock's.
@@ -163,6 +180,12 @@ void emu_device_queue_set_priority(struct emu_device *dev, int queue, uint32_t p
 /** Suspends placement for the queue, or resumes it at @at_ns. */
 void emu_device_queue_suspend(struct emu_device *dev, int queue, bool suspended, uint64_t at_ns);
 
+/** @process takes all queues of all processes off the hardware at @at_ns, for @delay_ns. The others
+ * find that in emu_device_unmaps; the clock waits for them to have looked. */
+void emu_device_unmap(struct emu_device *dev, int process, uint64_t delay_ns, uint64_t at_ns);
+/** True if another process has done so since the last call; @delay_ns: for how long altogether. */
+bool emu_device_unmaps(struct emu_device *dev, int process, uint64_t *delay_ns);
+
 /** Offers a dispatch's work-groups for placement from device time @at_ns on and places what fits.
  *  -EBUSY if the queue still has work-groups of an earlier dispatch waiting, -ENOSPC if the shape
  * fits no empty compute unit. */
@@ -182,3 +205,20 @@ int emu_device_take_placed(struct emu_device *dev, int process);
 
 /** Waves that share the fullest of the SIMDs on which this resident has waves (>= 1). */
 uint32_t emu_device_waves_beside(const struct emu_device *dev, int resident);
+
+/* ---- turns (turns.c): nothing happens here in a profile without time slices ---- */
+
+/** The units that the process's work-groups are placed on. */
+static inline struct emu_cu *emu_device_cus(struct emu_device *dev, int process)
+{
+    return dev->cus[dev->profile.timeslice_us ? process : 0];
+}
+/** Says that the process has, or no longer has, kernels on the device from @at_ns on. */
+void emu_device_turn_want(struct emu_device *dev, int process, bool wants, uint64_t at_ns);
+/** Ends the present turn if @now_ns, the present moment of the clock, has reached its end. */
+void emu_device_turn_over(struct emu_device *dev, uint64_t now_ns);
+/** The process takes note of its turn's state: the date from which on its kernels run, or
+ *  EMU_NEVER if it is not its turn. */
+uint64_t emu_device_turn_look(struct emu_device *dev, int process);
+/** Waves on the compute unit of this resident (>= 1). */
+uint32_t emu_device_waves_on_unit(const struct emu_device *dev, int resident);

@@ -66,6 +66,8 @@ static bool cu_fits(const struct emu_profile *profile, const struct emu_cu *cu,
         return false;
     if (shape->waves > 1 && cu->workgroups >= profile->workgroups_per_cu)
         return false;
+    if (profile->workgroup_slots_per_cu && cu->slots_used >= profile->workgroup_slots_per_cu)
+        return false;
     for (unsigned s = 0; s < profile->simds_per_cu; s++)
         room += simd_room(cu, s, shape);
     return room >= shape->waves;
@@ -102,6 +104,7 @@ void emu_cu_charge(struct emu_cu *cu, const struct emu_resident *resident, int s
         cu->sgprs_free[s] = (uint16_t)(cu->sgprs_free[s] - waves * (int)resident->shape.sgprs);
     }
     cu->lds_free -= (uint32_t)sign * resident->shape.lds_bytes;
+    cu->slots_used = (uint16_t)(cu->slots_used + sign);
     if (resident->shape.waves > 1)
         cu->workgroups = (uint16_t)(cu->workgroups + sign);
 }
@@ -122,14 +125,14 @@ uint32_t emu_occupancy(const struct emu_profile *profile, const struct emu_shape
 }
 
 /* The unit with the most free wave slots that can take the shape, or -1. */
-static int choose_cu(const struct emu_device *dev, const struct emu_shape *shape)
+static int choose_cu(const struct emu_profile *profile, const struct emu_cu *cus,
+                     const struct emu_shape *shape)
 {
-    const struct emu_profile *profile = &dev->profile;
     uint32_t best_free = 0;
     int best = -1;
 
     for (uint32_t c = 0; c < profile->compute_units; c++) {
-        const struct emu_cu *cu = &dev->cus[c];
+        const struct emu_cu *cu = &cus[c];
         uint32_t free_waves = 0;
 
         for (unsigned s = 0; s < profile->simds_per_cu; s++)
@@ -161,12 +164,13 @@ static bool place_one(struct emu_device *dev, unsigned index, uint64_t at_ns)
 {
     struct emu_device_queue *queue = &dev->queues[index];
     int slot = dev->free_resident;
+    struct emu_cu *cus = emu_device_cus(dev, queue->process);
     struct emu_resident *resident;
     int cu;
 
     if (slot < 0)
         return false;
-    cu = choose_cu(dev, &queue->shape);
+    cu = choose_cu(&dev->profile, cus, &queue->shape);
     if (cu < 0)
         return false;
     resident = &dev->residents[slot];
@@ -178,11 +182,11 @@ static bool place_one(struct emu_device *dev, unsigned index, uint64_t at_ns)
     resident->workgroup = queue->next_workgroup;
     resident->placed_ns = at_ns;
     resident->shape = queue->shape;
-    spread_waves(&dev->profile, &dev->cus[cu], &queue->shape, resident->simd_waves);
+    spread_waves(&dev->profile, &cus[cu], &queue->shape, resident->simd_waves);
     /* From here on emu_device_repair knows of it. */
     __atomic_store_n(&resident->used, EMU_RESIDENT_PLACED, __ATOMIC_RELEASE);
     queue->next_workgroup++;
-    emu_cu_charge(&dev->cus[cu], resident, 1);
+    emu_cu_charge(&cus[cu], resident, 1);
     append_placed(dev, slot);
     dev->placements++;
     emu_device_lower_horizon(dev, queue->process, at_ns);
@@ -293,7 +297,7 @@ void emu_resident_free(struct emu_device *dev, int index)
         return;
     if (resident->used == EMU_RESIDENT_PLACED)
         unlink_placed(dev, index);
-    emu_cu_charge(&dev->cus[resident->cu], resident, -1);
+    emu_cu_charge(&emu_device_cus(dev, resident->process)[resident->cu], resident, -1);
     __atomic_store_n(&resident->used, EMU_RESIDENT_FREE, __ATOMIC_RELEASE);
     resident->next = dev->free_resident;
     dev->free_resident = index;
@@ -329,7 +333,7 @@ int emu_device_take_placed(struct emu_device *dev, int process)
 uint32_t emu_device_waves_beside(const struct emu_device *dev, int resident)
 {
     const struct emu_resident *r = &dev->residents[resident];
-    const struct emu_cu *cu = &dev->cus[r->cu];
+    const struct emu_cu *cu = &emu_device_cus((struct emu_device *)dev, r->process)[r->cu];
     uint32_t most = 1;
 
     for (unsigned s = 0; s < dev->profile.simds_per_cu; s++) {
@@ -339,4 +343,15 @@ uint32_t emu_device_waves_beside(const struct emu_device *dev, int resident)
             most = used;
     }
     return most;
+}
+
+uint32_t emu_device_waves_on_unit(const struct emu_device *dev, int resident)
+{
+    const struct emu_resident *r = &dev->residents[resident];
+    const struct emu_cu *cu = &emu_device_cus((struct emu_device *)dev, r->process)[r->cu];
+    uint32_t used = 0;
+
+    for (unsigned s = 0; s < dev->profile.simds_per_cu; s++)
+        used += dev->profile.waves_per_simd - cu->waves_free[s];
+    return used;
 }

@@ -18,13 +18,16 @@ struct key {
     const char *name;
     size_t offset, size;
     uint64_t min, max;
+    int optional;
 };
 
-#define KEY(field, min, max)                                                                       \
+#define KEY_(field, min, max, optional)                                                            \
     {                                                                                              \
 #field, offsetof(struct emu_profile, field), sizeof(((struct emu_profile *)0)->field),     \
-            min, max                                                                               \
+            min, max, optional                                                                     \
     }
+#define KEY(field, min, max)      KEY_(field, min, max, 0)
+#define OPTIONAL(field, min, max) KEY_(field, min, max, 1)
 
 static const struct key keys[] = {
     KEY(compute_units, 1, EMU_MAX_CUS),
@@ -46,6 +49,11 @@ static const struct key keys[] = {
     KEY(dispatch_ns, 0, 1000000000),
     KEY(completion_ns, 0, 1000000000),
     KEY(copy_bytes_per_us, 1, UINT32_MAX),
+    OPTIONAL(workgroup_slots_per_cu, 1, 256),
+    OPTIONAL(timeslice_us, 0, 1000000),
+    OPTIONAL(context_switch_us, 0, 1000000),
+    OPTIONAL(memory_bytes_per_us, 1, UINT32_MAX),
+    OPTIONAL(compute_capability, 10, 999),
 };
 
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
@@ -162,7 +170,7 @@ int emu_profile_load(struct emu_profile *profile, const char *path, char *err, s
     }
     fclose(file);
     for (unsigned i = 0; i < KEYS; i++) {
-        if (!(seen & (1u << i))) {
+        if (!keys[i].optional && !(seen & (1u << i))) {
             snprintf(err, err_size, "%s: key %s is missing", path, keys[i].name);
             return -EINVAL;
         }

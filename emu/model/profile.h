@@ -33,10 +33,17 @@ struct emu_profile {
     uint32_t dispatch_ns;   /* from a decoded dispatch to its first work-group */
     uint32_t completion_ns; /* from the last wave's end to the completion signal */
     uint32_t copy_bytes_per_us;
+    /* Optional, 0 if the file does not say. */
+    uint32_t workgroup_slots_per_cu; /* limit for work-groups of any size; 0: no such limit */
+    uint32_t timeslice_us;           /* processes take turns of this length; 0: side by side */
+    uint32_t context_switch_us;      /* from one process's turn to the next */
+    uint32_t memory_bytes_per_us;    /* what a fill reaches; 0: as a copy */
+    uint32_t compute_capability;     /* NVIDIA: 10 * major + minor */
 };
 
 /**
  * Reads a profile file. @err receives one line naming file, line and what is wrong. All keys are
- * required; an unknown key is an error. Returns 0, or a negative errno with @profile untouched.
+ * required unless marked optional; an unknown key is an error. Returns 0, or a negative errno with
+ * @profile untouched.
  */
 int emu_profile_load(struct emu_profile *profile, const char *path, char *err, size_t err_size);

@@ -51,21 +51,29 @@ static bool resident_valid(const struct emu_device *dev, const struct emu_reside
     return waves == r->shape.waves && shape_valid(&dev->profile, &r->shape);
 }
 
-/* Works out what is free on each unit. False if the residents hold more than there is. */
-static bool count_free(const struct emu_device *dev, struct emu_cu cus[EMU_MAX_CUS])
+static unsigned cu_sets(const struct emu_device *dev)
 {
+    return dev->profile.timeslice_us ? EMU_MAX_PROCESSES : 1;
+}
+
+/* Works out what is free on each unit. False if the residents hold more than there is. */
+static bool count_free(const struct emu_device *dev, struct emu_cu cus[][EMU_MAX_CUS])
+{
+    unsigned sets = cu_sets(dev);
     const struct emu_profile *profile = &dev->profile;
 
-    memset(cus, 0, EMU_MAX_CUS * sizeof(cus[0]));
-    for (unsigned c = 0; c < profile->compute_units; c++)
-        emu_cu_init(profile, &cus[c]);
+    memset(cus, 0, sets * sizeof(cus[0]));
+    for (unsigned s = 0; s < sets; s++) {
+        for (unsigned c = 0; c < profile->compute_units; c++)
+            emu_cu_init(profile, &cus[s][c]);
+    }
     for (unsigned i = 0; i < EMU_MAX_RESIDENTS; i++) {
         const struct emu_resident *r = &dev->residents[i];
         struct emu_cu *cu;
 
         if (!r->used)
             continue;
-        cu = &cus[r->cu];
+        cu = &cus[sets > 1 ? r->process : 0][r->cu];
         for (unsigned s = 0; s < profile->simds_per_cu; s++) {
             if (r->simd_waves[s] > cu->waves_free[s] ||
                 r->simd_waves[s] * r->shape.vgprs > cu->vgprs_free[s] ||
@@ -75,7 +83,8 @@ static bool count_free(const struct emu_device *dev, struct emu_cu cus[EMU_MAX_C
         if (r->shape.lds_bytes > cu->lds_free)
             return false;
         emu_cu_charge(cu, r, 1);
-        if (cu->workgroups > profile->workgroups_per_cu)
+        if (cu->workgroups > profile->workgroups_per_cu ||
+            (profile->workgroup_slots_per_cu && cu->slots_used > profile->workgroup_slots_per_cu))
             return false;
     }
     return true;
@@ -86,6 +95,8 @@ static bool primary_valid(const struct emu_device *dev)
 {
     if (dev->magic != EMU_DEVICE_MAGIC || dev->version != EMU_DEVICE_VERSION ||
         dev->bytes != sizeof(*dev))
+        return false;
+    if (dev->turn_of.owner < -1 || dev->turn_of.owner >= EMU_MAX_PROCESSES)
         return false;
     if (!profile_valid(&dev->profile) || dev->timescale_milli == 0 || dev->turn >= EMU_MAX_QUEUES)
         return false;
@@ -132,12 +143,14 @@ static int32_t walk_list(const struct emu_device *dev, int32_t head, unsigned st
 bool emu_device_valid(const struct emu_device *dev)
 {
     uint8_t seen[EMU_MAX_RESIDENTS] = {0};
-    struct emu_cu cus[EMU_MAX_CUS];
+    struct emu_cu cus[EMU_MAX_PROCESSES][EMU_MAX_CUS];
 
     if (!primary_valid(dev) || !count_free(dev, cus))
         return false;
-    if (memcmp(cus, dev->cus, dev->profile.compute_units * sizeof(cus[0])) != 0)
-        return false;
+    for (unsigned s = 0; s < cu_sets(dev); s++) {
+        if (memcmp(cus[s], dev->cus[s], dev->profile.compute_units * sizeof(cus[0][0])) != 0)
+            return false;
+    }
     if (dev->horizon_ns != emu_device_least_horizon(dev))
         return false;
     if (walk_list(dev, dev->free_resident, EMU_RESIDENT_FREE, -1, seen) == -2)
@@ -158,11 +171,11 @@ bool emu_device_valid(const struct emu_device *dev)
 
 bool emu_device_repair(struct emu_device *dev)
 {
-    struct emu_cu cus[EMU_MAX_CUS];
+    struct emu_cu cus[EMU_MAX_PROCESSES][EMU_MAX_CUS];
 
     if (!primary_valid(dev) || !count_free(dev, cus))
         return false;
-    memcpy(dev->cus, cus, sizeof(cus));
+    memcpy(dev->cus, cus, cu_sets(dev) * sizeof(cus[0]));
     for (unsigned p = 0; p < EMU_MAX_PROCESSES; p++)
         dev->processes[p].placed = dev->processes[p].placed_last = -1;
     dev->free_resident = -1;

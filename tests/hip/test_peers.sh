@@ -27,6 +27,20 @@ be_moved() { # since the last look
     [ "$(stat "$be" be_completed)" -gt "$seen" ]
 }
 
+# kill_at SIGNAL PID: sends it and prints the log's clock at that moment
+kill_at() {
+    python3 -c '
+import os, signal, sys, time
+os.kill(int(sys.argv[2]), signal.Signals["SIG" + sys.argv[1]])
+print("%.6f" % time.monotonic())' "$1" "$2"
+}
+
+# gone_after STAMP: how many milliseconds after it the best-effort process saw that real-time work is gone
+gone_after() {
+    sed -n "s/^reef\\[$be\\] \\([0-9.]*\\) debug: rt work is gone$/\\1/p" "$work/reef.log" |
+        awk -v stamp="$1" '$1 > stamp { printf "%d\n", ($1 - stamp) * 1000; exit }'
+}
+
 be_ends_well() { # PROCESS NAME
     touch "$work/stop"
     wait "$1" || fail "best-effort program: $(cat "$work/$2.out")"
@@ -36,14 +50,14 @@ be_ends_well() { # PROCESS NAME
 
 case $2 in
 rt-killed | rt-stopped)
+    export REEF_LOG=debug
     start_be one
     start_rt
     [ "$2" = rt-killed ] && signal=KILL || signal=STOP
-    began=$(date +%s%N)
-    kill "-$signal" "$rt"
+    stamp=$(kill_at $signal $rt)
     seen=$(stat $be be_completed)
     await 10 be_moved || fail "best-effort work did not come back after SIG$signal"
-    echo "best-effort work was seen to move $((($(date +%s%N) - began) / 1000000)) ms after SIG$signal"
+    echo "best-effort work was let go $(gone_after "$stamp") ms after SIG$signal"
     if [ "$signal" = STOP ]; then
         kill -CONT $rt
         seen=$(stat $rt launches_rt)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * REEF_EMU_* (emu/amd/settings.c): values, defaults, and one warning for each thing that is wrong.
+ * REEF_EMU_* (emu/common/settings.c): values, defaults, and one warning for each thing that is wrong.
  * Each case runs in a child, as the settings are read once in a process's life.
  */
 #include <setjmp.h>
@@ -20,6 +20,8 @@
 
 static unsigned warnings;
 static char last_warning[400];
+
+const char emu_default_profile[] = "mi50";
 
 void emu_report(const char *format, ...)
 {
@@ -51,6 +53,9 @@ static void defaults(void)
     EXPECT(strcmp(s->dir, "/dev/shm") == 0);
     EXPECT(strlen(s->profile_path) > strlen(tail));
     EXPECT(strcmp(s->profile_path + strlen(s->profile_path) - strlen(tail), tail) == 0);
+    EXPECT(!s->prefetch_packets && !s->read_index_at_launch && !s->unmap_all);
+    EXPECT(!s->doorbell_delay_ns && !s->completion_delay_ns && !s->save_ns && !s->restore_ns);
+    EXPECT(!s->fail_ioctl[0].nth && !s->fail_packet_nth && s->fail_packet == EMU_FAIL_NONE);
 }
 
 static void values(void)
@@ -67,6 +72,31 @@ static void values(void)
     EXPECT(emu_settings()->threads == 7 && emu_settings()->trace);
     EXPECT(strcmp(emu_settings()->dir, "/somewhere") == 0);
     EXPECT(strcmp(emu_settings()->profile_path, "./my.conf") == 0);
+}
+
+static void knobs(void)
+{
+    const struct emu_settings *s;
+
+    setenv("REEF_EMU_PREFETCH", "16", 1);
+    setenv("REEF_EMU_READ_INDEX", "launch", 1);
+    setenv("REEF_EMU_DOORBELL_DELAY_US", "2.5", 1);
+    setenv("REEF_EMU_COMPLETION_DELAY_US", "3", 1);
+    setenv("REEF_EMU_SAVE_US", "1000", 1);
+    setenv("REEF_EMU_RESTORE_US", "0", 1);
+    setenv("REEF_EMU_UNMAP_ALL", "1", 1);
+    setenv("REEF_EMU_FAIL_IOCTL", "0x02:3:12,22:1:5", 1);
+    setenv("REEF_EMU_FAIL_PACKET", "7:hang", 1);
+    emu_settings_check();
+    EXPECT(warnings == 0);
+    s = emu_settings();
+    EXPECT(s->prefetch_packets == 16 && s->read_index_at_launch && s->unmap_all);
+    EXPECT(s->doorbell_delay_ns == 2500 && s->completion_delay_ns == 3000);
+    EXPECT(s->save_ns == 1000000 && s->restore_ns == 0);
+    EXPECT(s->fail_ioctl[0].number == 2 && s->fail_ioctl[0].nth == 3);
+    EXPECT(s->fail_ioctl[0].error == 12 && s->fail_ioctl[1].number == 22);
+    EXPECT(s->fail_ioctl[1].nth == 1 && s->fail_ioctl[1].error == 5 && !s->fail_ioctl[2].nth);
+    EXPECT(s->fail_packet == EMU_FAIL_HANG && s->fail_packet_nth == 7);
 }
 
 static void empty_values(void)
@@ -112,6 +142,45 @@ static void bad_dir(void)
     bad_value("REEF_EMU_DIR", "here");
 }
 
+static void bad_prefetch(void)
+{
+    bad_value("REEF_EMU_PREFETCH", "65");
+}
+
+static void bad_read_index(void)
+{
+    bad_value("REEF_EMU_READ_INDEX", "early");
+    EXPECT(!emu_settings()->read_index_at_launch);
+}
+
+static void bad_fail_ioctl(void)
+{
+    static const char *const values[] = {"2",
+                                         "2:0:12",
+                                         "2:1:12;",
+                                         "256:1:1",
+                                         "2:1:0",
+                                         "2:1:4096",
+                                         "1:1:1,1:1:1,1:1:1,1:1:1,1:1:1,1:1:1,1:1:1,1:1:1,1:1:1"};
+
+    for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        warnings = 0;
+        bad_value("REEF_EMU_FAIL_IOCTL", values[i]);
+        EXPECT(!emu_settings()->fail_ioctl[0].nth);
+    }
+}
+
+static void bad_fail_packet(void)
+{
+    static const char *const values[] = {"7", "7:", "7:never", "0:hang", "7:hang,8:hang", "x:hang"};
+
+    for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        warnings = 0;
+        bad_value("REEF_EMU_FAIL_PACKET", values[i]);
+        EXPECT(!emu_settings()->fail_packet_nth);
+    }
+}
+
 static void unknown_name(void)
 {
     bad_value("REEF_EMU_TIMESCALES", "20");
@@ -139,8 +208,10 @@ static void in_child(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(defaults),  CASE(values),  CASE(empty_values), CASE(bad_text),     CASE(bad_tail),
-        CASE(bad_range), CASE(bad_nan), CASE(bad_dir),      CASE(unknown_name),
+        CASE(defaults),       CASE(values),          CASE(empty_values), CASE(bad_text),
+        CASE(bad_tail),       CASE(bad_range),       CASE(bad_nan),      CASE(bad_dir),
+        CASE(unknown_name),   CASE(knobs),           CASE(bad_prefetch), CASE(bad_read_index),
+        CASE(bad_fail_ioctl), CASE(bad_fail_packet),
     };
     extern char **environ;
 

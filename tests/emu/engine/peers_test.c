@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "emu/amd/engine.h"
-#include "emu/amd/segment.h"
+#include "emu/common/segment.h"
 
 #define WHOLE_CU 65536
 

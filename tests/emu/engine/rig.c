@@ -57,6 +57,8 @@ static const struct {
 
 /* ---- what interpose.c and topology.c would be ---- */
 
+const char emu_default_profile[] = "mi50";
+
 int emu_real_open(const char *path, int flags, unsigned mode)
 {
     return open(path, flags, mode);

@@ -174,9 +174,9 @@ static void run_world(uint32_t seed)
     }
     assert_true(emu_device_valid(w.dev));
     for (unsigned c = 0; c < mi50.compute_units; c++) {
-        assert_int_equal(w.dev->cus[c].lds_free, 65536);
-        assert_int_equal(w.dev->cus[c].waves_free[0], 10);
-        assert_int_equal(w.dev->cus[c].vgprs_free[3], 256);
+        assert_int_equal(w.dev->cus[0][c].lds_free, 65536);
+        assert_int_equal(w.dev->cus[0][c].waves_free[0], 10);
+        assert_int_equal(w.dev->cus[0][c].vgprs_free[3], 256);
     }
     free(w.dev);
 }
@@ -280,7 +280,7 @@ static void test_repair(void **state)
         dev->residents[i].next = 5;
     assert_false(emu_device_valid(dev));
     assert_true(emu_device_repair(dev));
-    assert_memory_equal(dev->cus, before->cus, mi50.compute_units * sizeof(dev->cus[0]));
+    assert_memory_equal(dev->cus[0], before->cus[0], mi50.compute_units * sizeof(dev->cus[0][0]));
     assert_int_equal(dev->queues[0].next_workgroup, before->queues[0].next_workgroup);
     assert_int_equal(dev->horizon_ns, before->horizon_ns);
     assert_true(emu_device_valid(dev));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What segment.c offers to the engine beyond driver.h. Private to emu/amd/. */
+/* What segment.c offers to the engines beyond common.h. */
 #pragma once
 
-#include "driver.h"
+#include "common.h"
 
 /** Gives everything this process holds back to the device. Nothing of it may be running any more.
  */
@@ -12,7 +12,8 @@ void emu_segment_detach(void);
 struct emu_segment_view {
     struct emu_clock clock;
     uint32_t wake; /* this process's wake word */
-    bool called;   /* there is something for this process: a placed work-group, or it was absent */
+    /* There is something for this process: a placed work-group, it was absent, all was unmapped. */
+    bool called;
 };
 /** Reads that, without the lock if it can. */
 void emu_segment_view(struct emu_segment_view *view);

@@ -43,6 +43,12 @@ static void sift_down(struct emu_calendar *c, size_t i)
     }
 }
 
+static void order(struct emu_calendar *c)
+{
+    for (size_t i = c->used; i-- > 0;)
+        sift_down(c, i);
+}
+
 void emu_calendar_clear(struct emu_calendar *c)
 {
     free(c->heap);
@@ -119,6 +125,16 @@ void emu_calendar_advance(struct emu_calendar *c, uint64_t at_ns)
             c->heap[i].at_ns = at_ns;
     }
     /* Equal dates now order by kind. */
-    for (size_t i = c->used; i-- > 0;)
-        sift_down(c, i);
+    order(c);
+}
+
+void emu_calendar_delay(struct emu_calendar *c, uint64_t delay_ns)
+{
+    for (size_t i = 0; i < c->used; i++) {
+        enum emu_due_kind kind = emu_due_kind(&c->heap[i]);
+
+        if (kind == EMU_DUE_WORK_END || kind == EMU_DUE_COMPLETION || kind == EMU_DUE_QUEUE)
+            c->heap[i].at_ns += delay_ns;
+    }
+    order(c);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Dated events of one process's device engine, in order of date. Private to emu/amd/.
+ * Dated events of one process's device engine, in order of date.
  *
  * Ties are broken by kind and then by the order of entry, so that the same dates always give the
  * same sequence of events. Not thread-safe: the engine's lock guards it.
@@ -11,11 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum emu_due_kind {                     /* in the order in which events of one moment happen */
-                    EMU_DUE_WORK_END,   /* a work-group ended or faulted; what: struct emu_work */
-                    EMU_DUE_COMPLETION, /* a dispatch is complete; what: struct emu_dispatch */
-                    EMU_DUE_QUEUE, /* a queue's packet processor goes on; what: struct emu_queue */
-                    EMU_DUE_TICK,  /* a new epoch begins */
+/* In the order in which events of one moment happen. */
+enum emu_due_kind {
+    EMU_DUE_WORK_END,   /* a work-group ended or faulted; what: struct emu_work */
+    EMU_DUE_COMPLETION, /* a dispatch is complete; what: struct emu_dispatch */
+    EMU_DUE_DOORBELL,   /* a doorbell's value arrives; what: struct emu_queue */
+    EMU_DUE_QUEUE,      /* a queue's packet processor goes on; what: struct emu_queue */
+    EMU_DUE_MAP,        /* the queues are back on the hardware */
+    EMU_DUE_ALARM,      /* somebody waited for this moment; what: bool, to be set */
+    EMU_DUE_TICK,       /* a new epoch begins */
 };
 
 struct emu_due {
@@ -45,3 +49,6 @@ enum emu_due_kind emu_due_kind(const struct emu_due *due);
 uint64_t emu_calendar_drop(struct emu_calendar *calendar, enum emu_due_kind kind, const void *what);
 /** Moves what is dated before @at_ns to @at_ns. */
 void emu_calendar_advance(struct emu_calendar *calendar, uint64_t at_ns);
+/** Moves what happens on the hardware (all but doorbells, alarms, ticks and mapping) by @delay_ns.
+ */
+void emu_calendar_delay(struct emu_calendar *calendar, uint64_t delay_ns);

@@ -6,7 +6,9 @@
  *
  * Threading: any thread, also under the driver's locks; errno is kept.
  */
-#include "driver.h"
+#include "common.h"
+
+#include <stdarg.h>
 
 #include <errno.h>
 #include <pthread.h>

@@ -207,7 +207,7 @@ static bool try_peek(struct emu_segment_view *view)
     view->clock = (struct emu_clock){PEEK(dev->timescale_milli), PEEK(dev->anchor_wall_ns),
                                      PEEK(dev->anchor_device_ns), PEEK(dev->horizon_ns)};
     view->wake = PEEK(me->wake);
-    view->called = PEEK(me->placed) >= 0 || PEEK(me->absent);
+    view->called = PEEK(me->placed) >= 0 || PEEK(me->absent) || PEEK(me->unmaps);
 #undef PEEK
     return !(before & 1) && before == __atomic_load_n(&seg.map->sequence, __ATOMIC_RELAXED);
 }
@@ -230,7 +230,7 @@ void emu_segment_view(struct emu_segment_view *view)
     view->clock = (struct emu_clock){dev->timescale_milli, dev->anchor_wall_ns,
                                      dev->anchor_device_ns, dev->horizon_ns};
     view->wake = me->wake;
-    view->called = me->placed >= 0 || me->absent;
+    view->called = me->placed >= 0 || me->absent || me->unmaps;
     emu_segment_unlock();
 }
 

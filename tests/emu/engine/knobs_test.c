@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The command processor's knobs (REEF_EMU_*): each case shows one's effect, in a process of its own
+ * (settings are read once): knobs_test PROFILE CASE.
+ */
+#include "rig.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "emu/amd/engine.h"
+#include "emu/amd/kfd.h"
+
+static void knob(const char *name, const char *value)
+{
+    setenv(name, value, 1);
+}
+
+static uint32_t *word(uint32_t value)
+{
+    uint32_t *at = rig_alloc(64);
+
+    *at = value;
+    return at;
+}
+
+static void **pointer_to(void *target)
+{
+    void **at = rig_alloc(64);
+
+    *at = target;
+    return at;
+}
+
+static void wait_running(void)
+{
+    while (rig_residents() == 0)
+        usleep(100);
+}
+
+static uint64_t spin(struct rig_queue *queue, uint32_t loops)
+{
+    amd_signal_t *done = rig_signal(1);
+
+    rig_submit(queue, rig_dispatch(RIG_SPIN, 1, word(loops), done), true);
+    assert_true(rig_wait(done, 0, 60));
+    return rig_duration(done);
+}
+
+/* ---- packets copied ahead ---- */
+
+/* A running kernel and behind it one that stores to @first; while the first runs, the second one's
+ * slot is given a packet that stores to @second. Returns when that has run, whichever it was. */
+static void rewrite_behind_a_kernel(uint32_t *first, uint32_t *second, bool unmap)
+{
+    struct rig_queue queue = rig_queue_create(7);
+    amd_signal_t *ran = rig_signal(1);
+    uint32_t *gate = word(0);
+    hsa_kernel_dispatch_packet_t other = rig_dispatch(RIG_STORE, 1, pointer_to(second), ran);
+
+    /* Both are there when the queue is mapped. */
+    assert_int_equal(rig_queue_percent(&queue, 0), 0);
+    rig_submit(&queue, rig_dispatch(RIG_POLL, 1, pointer_to(gate), NULL), true);
+    rig_submit(&queue, rig_dispatch(RIG_STORE, 1, pointer_to(first), ran), true);
+    assert_int_equal(rig_queue_percent(&queue, 100), 0);
+    wait_running();
+    if (unmap)
+        assert_int_equal(rig_queue_percent(&queue, 0), 0);
+    other.header |= 1 << HSA_PACKET_HEADER_BARRIER;
+    queue.ring[1] = other;
+    if (unmap)
+        assert_int_equal(rig_queue_percent(&queue, 100), 0);
+    __atomic_store_n(gate, 1, __ATOMIC_RELEASE);
+    assert_true(rig_wait(ran, 0, 20));
+    rig_queue_destroy(&queue);
+}
+
+static void test_prefetch(void **state)
+{
+    uint32_t *first, *second;
+
+    knob("REEF_EMU_PREFETCH", "4");
+    rig_open();
+    first = word(0);
+    second = word(0);
+    rewrite_behind_a_kernel(first, second, false);
+    assert_int_equal(*first, 1);
+    assert_int_equal(*second, 0);
+    rewrite_behind_a_kernel(first, second, true); /* unmapping forgets the copy */
+    assert_int_equal(*second, 1);
+}
+
+static void test_no_prefetch(void **state)
+{
+    uint32_t *first, *second;
+
+    rig_open();
+    first = word(0);
+    second = word(0);
+    rewrite_behind_a_kernel(first, second, false);
+    assert_int_equal(*first, 0);
+    assert_int_equal(*second, 1);
+}
+
+/* Behind a slot that is still INVALID nothing is copied. */
+static void test_prefetch_stops_at_invalid(void **state)
+{
+    struct rig_queue queue;
+    amd_signal_t *blocked, *ran;
+    uint32_t *first, *second;
+    hsa_kernel_dispatch_packet_t hole, other;
+    uint16_t header;
+
+    knob("REEF_EMU_PREFETCH", "4");
+    rig_open();
+    queue = rig_queue_create(7);
+    blocked = rig_signal(1);
+    ran = rig_signal(1);
+    first = word(0);
+    second = word(0);
+    hole = rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, NULL, NULL);
+    header = hole.header;
+    hole.header = HSA_PACKET_TYPE_INVALID;
+    other = rig_dispatch(RIG_STORE, 1, pointer_to(second), ran);
+    assert_int_equal(rig_queue_percent(&queue, 0), 0);
+    rig_submit(&queue, rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, NULL, blocked), true);
+    rig_submit(&queue, hole, false);
+    rig_submit(&queue, rig_dispatch(RIG_STORE, 1, pointer_to(first), ran), true);
+    assert_int_equal(rig_queue_percent(&queue, 100), 0);
+    assert_true(rig_wait(blocked, 0, 10));
+    queue.ring[2] = other;
+    __atomic_store_n(&queue.ring[1].header, header, __ATOMIC_RELEASE);
+    assert_true(rig_wait(ran, 0, 10));
+    assert_int_equal(*first, 0);
+    assert_int_equal(*second, 1);
+    rig_queue_destroy(&queue);
+}
+
+/* ---- when read_dispatch_id advances ---- */
+
+static void read_index(uint64_t while_running)
+{
+    struct rig_queue queue;
+    amd_signal_t *done;
+    uint32_t *gate;
+
+    rig_open();
+    queue = rig_queue_create(7);
+    done = rig_signal(1);
+    gate = word(0);
+    rig_submit(&queue, rig_dispatch(RIG_POLL, 1, pointer_to(gate), done), true);
+    wait_running();
+    assert_int_equal(queue.aql->read_dispatch_id, while_running);
+    assert_int_equal(queue.ring[0].header == HSA_PACKET_TYPE_INVALID, while_running);
+    assert_int_equal(done->value, 1);
+    __atomic_store_n(gate, 1, __ATOMIC_RELEASE);
+    assert_true(rig_wait(done, 0, 10));
+    assert_int_equal(queue.aql->read_dispatch_id, 1);
+    for (int i = 0; i < 600; i++) /* the ring wraps */
+        rig_submit(&queue, rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, NULL, NULL), i % 2);
+    rig_queue_destroy(&queue);
+}
+
+static void test_read_index_at_completion(void **state)
+{
+    read_index(0);
+}
+
+static void test_read_index_at_launch(void **state)
+{
+    knob("REEF_EMU_READ_INDEX", "launch");
+    read_index(1);
+}
+
+/* ---- delays ---- */
+
+static void test_doorbell_delay(void **state)
+{
+    struct rig_queue queue;
+    amd_signal_t *done;
+
+    knob("REEF_EMU_DOORBELL_DELAY_US", "500");
+    rig_open();
+    queue = rig_queue_create(7);
+    for (int i = 0; i < 3; i++) {
+        uint64_t before = emu_device_clock_ns();
+
+        done = rig_signal(1);
+        rig_submit(&queue, rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, NULL, done), true);
+        assert_true(rig_wait(done, 0, 10));
+        assert_true(done->end_ts >= before + 500000);
+    }
+    rig_queue_destroy(&queue);
+}
+
+static void test_completion_delay(void **state)
+{
+    struct rig_queue queue;
+    amd_signal_t *dispatch, *barrier;
+
+    knob("REEF_EMU_COMPLETION_DELAY_US", "300");
+    rig_open();
+    queue = rig_queue_create(7);
+    dispatch = rig_signal(1);
+    barrier = rig_signal(1);
+    rig_submit(&queue, rig_dispatch(RIG_SPIN, 1, word(1), dispatch), true);
+    rig_submit(&queue, rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, NULL, barrier), true);
+    assert_true(rig_wait(barrier, 0, 10));
+    assert_true(rig_duration(dispatch) >= 300000);
+    assert_true(rig_duration(dispatch) < 310000);
+    /* From the end of the dispatch, for which the barrier bit waits. */
+    assert_int_equal(barrier->end_ts - dispatch->end_ts, 300000);
+    rig_queue_destroy(&queue);
+}
+
+/* ---- saving and restoring waves ---- */
+
+static void test_save_and_restore(void **state)
+{
+    struct rig_queue queue, idle;
+    amd_signal_t *done;
+    uint32_t *gate;
+    uint64_t before, undisturbed;
+
+    knob("REEF_EMU_SAVE_US", "400");
+    knob("REEF_EMU_RESTORE_US", "700");
+    rig_open();
+    queue = rig_queue_create(7);
+    idle = rig_queue_create(7);
+    undisturbed = spin(&queue, 1000000);
+
+    done = rig_signal(1);
+    rig_submit(&queue, rig_dispatch(RIG_SPIN, 1, word(1000000), done), true);
+    wait_running();
+    before = emu_device_clock_ns();
+    assert_int_equal(rig_queue_percent(&queue, 0), 0);
+    assert_true(emu_device_clock_ns() >= before + 400000);
+    assert_int_equal(rig_queue_percent(&queue, 100), 0);
+    assert_true(rig_wait(done, 0, 60));
+    /* An interpreter may have been ahead of the clock by the setting, 50 us. */
+    assert_true(rig_duration(done) >= undisturbed + 1100000 - 50000);
+
+    gate = word(0);
+    rig_submit(&queue, rig_dispatch(RIG_POLL, 1, pointer_to(gate), NULL), true);
+    wait_running();
+    before = emu_device_clock_ns();
+    rig_queue_destroy(&queue);
+    assert_true(emu_device_clock_ns() >= before + 400000);
+    assert_int_equal(rig_residents(), 0);
+    rig_queue_destroy(&idle);
+}
+
+/* Any change of a queue costs the waves of all others: exactly so much. */
+static void test_unmap_all(void **state)
+{
+    struct rig_queue queue, other;
+    uint64_t undisturbed;
+    amd_signal_t *done;
+
+    knob("REEF_EMU_UNMAP_ALL", "1");
+    knob("REEF_EMU_SAVE_US", "40");
+    knob("REEF_EMU_RESTORE_US", "70");
+    rig_open();
+    queue = rig_queue_create(7);
+    undisturbed = spin(&queue, 400000);
+    assert_int_equal(spin(&queue, 400000), undisturbed);
+
+    done = rig_signal(1);
+    rig_submit(&queue, rig_dispatch(RIG_SPIN, 1, word(400000), done), true);
+    wait_running();
+    other = rig_queue_create(7);
+    assert_int_equal(rig_queue_percent(&other, 0), 0);
+    assert_int_equal(rig_queue_percent(&other, 100), 0);
+    rig_queue_destroy(&other);
+    assert_int_equal(done->value, 1);
+    assert_true(rig_wait(done, 0, 60));
+    assert_int_equal(rig_duration(done), undisturbed + 4 * 110000);
+    rig_queue_destroy(&queue);
+}
+
+struct peer_says {
+    uint64_t undisturbed, disturbed;
+};
+
+static void peer(int ready, int result)
+{
+    struct rig_queue queue;
+    struct peer_says says;
+    amd_signal_t *done;
+
+    rig_open();
+    queue = rig_queue_create(7);
+    says.undisturbed = spin(&queue, 400000);
+    done = rig_signal(1);
+    rig_submit(&queue, rig_dispatch(RIG_SPIN, 1, word(400000), done), true);
+    wait_running();
+    assert_int_equal(write(ready, "", 1), 1);
+    assert_true(rig_wait(done, 0, 60));
+    says.disturbed = rig_duration(done);
+    assert_int_equal(write(result, &says, sizeof(says)), sizeof(says));
+    emu_engine_stop();
+    _exit(0);
+}
+
+static void test_unmap_all_of_peers(void **state)
+{
+    struct peer_says says;
+    struct rig_queue queue;
+    int ready[2], result[2], status = 0;
+    char byte;
+    pid_t child;
+
+    knob("REEF_EMU_UNMAP_ALL", "1");
+    knob("REEF_EMU_SAVE_US", "40");
+    knob("REEF_EMU_RESTORE_US", "70");
+    assert_int_equal(pipe(ready), 0);
+    assert_int_equal(pipe(result), 0);
+    child = fork();
+    if (child == 0)
+        peer(ready[1], result[1]);
+    rig_open();
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    queue = rig_queue_create(7);
+    rig_queue_destroy(&queue);
+    assert_int_equal(read(result[0], &says, sizeof(says)), sizeof(says));
+    assert_int_equal(says.disturbed, says.undisturbed + 2 * 110000);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+/* ---- faults on order ---- */
+
+static void test_fail_ioctl(void **state)
+{
+    struct rig_queue queue;
+
+    knob("REEF_EMU_FAIL_IOCTL", "7:2:16,0x07:4:12");
+    rig_open();
+    queue = rig_queue_create(7);
+    assert_int_equal(rig_queue_percent(&queue, 0), 0);
+    assert_int_equal(rig_queue_percent(&queue, 100), -EBUSY);
+    assert_int_equal(rig_queue_percent(&queue, 100), 0);
+    assert_int_equal(rig_queue_percent(&queue, 0), -ENOMEM);
+    assert_int_equal(rig_queue_percent(&queue, 0), 0);
+    rig_queue_destroy(&queue);
+}
+
+static void test_fail_any_ioctl(void **state)
+{
+    struct kfd_ioctl_get_version_args version = {0};
+
+    knob("REEF_EMU_FAIL_IOCTL", "0:2:5");
+    assert_int_equal(emu_start(), 0);
+    assert_int_equal(emu_kfd_ioctl(AMDKFD_IOC_GET_VERSION, &version), 0);
+    assert_int_equal(emu_kfd_ioctl(AMDKFD_IOC_GET_VERSION, &version), -EIO);
+    assert_int_equal(emu_kfd_ioctl(AMDKFD_IOC_GET_VERSION, &version), 0);
+}
+
+static void fail_second_packet(const char *how, int64_t expected)
+{
+    struct rig_queue queue, other;
+    amd_signal_t *first, *second, *after;
+
+    knob("REEF_EMU_FAIL_PACKET", how);
+    rig_open();
+    queue = rig_queue_create(7);
+    other = rig_queue_create(7);
+    first = rig_signal(1);
+    second = rig_signal(1);
+    after = rig_signal(50);
+    rig_submit(&queue, rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, NULL, first), true);
+    assert_true(rig_wait(first, 0, 10));
+    rig_submit(&queue, rig_dispatch(RIG_SPIN, 1, word(1), second), true);
+    if (expected)
+        assert_true(rig_wait(queue.inactive, expected, 10));
+    else
+        while (__atomic_load_n(&emu_engine.queues[queue.id]->state, __ATOMIC_ACQUIRE) !=
+               EMU_CP_STOPPED)
+            usleep(100);
+    /* The other queue is none the worse for it. */
+    for (int i = 0; i < 50; i++)
+        rig_submit(&other, rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, NULL, after), true);
+    assert_true(rig_wait(after, 0, 10));
+    assert_int_equal(second->value, 1);
+    assert_int_equal(queue.aql->read_dispatch_id, 1);
+    assert_int_equal(queue.inactive->value, expected);
+    rig_queue_destroy(&queue);
+    rig_queue_destroy(&other);
+}
+
+static void test_fail_packet_error(void **state)
+{
+    fail_second_packet("2:error", EMU_QUEUE_INVALID_PACKET);
+}
+
+static void test_fail_packet_memory(void **state)
+{
+    fail_second_packet("2:memory", 0);
+}
+
+static void test_fail_packet_hang(void **state)
+{
+    fail_second_packet("2:hang", 0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_prefetch),
+        cmocka_unit_test(test_no_prefetch),
+        cmocka_unit_test(test_prefetch_stops_at_invalid),
+        cmocka_unit_test(test_read_index_at_completion),
+        cmocka_unit_test(test_read_index_at_launch),
+        cmocka_unit_test(test_doorbell_delay),
+        cmocka_unit_test(test_completion_delay),
+        cmocka_unit_test(test_save_and_restore),
+        cmocka_unit_test(test_unmap_all),
+        cmocka_unit_test(test_unmap_all_of_peers),
+        cmocka_unit_test(test_fail_ioctl),
+        cmocka_unit_test(test_fail_any_ioctl),
+        cmocka_unit_test(test_fail_packet_error),
+        cmocka_unit_test(test_fail_packet_memory),
+        cmocka_unit_test(test_fail_packet_hang),
+    };
+    char name[64];
+
+    if (argc != 3)
+        return 2;
+    snprintf(name, sizeof(name), "test_%s", argv[2]);
+    cmocka_set_test_filter(name);
+    rig_init(argv[1]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * reef bench: figures about libreef itself, as ratios within one run. One file per benchmark;
+ * bench.c has the table.
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include "tools/reef.h"
+
+enum { REEF_BENCH_MAX_ROUNDS = 101 };
+
+struct reef_bench_options {
+    const char *profile; /* of the emulated GPU; NULL: the real one */
+    const char *json;    /* file for the figures; NULL: none */
+    int rounds;          /* 0: the benchmark's own number */
+};
+
+/** A benchmark. Returns the exit status, after saying what is wrong if it is not 0. */
+typedef int reef_bench_fn(const struct reef_bench_options *options);
+
+reef_bench_fn reef_bench_launch, reef_bench_emu;
+
+/** Where the libraries are that a measured program is run with. */
+struct reef_bench_libraries {
+    char shim[PATH_MAX], emulator[PATH_MAX];
+    const char *profile; /* of the emulated GPU; NULL: the real one */
+};
+
+/** Fills @libraries. False after saying what is missing. */
+bool reef_bench_find(const struct reef_bench_options *options,
+                     struct reef_bench_libraries *libraries);
+/** Fills @path with a program of tests/apps. False after saying that it is missing. */
+bool reef_bench_find_app(const char *name, char path[PATH_MAX]);
+/** Runs @argv (argv[0] is the path) under libreef in class @priority (NULL: without libreef) and
+ * fills @line with the first line that it prints. False after saying that it failed. */
+bool reef_bench_run(const struct reef_bench_libraries *libraries, const char *priority,
+                    char *const *argv, char *line, int size);
+
+/** Opens the file for the figures. NULL if none is wanted, or after saying that it cannot be. */
+FILE *reef_bench_json(const struct reef_bench_options *options);
+
+/** The median of @values, which it sorts. @count > 0. */
+double reef_bench_median(double *values, int count);
