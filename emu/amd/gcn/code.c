@@ -52,11 +52,6 @@ void gcn_code_destroy(struct gcn_code *code)
     free(code);
 }
 
-static void illegal(struct gcn_wave *w, const struct gcn_inst *inst)
-{
-    gcn_fault_illegal(w, inst);
-}
-
 /* For a slot that stays empty, so that pc is still its address. */
 static void unmapped(struct gcn_wave *w, const struct gcn_inst *inst)
 {
@@ -87,7 +82,7 @@ static bool decode_at(struct gcn_memory *memory, uint64_t va, struct gcn_inst *i
     if (count < 3)
         return false;
     inst->size = 1;
-    inst->handler = illegal;
+    inst->handler = gcn_fault_illegal;
     return true;
 }
 

@@ -23,8 +23,6 @@
  */
 #include "ops_mem.h"
 
-enum { BUFFER_TFE = 1 << 23 }; /* second instruction word */
-
 enum { /* data and number formats that are known here */
        FORMAT_32 = 4,
        FORMAT_32_32 = 11,
@@ -73,7 +71,7 @@ static struct buffer buffer_descriptor(const struct gcn_wave *w, unsigned n)
 /** False, with the fault set, if the instruction is refused. */
 static bool buffer_begin(struct gcn_wave *w, const struct gcn_inst *inst)
 {
-    if (inst->mods & GCN_MOD_LDS || inst->words[1] & BUFFER_TFE) {
+    if (inst->mods & (GCN_MOD_LDS | GCN_MOD_TFE)) {
         gcn_fault_illegal(w, inst);
         return false;
     }
@@ -357,10 +355,10 @@ static void buffer_invalidate(void)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-#define OP(format, number, name, cycles, body)                                                     \
+#define BUFFER(format, number, name, D, access, bytes, flags, cycles, ...)                         \
     void gcn_##name(struct gcn_wave *w, const struct gcn_inst *inst)                               \
     {                                                                                              \
-        body;                                                                                      \
+        __VA_ARGS__;                                                                               \
     }
-#include "ops_buffer.def"
-#undef OP
+#define REFUSED(...)
+#include "isa/gcn/ops_buffer.def"

@@ -394,10 +394,10 @@ static void ds_bpermute(struct gcn_wave *w, const struct gcn_inst *inst)
     set_active_lanes(w, inst->dst, out);
 }
 
-#define OP(format, number, name, cycles, body)                                                     \
+#define DS(number, name, D, A, B, access, bytes, flags, cycles, ...)                               \
     void gcn_##name(struct gcn_wave *w, const struct gcn_inst *inst)                               \
     {                                                                                              \
-        body;                                                                                      \
+        __VA_ARGS__;                                                                               \
     }
-#include "ops_ds.def"
-#undef OP
+#define REFUSED(...)
+#include "isa/gcn/ops_ds.def"

@@ -207,10 +207,10 @@ static inline void flat_atomic(struct gcn_wave *w, const struct gcn_inst *inst, 
         flat_issue(w, segment, lines + more);
 }
 
-#define OP(format, number, name, cycles, body)                                                     \
+#define FLAT(format, number, name, D, A, access, bytes, flags, cycles, ...)                        \
     void gcn_##name(struct gcn_wave *w, const struct gcn_inst *inst)                               \
     {                                                                                              \
-        body;                                                                                      \
+        __VA_ARGS__;                                                                               \
     }
-#include "ops_flat.def"
-#undef OP
+#define REFUSED(...)
+#include "isa/gcn/ops_flat.def"

@@ -121,8 +121,9 @@ MEM_INLINE int store(struct gcn_wave *w, enum mem_kind kind, unsigned data, cons
     X(MEM_U16)                                                                                     \
     X(MEM_I16)                                                                                     \
     X(MEM_U8_D16)                                                                                  \
-    X(MEM_U8_D16_HI) X(MEM_I8_D16) X(MEM_I8_D16_HI) X(MEM_U16_D16) X(MEM_U16_D16_HI) X(MEM_B32)    \
-        X(MEM_B64) X(MEM_B96) X(MEM_B128)
+    X(MEM_U8_D16_HI)                                                                               \
+    X(MEM_I8_D16)                                                                                  \
+    X(MEM_I8_D16_HI) X(MEM_U16_D16) X(MEM_U16_D16_HI) X(MEM_B32) X(MEM_B64) X(MEM_B96) X(MEM_B128)
 
 int gcn_mem_load(struct gcn_wave *w, enum mem_kind kind, unsigned dst, const uint64_t addr[64],
                  uint64_t mask)
@@ -448,16 +449,16 @@ const struct mem_direction gcn_mem_stores = {
     .write = true,
 };
 
-#define OP(opcode_format, opcode_number, opcode_name, cycles, body)                                \
-    {.name = #opcode_name,                                                                         \
-     .handler = gcn_##opcode_name,                                                                 \
-     .format = GCN_##opcode_format,                                                                \
-     .issue_cycles = cycles,                                                                       \
-     .number = opcode_number},
-const struct gcn_opcode gcn_ops_mem[] = {
-#include "ops_ds.def"
-#include "ops_flat.def"
-#include "ops_buffer.def"
+#define DS(number, name, D, A, B, access, bytes, flags, cycles, ...)                               \
+    {ISA_ID_##name, cycles, gcn_##name},
+#define FLAT(format, number, name, D, A, access, bytes, flags, cycles, ...)                        \
+    {ISA_ID_##name, cycles, gcn_##name},
+#define BUFFER(format, number, name, D, access, bytes, flags, cycles, ...)                         \
+    {ISA_ID_##name, cycles, gcn_##name},
+#define REFUSED(...)
+const struct gcn_semantics gcn_ops_mem[] = {
+#include "isa/gcn/ops_ds.def"
+#include "isa/gcn/ops_flat.def"
+#include "isa/gcn/ops_buffer.def"
 };
-#undef OP
 const unsigned gcn_ops_mem_count = sizeof(gcn_ops_mem) / sizeof(gcn_ops_mem[0]);

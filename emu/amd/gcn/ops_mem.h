@@ -397,9 +397,14 @@ struct mem_direction {
 extern const struct mem_direction gcn_mem_loads, gcn_mem_stores;
 
 /* Handlers: gcn_<mnemonic>, one per row. */
-#define OP(format, number, name, cycles, body)                                                     \
-    void gcn_##name(struct gcn_wave *w, const struct gcn_inst *inst);
-#include "ops_ds.def"
-#include "ops_flat.def"
-#include "ops_buffer.def"
-#undef OP
+#define DS(number, name, ...)             void gcn_##name(struct gcn_wave *w, const struct gcn_inst *inst);
+#define FLAT(format, number, name, ...)   DS(number, name)
+#define BUFFER(format, number, name, ...) DS(number, name)
+#define REFUSED(...)
+#include "isa/gcn/ops_ds.def"
+#include "isa/gcn/ops_flat.def"
+#include "isa/gcn/ops_buffer.def"
+#undef DS
+#undef FLAT
+#undef BUFFER
+#undef REFUSED

@@ -604,9 +604,10 @@ HANDLER(s_trap)
     gcn_fault_raise(w, GCN_FAULT_TRAP, inst->imm & 0xff);
 }
 
-#define OP(format, number, name, handler, issue, flags)                                            \
-    {#name, handler, GCN_##format, issue, number, flags},
-const struct gcn_opcode gcn_ops_salu[] = {
-#include "ops_salu.def"
+#define SALU(format, number, name, D, A, B, flags, cycles, handler)                                \
+    {ISA_ID_##name, cycles, handler},
+#define REFUSED(...)
+const struct gcn_semantics gcn_ops_salu[] = {
+#include "isa/gcn/ops_salu.def"
 };
 const unsigned gcn_ops_salu_count = sizeof(gcn_ops_salu) / sizeof(gcn_ops_salu[0]);

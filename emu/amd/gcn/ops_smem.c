@@ -124,9 +124,10 @@ static void s_memrealtime(struct gcn_wave *w, const struct gcn_inst *inst)
 /* Cache maintenance: there are no caches. Address probes: only warm up translations. */
 static void do_nothing(struct gcn_wave *w, const struct gcn_inst *inst) {}
 
-#define OP(format, number, name, handler, issue, flags)                                            \
-    {#name, handler, GCN_##format, issue, number, flags},
-const struct gcn_opcode gcn_ops_smem[] = {
-#include "ops_smem.def"
+#define SMEM(number, name, data, base, access, bytes, flags, cycles, handler)                      \
+    {ISA_ID_##name, cycles, handler},
+#define REFUSED(...)
+const struct gcn_semantics gcn_ops_smem[] = {
+#include "isa/gcn/ops_smem.def"
 };
 const unsigned gcn_ops_smem_count = sizeof(gcn_ops_smem) / sizeof(gcn_ops_smem[0]);

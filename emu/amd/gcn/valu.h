@@ -61,6 +61,8 @@ enum {
     VT_U16 = VT_W16,
     VT_I16 = VT_W16 | VT_SIGNED,
     VT_F16 = VT_W16 | VT_SIGNS | VT_ARITH,
+    VT_E16 = VT_I16,
+    VT_E32 = VT_I32,
     VT_U16K = VT_U16 | VT_KEEP,
     VT_I16K = VT_I16 | VT_KEEP,
     VT_F16K = VT_F16 | VT_KEEP,
@@ -80,6 +82,8 @@ enum {
 #define CT_I16  int16_t
 #define CT_B16  uint16_t
 #define CT_F16  float /* half precision is computed in single: see valu_lane.h */
+#define CT_E16  CT_I16
+#define CT_E32  CT_I32
 #define CT_U16K CT_U16
 #define CT_I16K CT_I16
 #define CT_F16K CT_F16
@@ -94,6 +98,8 @@ enum {
 #define LD_F64(p)    lane_f64(LD_U64(p))
 #define LD_U16(p)    ((uint16_t)(p)[l])
 #define LD_I16(p)    ((int16_t)(p)[l])
+#define LD_E16(p)    LD_I16(p)
+#define LD_E32(p)    LD_I32(p)
 #define LD_B16(p)    LD_U16(p)
 #define LD_F16(p)    lane_from_f16((p)[l])
 #define ST_B32(p, v) ((p)[l] = (v))
@@ -241,8 +247,7 @@ VALU_INLINE uint64_t valu_end_mask(struct valu *v)
  * the expression is that of one lane, of a, b, c. It becomes the inline function lane_<name>, which
  * other code may use, and the handler. UN, BIN, TER: one, two, three sources.   MAC: the third
  * source is the destination. SAT2, SAT3: integer operations whose clamp saturates: the expression
- * is the exact result in 64 bits. SPECIAL(format, number, name, issue cycles, flags): the handler
- * is written out.
+ * is the exact result in 64 bits. SPECIAL: the handler is written out. See isa/gcn/ops_all.def.
  */
 #define VALU_HANDLER(name) void VALU_FN(name)(struct gcn_wave * w, const struct gcn_inst *inst)
 
@@ -299,7 +304,9 @@ VALU_INLINE uint64_t valu_end_mask(struct valu *v)
         }                                                                                          \
         valu_end(&v, w, inst, VT_##R);                                                             \
     }
-#define VALU_DEFINE_MAC VALU_DEFINE_TER
+#define VALU_DEFINE_MAC   VALU_DEFINE_TER
+#define VALU_DEFINE_MADMK VALU_DEFINE_TER
+#define VALU_DEFINE_MADAK VALU_DEFINE_TER
 
 #define VALU_SAT_STORE(R, call)                                                                    \
     do {                                                                                           \
@@ -385,20 +392,26 @@ VALU_INLINE int64_t lane_saturate(int64_t x, unsigned type)
 #define BIN                     UN
 #define TER                     UN
 #define MAC                     UN
+#define MADMK                   UN
+#define MADAK                   UN
 #define SAT2                    UN
 #define SAT3                    UN
 #define SPECIAL                 UN
+#define REFUSED(...)
 #define CMP(num, numx, name, type, ...)                                                            \
     VALU_HANDLER(v_cmp_##name);                                                                    \
     VALU_HANDLER(v_cmpx_##name);
 #define PK2(num, name, type, ...) VALU_HANDLER(name);
 #define PK3                       PK2
 #define DOT                       PK2
-#include "ops_valu.def"
+#include "isa/gcn/ops_valu.def"
 #undef UN
 #undef BIN
 #undef TER
 #undef MAC
+#undef MADMK
+#undef MADAK
+#undef REFUSED
 #undef SAT2
 #undef SAT3
 #undef SPECIAL

@@ -31,7 +31,7 @@
         valu_write_mask(w, inst, cmp_##what(w, inst), true);                                       \
     }
 #define SPECIAL(...)
-#include "ops_valu_cmp.def"
+#include "isa/gcn/ops_valu_cmp.def"
 
 /* Class tests: the first source is tested as bits (B), so no denormal is flushed before. */
 #define CMP_CLASS(type, B, LD)                                                                     \

@@ -5,11 +5,13 @@
  */
 #include "valu.h"
 
-#define UN  VALU_DEFINE_UN
-#define BIN VALU_DEFINE_BIN
-#define TER VALU_DEFINE_TER
-#define MAC VALU_DEFINE_MAC
+#define UN    VALU_DEFINE_UN
+#define BIN   VALU_DEFINE_BIN
+#define TER   VALU_DEFINE_TER
+#define MAC   VALU_DEFINE_MAC
+#define MADMK VALU_DEFINE_MADMK
+#define MADAK VALU_DEFINE_MADAK
 
-#include "ops_valu_float.def"
-#include "ops_valu_double.def"
-#include "ops_valu_half.def"
+#include "isa/gcn/ops_valu_float.def"
+#include "isa/gcn/ops_valu_double.def"
+#include "isa/gcn/ops_valu_half.def"

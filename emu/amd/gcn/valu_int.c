@@ -10,4 +10,4 @@
 #define SAT2 VALU_DEFINE_SAT2
 #define SAT3 VALU_DEFINE_SAT3
 
-#include "ops_valu_int.def"
+#include "isa/gcn/ops_valu_int.def"

@@ -117,7 +117,7 @@ LANE float lane_dot2_f32_f16(uint32_t a, uint32_t b, float c)
 #define DOT_SOURCE_F32   VT_F16
 #define DOT_SOURCE_I32   VT_I16
 #define DOT_SOURCE_U32   VT_U16
-#define DOT(num, name, T, ...)                                                                     \
+#define DOT(num, name, T, S, ...)                                                                  \
     LANE DOT_TYPE_##T lane_##name(uint32_t a, uint32_t b, DOT_TYPE_##T c)                          \
     {                                                                                              \
         return __VA_ARGS__;                                                                        \
@@ -143,7 +143,7 @@ LANE float lane_dot2_f32_f16(uint32_t a, uint32_t b, float c)
         valu_end(&v, w, inst, VT_U32);                                                             \
     }
 #define SPECIAL(...)
-#include "ops_valu_packed.def"
+#include "isa/gcn/ops_valu_packed.def"
 
 /** A source of v_fma_mix*: single precision, or with its op_sel_hi bit the half that op_sel names;
  * abs is where packed operations have neg_hi. */

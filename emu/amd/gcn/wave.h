@@ -7,41 +7,42 @@
 
 #include "gcn.h"
 
+#include "isa/gcn/isa.h"
+
 #include <assert.h>
 #include <string.h>
 
-/* Scalar operand numbers (ISA guide, "Scalar operands"); the register file is indexed by them. */
+/* The names of the instruction table (isa/gcn/isa.h), as they are called here. The register file is
+ * indexed by scalar operand numbers. */
 enum {
-    GCN_FLAT_SCRATCH = 102,
-    GCN_XNACK_MASK = 104,
-    GCN_VCC = 106,
-    GCN_TTMP0 = 108,
-    GCN_M0 = 124,
-    GCN_EXEC = 126,
+    GCN_FLAT_SCRATCH = ISA_FLAT_SCRATCH,
+    GCN_XNACK_MASK = ISA_XNACK_MASK,
+    GCN_VCC = ISA_VCC,
+    GCN_TTMP0 = ISA_TTMP0,
+    GCN_M0 = ISA_M0,
+    GCN_EXEC = ISA_EXEC,
     GCN_SGPRS = 128,
-    GCN_CONSTANTS = 128, /* 128..248: inline constants, kept in the register file too */
-    GCN_SRC_SHARED_BASE = 235,
-    GCN_SRC_SHARED_LIMIT = 236,
-    GCN_SRC_PRIVATE_BASE = 237,
-    GCN_SRC_PRIVATE_LIMIT = 238,
-    GCN_SRC_CONSTANT_LAST = 248,
-    GCN_SRC_VCCZ = 251,
-    GCN_SRC_EXECZ = 252,
-    GCN_SRC_SCC = 253,
-    GCN_SRC_LITERAL = 255,
-    GCN_SRC_VGPR = 256, /* 256 + n: vector register n */
-    GCN_SRC_SDWA = 249, /* never in a decoded instruction: resolved by the decoder */
-    GCN_SRC_DPP = 250,  /* likewise */
+    GCN_CONSTANTS = ISA_INLINE, /* 128..248: inline constants, kept in the register file too */
+    GCN_SRC_SHARED_BASE = ISA_SHARED_BASE,
+    GCN_SRC_SHARED_LIMIT = ISA_SHARED_LIMIT,
+    GCN_SRC_PRIVATE_BASE = ISA_PRIVATE_BASE,
+    GCN_SRC_PRIVATE_LIMIT = ISA_PRIVATE_LIMIT,
+    GCN_SRC_CONSTANT_LAST = ISA_INLINE_LAST,
+    GCN_SRC_VCCZ = ISA_VCCZ,
+    GCN_SRC_EXECZ = ISA_EXECZ,
+    GCN_SRC_SCC = ISA_SCC,
+    GCN_SRC_LITERAL = ISA_LITERAL,
+    GCN_SRC_VGPR = ISA_VGPR, /* 256 + n: vector register n */
+    GCN_SADDR_OFF = ISA_SADDR_OFF,
 };
-
-enum { GCN_SADDR_OFF = 0x7f }; /* saddr of GLOBAL and SCRATCH: none */
 
 enum gcn_format {
     // clang-format off
-    GCN_SOP1, GCN_SOP2, GCN_SOPC, GCN_SOPK, GCN_SOPP, GCN_SMEM,
-    GCN_VOP1, GCN_VOP2, GCN_VOPC, GCN_VOP3, GCN_VOP3P, GCN_VINTRP,
-    GCN_DS, GCN_FLAT, GCN_GLOBAL, GCN_SCRATCH, GCN_MUBUF, GCN_MTBUF,
-    GCN_FORMATS,
+    GCN_SOP1 = ISA_SOP1, GCN_SOP2 = ISA_SOP2, GCN_SOPC = ISA_SOPC, GCN_SOPK = ISA_SOPK,
+    GCN_SOPP = ISA_SOPP, GCN_SMEM = ISA_SMEM, GCN_VOP1 = ISA_VOP1, GCN_VOP2 = ISA_VOP2,
+    GCN_VOPC = ISA_VOPC, GCN_VOP3 = ISA_VOP3, GCN_VOP3P = ISA_VOP3P, GCN_DS = ISA_DS,
+    GCN_FLAT = ISA_FLAT, GCN_GLOBAL = ISA_GLOBAL, GCN_SCRATCH = ISA_SCRATCH,
+    GCN_MUBUF = ISA_MUBUF, GCN_MTBUF = ISA_MTBUF,
     // clang-format on
 };
 
@@ -53,96 +54,43 @@ struct gcn_inst;
  *  charges the opcode's issue cycles; a handler adds what depends on data (gcn_charge). */
 typedef void (*gcn_handler)(struct gcn_wave *wave, const struct gcn_inst *inst);
 
-/** One row of ops_*.def: OP(format, number, mnemonic, handler, issue_cycles, flags). VOP1/VOP2/VOPC
- *  rows serve the e32, VOP3, SDWA and DPP encodings; the decoder derives the VOP3 number (VOPC
- *  +0x000, VOP2 +0x100, VOP1 +0x140). */
-struct gcn_opcode {
-    const char *name;
-    gcn_handler handler;
-    uint8_t format;
+/** What a row of the table does here. Each family file expands its rows of isa/gcn/ops_*.def to
+ *  these. */
+struct gcn_semantics {
+    uint16_t id;          /* enum isa_id */
     uint8_t issue_cycles; /* of one wave alone; 4 for a plain instruction */
-    uint16_t number;
-    uint32_t flags;
-};
-
-/* struct gcn_opcode.flags, shared by all families; families may add their own above bit 15. Those
- * from GCN_OP_CARRY_IN on let the decoder make the encodings of a vector row look alike. */
-enum {
-    GCN_OP_BRANCH = 1 << 0,   /* may change pc: ends a run of straight code */
-    GCN_OP_SRC2 = 1 << 1,     /* has a third source (VOP3), or reads dst as one (mac) */
-    GCN_OP_SDST = 1 << 2,     /* VOP3b: writes a scalar destination (carry, scale flag), inst->sdst;
-                                 not for VOPC rows: those always have one */
-    GCN_OP_CARRY_IN = 1 << 3, /* VOP2: source 2 is a lane mask: VCC in e32/SDWA/DPP (v_addc) */
-    GCN_OP_MAC = 1 << 4,      /* VOP2/VOP3: source 2 is the destination (v_mac, v_fmac, v_dot2c) */
-    GCN_OP_MADMK = 1 << 5,    /* VOP2: D = S0 * literal + S1: becomes src = {S0, literal, S1} */
-    GCN_OP_MADAK = 1 << 6,    /* VOP2: D = S0 * S1 + literal: becomes src = {S0, S1, literal} */
-    GCN_OP_SGPR_DST = 1 << 7, /* VOP1/VOP3: dst is an SGPR number (v_readlane, v_readfirstlane) */
-    GCN_OP_NO_VOP3 = 1 << 8,  /* VOP1/VOP2: no VOP3 encoding (v_swap_b32; MADMK, MADAK imply it) */
+    gcn_handler handler;
 };
 
 /* struct gcn_inst.mods */
 enum {
-    GCN_MOD_CLAMP = 1 << 0,
-    GCN_MOD_DPP = 1 << 1,
-    GCN_MOD_SDWA = 1 << 2,
-    GCN_MOD_VOP3 = 1 << 3,
-    GCN_MOD_GLC = 1 << 4,
-    GCN_MOD_SLC = 1 << 5,
-    GCN_MOD_LDS = 1 << 6,
-    GCN_MOD_OFFEN = 1 << 7,
-    GCN_MOD_IDXEN = 1 << 8,
-    GCN_MOD_GDS = 1 << 9,
-    GCN_MOD_SOFFSET = 1 << 10, /* SMEM: offset field is an SGPR */
-    GCN_MOD_IMM = 1 << 11,     /* SMEM: offset field is an immediate */
+    GCN_MOD_CLAMP = ISA_MOD_CLAMP,
+    GCN_MOD_DPP = ISA_MOD_DPP,
+    GCN_MOD_SDWA = ISA_MOD_SDWA,
+    GCN_MOD_VOP3 = ISA_MOD_VOP3,
+    GCN_MOD_GLC = ISA_MOD_GLC,
+    GCN_MOD_SLC = ISA_MOD_SLC,
+    GCN_MOD_LDS = ISA_MOD_LDS,
+    GCN_MOD_OFFEN = ISA_MOD_OFFEN,
+    GCN_MOD_IDXEN = ISA_MOD_IDXEN,
+    GCN_MOD_GDS = ISA_MOD_GDS,
+    GCN_MOD_SOFFSET = ISA_MOD_SOFFSET,
+    GCN_MOD_IMM = ISA_MOD_IMM,
+    GCN_MOD_TFE = ISA_MOD_TFE,
 };
 
-/** A decoded instruction. VOP/SOP sources use the ISA's 9-bit operand space (0..127 SGPR numbers,
- *  128..248 inline constants, 251..253 VCCZ EXECZ SCC, 255 literal, 256 + n VGPR n); memory formats
- *  hold plain register numbers. Fields that a format does not have are 0. By format:
- *
- *  SOP1   dst, src[0]
- *  SOP2   dst, src[0], src[1]
- *  SOPC   src[0], src[1] (s_set_gpr_idx_on: src[1] is the mode bits themselves)
- *  SOPK   dst (also the source of s_cmpk, s_setreg), imm = simm16 sign-extended;
- *         s_setreg_imm32_b32: literal
- *  SOPP   imm = simm16 sign-extended (s_waitcnt: use imm & 0xffff)
- *  SMEM   dst = first data SGPR (also of a store or atomic), src[0] = sbase SGPR number (already
- *         * 2), MOD_IMM: imm = signed 21-bit byte offset; MOD_SOFFSET: src[1] = SGPR number of a
- *         further offset
- *  VOP1   dst = VGPR (GCN_OP_SGPR_DST: SGPR), src[0]
- *  VOP2   dst, src[0], src[1] (e32: 256 + vsrc1); src[2] by GCN_OP_CARRY_IN, MAC (256 + dst),
- *         MADMK, MADAK; GCN_OP_SDST: sdst = VCC (e32, SDWA, DPP) or the VOP3b field. So a handler
- *         sees no difference between encodings but for the modifiers.
- *  VOPC   sdst = VCC (e32), SDWA's field or VCC, VOP3's vdst field; src[0], src[1]
- *  VOP3   as the row it derives from, or dst, src[0..2]; neg, abs, omod, CLAMP, op_sel;
- *         GCN_OP_SDST (VOP3b): sdst, and no abs or op_sel. No literals (gfx9). mods has MOD_VOP3.
- *  VOP3P  dst, src[0..2], op_sel, op_sel_hi, neg = neg_lo, abs = neg_hi, CLAMP
- *  SDWA   (VOP1/VOP2/VOPC rows, mods MOD_SDWA) src[0], src[1] are registers (256 + n, or < 128:
- *         SGPR, or constants), sdwa_sel[n]: 0..3 byte, 4..5 word, 6 dword, sdwa_sext, neg, abs;
- *         sdwa_dst_sel likewise, sdwa_dst_unused: 0 pad with 0, 1 sign-extend, 2 preserve; omod,
- *         CLAMP
- *  DPP    (mods MOD_DPP) src[0] = 256 + n is the permuted one; dpp_*, neg, abs
- *  DS     src[0] = addr VGPR, src[1] = data0, src[2] = data1, dst = vdst; imm = all 16 offset bits,
- *         offset1 = its upper 8: an operation with two addresses uses imm & 0xff and offset1;
- *         MOD_GDS
- *  FLAT, GLOBAL, SCRATCH  src[0] = addr VGPR, src[1] = data VGPR, src[2] = saddr SGPR or
- *         GCN_SADDR_OFF, dst = vdst, imm = offset (FLAT 12 bits unsigned, others 13 bits signed),
- *         MOD_GLC, SLC, LDS
- *  MUBUF  dst = vdata (of loads and stores), src[0] = vaddr VGPR, src[1] = srsrc SGPR number
- *         (already * 4), src[2] = soffset (scalar operand), imm = 12-bit offset, MOD_OFFEN, IDXEN,
- *         GLC, SLC, LDS
- *  MTBUF  the same; offset1 = dfmt | nfmt << 4
+/** A decoded instruction, one cache line of what struct isa_fields (isa/gcn/isa.h) explains.
  *
  *  VGPR indexing (s_set_gpr_idx_on) is the runner's work: handlers get an instruction whose
  *  register numbers are already moved. */
 struct gcn_inst {
     gcn_handler handler;
-    const struct gcn_opcode *op;
+    const struct isa_opcode *op;
     uint16_t src[3];
     uint16_t dst;
     uint16_t sdst;
     uint16_t mods;
-    uint8_t size;      /* in dwords, 1..3 */
+    uint8_t size;      /* in dwords */
     uint8_t neg, abs;  /* bit n: source n */
     uint8_t omod;      /* 0 none, 1 *2, 2 *4, 3 /2 */
     uint8_t op_sel;    /* VOP3 op_sel bits 0..3; VOP3P op_sel */
@@ -151,7 +99,7 @@ struct gcn_inst {
     uint8_t dpp_row_mask, dpp_bank_mask, dpp_bound_ctrl;
     uint16_t dpp_ctrl;
     uint16_t offset1;
-    uint8_t issue_cycles; /* op->issue_cycles, here for the runner */
+    uint8_t issue_cycles;
     int32_t imm;
     uint32_t literal;  /* value of GCN_SRC_LITERAL */
     uint32_t words[2]; /* the first two raw words, for reports */
@@ -308,11 +256,11 @@ enum {
     GCN_MODE_GPR_IDX = 1 << 27,
 };
 
-/** Opcode tables, one per family file; the decoder (decode.c) joins them. */
-extern const struct gcn_opcode gcn_ops_salu[], gcn_ops_smem[], gcn_ops_mem[];
+/** Semantics of the rows, one table per family file; the decoder (decode.c) joins them. */
+extern const struct gcn_semantics gcn_ops_salu[], gcn_ops_smem[], gcn_ops_mem[];
 extern const unsigned gcn_ops_salu_count, gcn_ops_smem_count, gcn_ops_mem_count;
 /** Vector ALU handlers are compiled twice (plain and AVX2); the decoder picks by CPU. */
-extern const struct gcn_opcode gcn_ops_valu_plain[], gcn_ops_valu_avx2[];
+extern const struct gcn_semantics gcn_ops_valu_plain[], gcn_ops_valu_avx2[];
 extern const unsigned gcn_ops_valu_count;
 /** For tests: true before the first instruction is decoded: every CPU uses the plain handlers. */
 extern bool gcn_vector_plain;
@@ -321,6 +269,3 @@ extern bool gcn_vector_plain;
  *  or 0 if it is cut off or is no instruction; an instruction that exists but is not implemented
  *  gets a handler that faults. */
 unsigned gcn_decode(const uint32_t *words, unsigned available, struct gcn_inst *inst);
-
-/** "SOP1", ... */
-const char *gcn_format_name(enum gcn_format format);

@@ -268,7 +268,7 @@ static void apply_gpr_index(const struct gcn_wave *w, struct gcn_inst *inst)
     for (unsigned i = 0; i < 3; i++)
         if (inst->src[i] >= GCN_SRC_VGPR && which >> i & 1)
             inst->src[i] = GCN_SRC_VGPR + (inst->src[i] - GCN_SRC_VGPR + index) % 256;
-    vector_dst = inst->op->format != GCN_VOPC && !(inst->op->flags & GCN_OP_SGPR_DST);
+    vector_dst = inst->op->format != GCN_VOPC && !(inst->op->flags & ISA_SGPR_DST);
     if (vector_dst && which >> 3 & 1)
         inst->dst = (inst->dst + index) % 256;
 }

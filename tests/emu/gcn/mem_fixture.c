@@ -49,20 +49,28 @@ struct fixture *make_fixture(void)
     return f;
 }
 
-static const struct gcn_opcode *row(const char *name)
+static const struct isa_opcode *row(const char *name)
 {
-    for (unsigned i = 0; i < gcn_ops_mem_count; i++)
-        if (!strcmp(gcn_ops_mem[i].name, name))
-            return &gcn_ops_mem[i];
+    for (unsigned id = 1; id < ISA_IDS; id++)
+        if (!strcmp(isa_opcodes[id].name, name))
+            return &isa_opcodes[id];
     fail_msg("no opcode %s", name);
     return NULL;
+}
+
+static gcn_handler handler_of(enum isa_id id)
+{
+    for (unsigned i = 0; i < gcn_ops_mem_count; i++)
+        if (gcn_ops_mem[i].id == id)
+            return gcn_ops_mem[i].handler;
+    return gcn_fault_illegal;
 }
 
 /** An instruction with this file's registers. */
 struct gcn_inst instruction(const char *name)
 {
-    const struct gcn_opcode *op = row(name);
-    struct gcn_inst inst = {.op = op, .handler = op->handler, .size = 2, .dst = DST};
+    const struct isa_opcode *op = row(name);
+    struct gcn_inst inst = {.op = op, .handler = handler_of(isa_id(op)), .size = 2, .dst = DST};
 
     inst.src[0] = ADDR;
     inst.src[1] = DATA;

@@ -67,7 +67,7 @@ static void test_illegal(void **state)
 
     assert_int_equal(f.kind, GCN_FAULT_ILLEGAL_INSTRUCTION);
     assert_int_equal(f.words[0], 0xbf8b0000);
-    assert_string_equal(f.text, "unimplemented (SOPP 0xb, words bf8b0000 bf810000)");
+    assert_string_equal(f.text, "s_setkill (SOPP 0xb, words bf8b0000 bf810000)");
     wg = harness_wave(*state, no_row, 2);
     assert_int_equal(f.pc, wg->dispatch->entry_va + 4);
 

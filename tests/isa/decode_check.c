@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The table, the decoder and the disassembler against LLVM:
+ *
+ *   decode_check GROUP [RANDOM [SEED]]  scalar, vector, vop3 or memory: the formats' opcode numbers
+ *                                       with varied fields: what llvm-objdump-15 prints, isa_print
+ *                                       prints too; and every row of the table is among them
+ *
+ * Ends with "N encodings compared, N failed"; exit status 77 without LLVM.
+ */
+#include "isa/gcn/isa.h"
+
+#include "encodings.h"
+#include "llvm.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SKIP = 77, BATCH = 50000, SHOWN = 20, CRASHES_MAX = 20 };
+
+/* What LLVM disassembles and is not compared. */
+static const struct {
+    const char *prefix, *reason;
+} excluded[] = {
+    {"v_interp_", "parameter interpolation: graphics"},
+    {"image_", "images: graphics"},
+    {"exp ", "exports: graphics"},
+};
+
+static struct {
+    unsigned long compared, failed, none, excluded, crashed;
+    unsigned shown;
+    bool seen[ISA_IDS];
+} result;
+
+static bool is_excluded(const uint32_t *words, const char *text)
+{
+    if ((words[0] & 0xfdfc0000) == 0xe1c40000)
+        return true; /* MUBUF 113: gfx6's number of buffer_wbinvl1, which slips through */
+    for (unsigned i = 0; i < sizeof(excluded) / sizeof(excluded[0]); i++)
+        if (!strncmp(text, excluded[i].prefix, strlen(excluded[i].prefix)))
+            return true;
+    return false;
+}
+
+static void fail(const struct llvm_inst *inst, const char *ours)
+{
+    result.failed++;
+    if (result.shown++ < SHOWN || getenv("DECODE_CHECK_ALL"))
+        printf("%08x %08x: LLVM \"%s\" (%u), here \"%s\"\n", inst->words[0],
+               inst->bytes > 4 ? inst->words[1] : 0, inst->text, inst->bytes, ours);
+}
+
+static void compare(const struct llvm_inst *inst)
+{
+    char text[LLVM_TEXT] = "no instruction";
+    struct isa_inst decoded;
+    enum isa_result status;
+
+    if (inst->bytes == 0 || strstr(inst->text, "/*")) {
+        result.none++;
+        return;
+    }
+    if (is_excluded(inst->words, inst->text)) {
+        result.excluded++;
+        return;
+    }
+    result.compared++;
+    status = isa_decode(inst->words, inst->count, 0, &decoded);
+    if (status == ISA_OK) {
+        isa_print(&decoded, text, sizeof(text));
+        result.seen[isa_id(decoded.op)] = true;
+    }
+    if (status != ISA_OK || strcmp(text, inst->text) || decoded.bytes != inst->bytes)
+        fail(inst, text);
+}
+
+static struct llvm_inst *batch;
+static size_t batched;
+
+/* LLVM 15 crashes on a few encodings that it does not accept: those are found by halving. */
+static void run_batch(struct llvm_inst *inst, size_t count)
+{
+    if (llvm_disassemble(inst, count)) {
+        for (size_t i = 0; i < count; i++)
+            compare(&inst[i]);
+    } else if (count == 1) {
+        result.crashed++;
+        if (getenv("DECODE_CHECK_ALL"))
+            printf("%08x %08x: LLVM crashes\n", inst->words[0], inst->words[1]);
+    } else if (result.crashed < CRASHES_MAX) {
+        run_batch(inst, count / 2);
+        run_batch(inst + count / 2, count - count / 2);
+    }
+}
+
+static void flush(void)
+{
+    if (batched)
+        run_batch(batch, batched);
+    batched = 0;
+}
+
+static void take(void *context, const uint32_t *words, unsigned count)
+{
+    struct llvm_inst *inst = &batch[batched++];
+
+    memcpy(inst->words, words, count * sizeof(*words));
+    inst->count = count;
+    if (batched == BATCH)
+        flush();
+}
+
+static int report(void)
+{
+    printf("%lu more are no instruction to LLVM, which crashes on %lu; %lu excluded\n", result.none,
+           result.crashed, result.excluded);
+    if (result.crashed >= CRASHES_MAX) {
+        printf("llvm-objdump-15 does not work\n");
+        return 1;
+    }
+    printf("%lu encodings compared, %lu failed\n", result.compared, result.failed);
+    return result.failed || result.compared == 0;
+}
+
+static enum encodings_group group_of(enum isa_format format)
+{
+    if (format <= ISA_SMEM)
+        return ENCODINGS_SCALAR;
+    if (format <= ISA_VOPC)
+        return ENCODINGS_VECTOR;
+    return format <= ISA_VOP3P ? ENCODINGS_VOP3 : ENCODINGS_MEMORY;
+}
+
+static void check_rows(enum encodings_group group)
+{
+    for (unsigned id = 1; id < ISA_IDS; id++)
+        if (group_of(isa_opcodes[id].format) == group && !result.seen[id]) {
+            printf("row %s was not seen\n", isa_opcodes[id].name);
+            result.failed++;
+        }
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const groups[ENCODINGS_GROUPS] = {"scalar", "vector", "vop3", "memory"};
+    const unsigned random = argc > 2 ? (unsigned)atoi(argv[2]) : 0;
+    const uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
+
+    if (!llvm_present()) {
+        printf("no llvm-objdump-15 or llvm-mc-15: skipped\n");
+        return SKIP;
+    }
+    batch = calloc(BATCH, sizeof(*batch));
+    if (!batch)
+        return 1;
+    for (unsigned group = 0; argc > 1 && group < ENCODINGS_GROUPS; group++)
+        if (!strcmp(argv[1], groups[group])) {
+            encodings_make(group, random, seed, take, NULL);
+            flush();
+            check_rows(group);
+            return report();
+        }
+    fprintf(stderr, "usage: decode_check scalar|vector|vop3|memory [RANDOM [SEED]]\n");
+    return 2;
+}
