@@ -27,6 +27,7 @@ struct reef_core *reef_core_create(const struct reef_core_config *config)
         core->config.reset = false;
     if (core->config.kill_limit == 0 || core->config.kill_limit > UINT16_MAX)
         core->config.kill_limit = UINT16_MAX;
+    core->evict_end_ns = UINT64_MAX;
     reef_estimator_init(&core->estimator, config->unknown_ns);
     reef_linger_init(&core->linger, config->linger_ns, config->restore_ns);
     core->held = policy->never_opens;
@@ -83,6 +84,11 @@ static void unlist(struct reef_core *core, struct reef_queue *q)
 static bool queue_next(struct reef_queue *q, struct reef_action *action)
 {
     struct reef_range *range = q->resubmit.count > 0 ? &q->resubmit : &q->submit;
+    if (q->allow_due) {
+        *action = (struct reef_action){.type = REEF_ACTION_ALLOW, .queue = q->number};
+        q->allow_due = false;
+        return true;
+    }
     if (range->count > 0) {
         *action = (struct reef_action){
             .type = range == &q->resubmit ? REEF_ACTION_RESUBMIT : REEF_ACTION_SUBMIT,
@@ -93,12 +99,14 @@ static bool queue_next(struct reef_queue *q, struct reef_action *action)
         range->count = 0;
         return true;
     }
-    if (q->reset_due || q->evict_due) {
-        *action = (struct reef_action){
-            .type = q->reset_due ? REEF_ACTION_RESET : REEF_ACTION_EVICT,
-            .queue = q->number,
-        };
-        q->reset_due = q->evict_due = false;
+    if (q->evict_due) {
+        *action = (struct reef_action){.type = REEF_ACTION_EVICT, .queue = q->number};
+        q->evict_due = false;
+        return true;
+    }
+    if (q->reset_due) {
+        *action = (struct reef_action){.type = REEF_ACTION_RESET, .queue = q->number};
+        q->reset_due = false;
         return true;
     }
     return false;
@@ -106,7 +114,14 @@ static bool queue_next(struct reef_queue *q, struct reef_action *action)
 
 static bool queue_has_action(const struct reef_queue *q)
 {
-    return q->resubmit.count > 0 || q->submit.count > 0 || q->reset_due || q->evict_due;
+    return q->resubmit.count > 0 || q->submit.count > 0 || q->allow_due || q->evict_due ||
+           q->reset_due;
+}
+
+static uint64_t next_timer(const struct reef_core *core)
+{
+    uint64_t at_ns = core->lingering ? core->linger_end_ns : UINT64_MAX;
+    return core->evict_end_ns < at_ns ? core->evict_end_ns : at_ns;
 }
 
 bool reef_core_next(struct reef_core *core, struct reef_action *action)
@@ -121,7 +136,7 @@ bool reef_core_next(struct reef_core *core, struct reef_action *action)
     }
     if (core->timer_due) {
         core->timer_due = false;
-        *action = (struct reef_action){.type = REEF_ACTION_ARM_TIMER, .at_ns = core->linger_end_ns};
+        *action = (struct reef_action){.type = REEF_ACTION_ARM_TIMER, .at_ns = next_timer(core)};
         return true;
     }
     return false;
@@ -161,7 +176,7 @@ int reef_core_queue_open(struct reef_core *core, uint32_t capacity)
         return -ENOMEM;
     core->queues[number] = q;
     if (core->held)
-        reef_queue_hold(q);
+        reef_queue_hold(q, 0); /* its DQ is empty */
     return (int)number;
 }
 
@@ -211,18 +226,25 @@ void reef_core_completed(struct reef_core *core, uint32_t queue, uint64_t seq, u
         reef_queue_complete(q, seq, duration_ns);
 }
 
-static void hold(struct reef_core *core)
+void reef_core_evicted(struct reef_core *core, uint32_t queue, uint64_t seq, uint64_t now_ns)
+{
+    struct reef_queue *q = find(core, queue);
+    if (q)
+        reef_queue_evicted(q, seq, now_ns);
+}
+
+static void hold(struct reef_core *core, uint64_t now_ns)
 {
     core->held = true;
     for (uint32_t i = 0; i < core->queue_count; i++)
         if (core->queues[i])
-            reef_queue_hold(core->queues[i]);
+            reef_queue_hold(core->queues[i], now_ns);
 }
 
 static void release(struct reef_core *core)
 {
     core->lingering = false;
-    core->timer_due = false;
+    core->timer_due = core->evict_end_ns != UINT64_MAX;
     if (core->policy->never_opens)
         return;
     core->held = false;
@@ -243,10 +265,10 @@ void reef_core_rt(struct reef_core *core, bool active, uint64_t now_ns)
     if (active) {
         reef_linger_arrived(&core->linger, now_ns);
         core->lingering = false;
-        core->timer_due = false;
+        core->timer_due = core->evict_end_ns != UINT64_MAX;
         core->stats.preemptions += core->outstanding > 0;
         if (!core->held)
-            hold(core);
+            hold(core, now_ns);
         return;
     }
     uint64_t linger_ns = reef_linger_idle(&core->linger, now_ns);
@@ -261,14 +283,28 @@ void reef_core_rt(struct reef_core *core, bool active, uint64_t now_ns)
     }
 }
 
+/* Resets the queues that the evict flag did not empty in time; when to look again. */
+static void lose_patience(struct reef_core *core, uint64_t now_ns)
+{
+    core->evict_end_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < core->queue_count; i++) {
+        struct reef_queue *q = core->queues[i];
+        if (!q || q->state != REEF_QUEUE_EVICTING)
+            continue;
+        reef_queue_lose_patience(q, now_ns);
+        if (q->evict_end_ns < core->evict_end_ns)
+            core->evict_end_ns = q->evict_end_ns;
+    }
+}
+
 void reef_core_timer(struct reef_core *core, uint64_t now_ns)
 {
-    if (!core->lingering)
-        return;
-    if (now_ns >= core->linger_end_ns)
+    if (core->evict_end_ns <= now_ns)
+        lose_patience(core, now_ns);
+    if (core->lingering && now_ns >= core->linger_end_ns)
         release(core);
-    else
-        core->timer_due = true; /* too early, or a timer armed for an earlier linger */
+    /* Too early, or a timer armed for an earlier linger, or the other's. */
+    core->timer_due = core->lingering || core->evict_end_ns != UINT64_MAX;
 }
 
 void reef_core_stopped(struct reef_core *core, uint32_t queue, uint64_t now_ns)
@@ -304,6 +340,12 @@ uint32_t reef_core_in_flight(const struct reef_core *core, uint32_t queue)
 bool reef_core_clear(const struct reef_core *core)
 {
     return core->in_flight == 0;
+}
+
+bool reef_core_evictable(const struct reef_core *core, uint32_t queue, uint64_t seq)
+{
+    const struct reef_queue *q = find(core, queue);
+    return q && reef_queue_evictable(q, seq);
 }
 
 bool reef_core_would_submit(const struct reef_core *core, uint32_t queue, uint64_t key)

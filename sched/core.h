@@ -17,7 +17,8 @@
  *   OPEN       commands are submitted as depth allows
  *   FINISHING  held once the task under way is complete: its commands are submitted still
  *   DRAINING   held; what is in the DQ is waited for
- *   EVICTING   held; the DQ's queued commands run to nothing (guards), what runs is waited for
+ *   EVICTING   held; the evict flag is up: kernels with a guard end at once, the others run to
+ *              their end
  *   RESETTING  held; the running commands are being killed
  *   SUSPENDED  held; the running commands are saved by the hardware
  *   HELD       held; nothing is in the DQ
@@ -35,6 +36,15 @@
  * Tasks. A policy of whole tasks (policy.h) lets one queue at a time into the device: from the
  * first command of a task until the command marked REEF_COMMAND_TASK_END is complete, or until the
  * queue has nothing more. Then the next queue in turn, if BE is not held.
+ *
+ * Guards. A kernel that is EVICTABLE may end at any time while the evict flag is up, and the caller
+ * says so with reef_core_evicted(). A kernel that is only GUARDED does not begin when something
+ * before it was evicted, but once it began it runs to its end. What has no guard at all runs in any
+ * case, so it may not stand behind something evictable: it would run before it. Nor may a barrier
+ * that waits for other work: if what stood before it was evicted, that other work may be waiting
+ * for just this. Such commands enter the DQ when nothing evictable is in it. A kernel that was
+ * killed kill_limit times counts as GUARDED only. If a guard does not end what runs soon enough
+ * (evict_patience_ns) the queue is reset, where that is safe.
  *
  * What counts as killed. A reset takes everything out of the DQ, but only the oldest kernel in it
  * surely ran: only its count goes up. It is the one that stands in the way of all others, so
@@ -67,6 +77,12 @@ enum {
      * command of an unknown kind has not. */
     REEF_COMMAND_RESTARTABLE = 1 << 0,
     REEF_COMMAND_TASK_END = 1 << 1, /* the last of a task; only policies of whole tasks look */
+    /* Does not begin if something before it in the DQ was evicted (see "Guards" above). */
+    REEF_COMMAND_GUARDED = 1 << 2,
+    /* May be ended by the evict flag at any time. Only with RESTARTABLE and GUARDED. */
+    REEF_COMMAND_EVICTABLE = 1 << 3,
+    /* A barrier that waits for something that has not happened yet. */
+    REEF_COMMAND_WAITS = 1 << 4,
 };
 
 /** reef_core_enqueued(): the queue is full. */
@@ -76,7 +92,10 @@ enum reef_action_type {
     REEF_ACTION_SUBMIT,   /* put commands [first, first + count) of @queue into the device queue */
     REEF_ACTION_RESUBMIT, /* the same, for commands that a reset took out of it; skip completed ones
                            */
-    REEF_ACTION_EVICT,    /* empty @queue's DQ by its evict flag; answer with reef_core_stopped() */
+    REEF_ACTION_EVICT,    /* raise the evict flag of @queue. If there are EVICTABLE commands in its
+                             DQ, report what it ends with reef_core_evicted(), and wait for ALLOW to
+                             lower it; else answer with reef_core_stopped() */
+    REEF_ACTION_ALLOW,    /* lower the evict flag of @queue again */
     REEF_ACTION_RESET,    /* kill what runs on @queue; answer with reef_core_stopped() */
     REEF_ACTION_SUSPEND,  /* save what runs on @queue; answer with reef_core_stopped() */
     REEF_ACTION_RESUME,   /* continue a suspended @queue */
@@ -102,7 +121,9 @@ struct reef_core_config {
     uint32_t kill_limit; /* a kernel killed this many times in a row is drained the next time;
                             0: nothing is ever killed */
     bool reset;          /* the means to kill exists */
-    bool evict;          /* the means to make queued commands run to nothing exists */
+    bool evict;          /* the evict flag exists */
+    uint64_t evict_patience_ns; /* a queue that is not empty so long after EVICT is reset, if that
+                                   is safe; 0: never */
 };
 
 struct reef_core_stats {
@@ -115,6 +136,7 @@ struct reef_core_stats {
                              restarted or was killed too often, the policy, no means to kill, a
                              failed reset */
     uint64_t killed;      /* commands in the DQ at a reset that had not completed */
+    uint64_t evicted;     /* commands that the evict flag ended, or kept from beginning */
     uint64_t resubmitted; /* commands submitted again */
 };
 
@@ -137,10 +159,10 @@ void reef_core_queue_close(struct reef_core *core, uint32_t queue);
 /*
  * Events. Each appends to the core's list of actions; the caller takes them with reef_core_next()
  * after every event, in order, and carries them out. The list is bounded: of one queue it holds at
- * most a RESUBMIT, a SUBMIT and a RESET or EVICT, in this order, and consecutive submissions become
- * one action. Events may be reported from within the loop that takes actions. Events of a queue
- * that is not open, completions of commands that are complete or were never submitted, and answers
- * to a RESET or EVICT that nobody asked for are ignored.
+ * most an ALLOW, a RESUBMIT, a SUBMIT, an EVICT and a RESET, in this order, and consecutive
+ * submissions become one action. Events may be reported from within the loop that takes actions.
+ * Events of a queue that is not open, completions of commands that are complete or were never
+ * submitted, and answers to a RESET or EVICT that nobody asked for are ignored.
  */
 /** The application put a command on the queue. Returns its sequence number, or REEF_CORE_FULL if
  *  @capacity commands are not retired: then nothing happened. */
@@ -150,6 +172,13 @@ uint64_t reef_core_enqueued(struct reef_core *core, uint32_t queue,
  * that a reset took out of the DQ may still be reported (late): it is not submitted again then. */
 void reef_core_completed(struct reef_core *core, uint32_t queue, uint64_t seq, uint64_t duration_ns,
                          uint64_t now_ns);
+/**
+ * Command @seq left the DQ without being complete, because of the evict flag: it is submitted
+ * again, in its place. Also for a barrier behind it, whatever became of that on the device. In
+ * order of sequence numbers. The flag may have been raised by the device itself, so this may come
+ * in any state: the queue is then evicted as if RT work had arrived.
+ */
+void reef_core_evicted(struct reef_core *core, uint32_t queue, uint64_t seq, uint64_t now_ns);
 /** Whether RT work exists anywhere on this GPU, whenever that changes (repeating it is harmless).
  */
 void reef_core_rt(struct reef_core *core, bool active, uint64_t now_ns);
@@ -169,6 +198,9 @@ enum reef_queue_state reef_core_queue_state(const struct reef_core *core, uint32
 uint32_t reef_core_in_flight(const struct reef_core *core, uint32_t queue);
 /** True if no BE command is in any DQ, as far as is known. */
 bool reef_core_clear(const struct reef_core *core);
+/** Whether command @seq, which is in the DQ, may be ended by the evict flag now: EVICTABLE, and not
+ *  killed too often. */
+bool reef_core_evictable(const struct reef_core *core, uint32_t queue, uint64_t seq);
 /** True if the queue is OPEN, nothing waits in its vHQ and a command of @key would be submitted at
  * once. */
 bool reef_core_would_submit(const struct reef_core *core, uint32_t queue, uint64_t key);

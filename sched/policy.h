@@ -19,6 +19,7 @@ struct reef_queue_view {
     uint32_t kernels;         /* of them kernels */
     uint32_t not_restartable; /* of the commands: may not be run again */
     uint32_t spent;           /* of the kernels: were killed kill_limit times in a row */
+    uint32_t evictable;       /* of the kernels: the evict flag ends them */
     uint64_t bound_ns;        /* time of all kernels, upper estimate */
     uint64_t typical_ns;      /* time of all kernels, usual */
     uint64_t waiting;         /* commands not in the DQ and not complete */
@@ -37,8 +38,8 @@ enum reef_means {
     REEF_MEANS_NONE,   /* not held: the queue goes on as if there were no RT work */
     REEF_MEANS_FINISH, /* held when the task under way is complete (policies of whole tasks) */
     REEF_MEANS_DRAIN,  /* held; what is in the DQ is waited for */
-    REEF_MEANS_EVICT,  /* held; what runs is waited for, the rest of the DQ is submitted again later
-                        */
+    REEF_MEANS_EVICT,  /* held; what in the DQ has a guard ends or does not begin and is submitted
+                          again later, the rest is waited for */
     REEF_MEANS_RESET,  /* held; what is in the DQ is killed and submitted again later */
 };
 
@@ -51,8 +52,9 @@ struct reef_policy_ops {
      * while it is held; not again for RT work that comes and goes while BE is held anyway.
      * Returns the means. A queue with an empty DQ is simply held, unless the answer is NONE. RESET
      * and EVICT become DRAIN where they are not safe: the means does not exist, or not_restartable
-     * is not 0, or (RESET) spent is not 0. If the caller fails, the queue drains. NULL: the policy
-     * never holds. RT work then changes nothing and counts as no preemption.
+     * is not 0 (EVICT: unless something is evictable), or (RESET) spent is not 0. If the caller
+     * fails, the queue drains. NULL: the policy never holds. RT work then changes nothing and
+     * counts as no preemption.
      */
     enum reef_means (*on_rt)(const struct reef_queue_view *queue);
 

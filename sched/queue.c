@@ -40,13 +40,28 @@ static bool spent(const struct reef_queue *q, const struct reef_entry *entry)
     return entry->kills >= q->core->config.kill_limit;
 }
 
+static bool may_be_evicted(const struct reef_queue *q, const struct reef_entry *entry)
+{
+    return entry->key != 0 && entry->flags & REEF_COMMAND_EVICTABLE && q->core->config.evict &&
+           !spent(q, entry);
+}
+
+/* Whether @entry may stand behind what may be evicted: see "Guards" in core.h. */
+static bool follows(const struct reef_entry *entry)
+{
+    if (entry->key != 0)
+        return (entry->flags & REEF_COMMAND_GUARDED) != 0;
+    return entry->flags & REEF_COMMAND_RESTARTABLE && !(entry->flags & REEF_COMMAND_WAITS);
+}
+
 /* Counts @entry in (+1) or out of (-1) what is in the DQ. */
 static void count(struct reef_queue *q, const struct reef_entry *entry, int sign)
 {
     struct reef_queue_view *view = &q->view;
     view->in_flight += (uint32_t)sign;
     q->core->in_flight += (uint64_t)(int64_t)sign;
-    view->not_restartable += entry->restartable ? 0 : (uint32_t)sign;
+    view->not_restartable += entry->flags & REEF_COMMAND_RESTARTABLE ? 0 : (uint32_t)sign;
+    view->evictable += may_be_evicted(q, entry) ? (uint32_t)sign : 0;
     if (entry->key == 0)
         return;
     view->kernels += (uint32_t)sign;
@@ -120,14 +135,14 @@ void reef_queue_feed(struct reef_queue *q)
             struct reef_estimate estimate = reef_estimator_get(&q->core->estimator, entry->key);
             candidate.bound_ns = estimate.bound_ns;
             q->view.waiting = q->enqueued - q->next;
-            if (!fits(q, &candidate))
+            if (!fits(q, &candidate) || (q->view.evictable > 0 && !follows(entry)))
                 break;
             entry->estimate = estimate;
             entry->place = REEF_ENTRY_IN;
             count(q, entry, 1);
             range_add(again ? &q->resubmit : &q->submit, q->next);
             q->core->stats.resubmitted += again;
-            q->mid_task = !entry->task_end;
+            q->mid_task = !(entry->flags & REEF_COMMAND_TASK_END);
             any = true;
         }
         q->next++;
@@ -142,6 +157,11 @@ void reef_queue_feed(struct reef_queue *q)
 
 static void resume(struct reef_queue *q)
 {
+    if (q->raised) {
+        q->raised = q->evicted = q->evict_due = false;
+        q->allow_due = true;
+        reef_core_list(q->core, q);
+    }
     q->state = q->next < q->fresh ? REEF_QUEUE_RESTORING : REEF_QUEUE_OPEN;
     if (!q->core->policy->whole_tasks) /* there, whose turn it is is decided for all (core.c) */
         reef_queue_feed(q);
@@ -151,6 +171,13 @@ static bool flowing(const struct reef_queue *q)
 {
     return q->state == REEF_QUEUE_OPEN || q->state == REEF_QUEUE_RESTORING ||
            q->state == REEF_QUEUE_FINISHING;
+}
+
+bool reef_queue_evictable(const struct reef_queue *q, uint64_t seq)
+{
+    const struct reef_entry *entry = &q->entries[seq & q->mask];
+    return seq >= q->retired && seq < q->fresh && entry->place == REEF_ENTRY_IN &&
+           may_be_evicted(q, entry);
 }
 
 bool reef_queue_would_submit(const struct reef_queue *q, uint64_t key)
@@ -177,14 +204,29 @@ uint64_t reef_queue_enqueue(struct reef_queue *q, const struct reef_command *com
     *entry_at(q, seq) = (struct reef_entry){
         .key = command->key,
         .place = REEF_ENTRY_OUT,
-        .restartable = (command->flags & REEF_COMMAND_RESTARTABLE) != 0,
-        .task_end = (command->flags & REEF_COMMAND_TASK_END) != 0,
+        .flags = (uint8_t)command->flags,
     };
     q->core->outstanding++;
     q->core->stats.enqueued++;
     if (flowing(q))
         reef_queue_feed(q);
     return seq;
+}
+
+/* The DQ of a held queue may have become empty. */
+static void settle(struct reef_queue *q)
+{
+    if (q->view.in_flight > 0)
+        return;
+    if (q->state == REEF_QUEUE_DRAINING) {
+        q->state = REEF_QUEUE_HELD;
+    } else if (q->state == REEF_QUEUE_EVICTING && q->raised) {
+        q->next = q->retired;
+        q->state = REEF_QUEUE_HELD;
+        q->core->stats.evictions++;
+        if (!q->core->held)
+            resume(q);
+    }
 }
 
 void reef_queue_complete(struct reef_queue *q, uint64_t seq, uint64_t duration_ns)
@@ -209,10 +251,47 @@ void reef_queue_complete(struct reef_queue *q, uint64_t seq, uint64_t duration_n
 
     if (flowing(q))
         reef_queue_feed(q);
-    else if (q->state == REEF_QUEUE_DRAINING && q->view.in_flight == 0)
-        q->state = REEF_QUEUE_HELD;
+    else
+        settle(q);
     if (core->policy->whole_tasks)
         end_turn(q);
+}
+
+/* The evict flag goes up. @reported: something was evicted already. */
+static void evict(struct reef_queue *q, bool reported, uint64_t now_ns)
+{
+    struct reef_core *core = q->core;
+    q->state = REEF_QUEUE_EVICTING;
+    q->evict_due = true;
+    q->raised = q->view.evictable > 0 || reported;
+    reef_core_list(core, q);
+    q->evict_end_ns = UINT64_MAX;
+    if (core->config.evict_patience_ns == 0 || !core->config.reset || !q->raised)
+        return;
+    q->evict_end_ns = now_ns + core->config.evict_patience_ns;
+    if (q->evict_end_ns < core->evict_end_ns) {
+        core->evict_end_ns = q->evict_end_ns;
+        core->timer_due = true;
+    }
+}
+
+void reef_queue_evicted(struct reef_queue *q, uint64_t seq, uint64_t now_ns)
+{
+    if (seq < q->retired || seq >= q->fresh)
+        return;
+    struct reef_entry *entry = entry_at(q, seq);
+    if (entry->place != REEF_ENTRY_IN)
+        return;
+    if (q->state != REEF_QUEUE_EVICTING && q->state != REEF_QUEUE_RESETTING)
+        evict(q, true,
+              now_ns);   /* the device raised its flag by itself, or it was not quite lowered */
+    count(q, entry, -1); /* before its kills change */
+    entry->place = REEF_ENTRY_OUT;
+    q->core->stats.evicted++;
+    if (!q->evicted && entry->key != 0 && entry->kills < UINT16_MAX)
+        entry->kills++; /* the others did not begin */
+    q->evicted = q->raised = true;
+    settle(q);
 }
 
 static void drain(struct reef_queue *q)
@@ -221,7 +300,20 @@ static void drain(struct reef_queue *q)
     q->core->stats.drains++;
 }
 
-void reef_queue_hold(struct reef_queue *q)
+/* Whatever a policy says: what may not be killed is not killed. */
+static bool may_reset(const struct reef_queue *q)
+{
+    return q->view.reset_exists && q->view.not_restartable == 0 && q->view.spent == 0;
+}
+
+static void reset(struct reef_queue *q)
+{
+    q->state = REEF_QUEUE_RESETTING;
+    q->reset_due = true;
+    reef_core_list(q->core, q);
+}
+
+void reef_queue_hold(struct reef_queue *q, uint64_t now_ns)
 {
     if (!flowing(q) || q->state == REEF_QUEUE_FINISHING)
         return;
@@ -237,26 +329,31 @@ void reef_queue_hold(struct reef_queue *q)
         q->state = REEF_QUEUE_HELD;
         return;
     }
-    /* Whatever a policy says: what may not be killed is not killed. */
-    bool restartable = q->view.not_restartable == 0;
-    if (means == REEF_MEANS_RESET && restartable && q->view.reset_exists && q->view.spent == 0) {
-        q->state = REEF_QUEUE_RESETTING;
-        q->reset_due = true;
-    } else if (means == REEF_MEANS_EVICT && restartable && q->view.evict_exists) {
-        q->state = REEF_QUEUE_EVICTING;
-        q->evict_due = true;
-    } else {
+    if (means == REEF_MEANS_EVICT && q->view.evict_exists &&
+        (q->view.evictable > 0 || q->view.not_restartable == 0))
+        evict(q, false, now_ns);
+    else if (means == REEF_MEANS_RESET && may_reset(q))
+        reset(q);
+    else
         drain(q);
-        return;
+}
+
+void reef_queue_lose_patience(struct reef_queue *q, uint64_t now_ns)
+{
+    if (q->state == REEF_QUEUE_EVICTING && q->evict_end_ns <= now_ns) {
+        q->evict_end_ns = UINT64_MAX;
+        if (may_reset(q))
+            reset(q);
     }
-    reef_core_list(q->core, q);
 }
 
 void reef_queue_release(struct reef_queue *q)
 {
-    /* A reset that is under way must end first: stopped() goes on from here. */
+    /* A reset that is under way must end first: stopped() goes on from here. What was evicted must
+     * not be overtaken by what is still in the DQ: settle() goes on from there. */
+    bool untouched = q->state == REEF_QUEUE_EVICTING && q->view.evictable > 0 && !q->evicted;
     if (q->state == REEF_QUEUE_HELD || q->state == REEF_QUEUE_DRAINING ||
-        q->state == REEF_QUEUE_FINISHING)
+        q->state == REEF_QUEUE_FINISHING || untouched)
         resume(q);
 }
 
@@ -271,7 +368,7 @@ static void take_back(struct reef_queue *q, bool killed)
         count(q, entry, -1); /* before its kills change */
         entry->place = REEF_ENTRY_OUT;
         q->core->stats.killed += killed;
-        if (entry->key == 0 || !oldest)
+        if (entry->key == 0 || !oldest || q->evicted)
             continue;
         oldest = false;
         if (entry->kills < UINT16_MAX)
@@ -305,7 +402,11 @@ void reef_queue_reset_failed(struct reef_queue *q)
     if (!stopping(q))
         return;
     q->reset_due = q->evict_due = false;
-    if (!q->core->held)
+    if (q->evicted) { /* and the rest of the DQ is waited for */
+        q->state = REEF_QUEUE_EVICTING;
+        q->evict_end_ns = UINT64_MAX;
+        settle(q);
+    } else if (!q->core->held)
         resume(q);
     else if (q->view.in_flight == 0)
         q->state = REEF_QUEUE_HELD;

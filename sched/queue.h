@@ -11,8 +11,9 @@
  * it) [fresh, enqueued)   never submitted
  *
  * next <= fresh <= enqueued. Without a reset behind it next == fresh. A reset sets next back to
- * retired; RESTORING is nothing but next < fresh. The entries are a ring indexed by sequence
- * number.
+ * retired; RESTORING is nothing but next < fresh. While a queue is EVICTING what was evicted is OUT
+ * within [retired, next); next is set back when the DQ is empty. The entries are a ring indexed by
+ * sequence number.
  */
 #pragma once
 
@@ -32,7 +33,7 @@ struct reef_entry {
     struct reef_estimate estimate; /* as it was counted in at submission */
     uint16_t kills;                /* times killed while it was the oldest kernel */
     uint8_t place;                 /* enum reef_entry_place */
-    bool restartable, task_end;
+    uint8_t flags;                 /* REEF_COMMAND_* */
 };
 
 /* A range of sequence numbers; count 0: none. */
@@ -51,8 +52,11 @@ struct reef_queue {
 
     /* Actions the caller has not taken yet; on the core's list while there are any. */
     struct reef_range resubmit, submit;
-    bool reset_due, evict_due, listed;
+    bool allow_due, evict_due, reset_due, listed;
+    bool raised;   /* the evict flag is, or may be, up; commands are reported one by one */
+    bool evicted;  /* since it was raised something was evicted */
     bool mid_task; /* policies of whole tasks: the last command submitted was not its task's last */
+    uint64_t evict_end_ns;        /* EVICTING: when patience ends; UINT64_MAX: never */
     struct reef_queue *list_next; /* borrowed; may be NULL */
 
     struct reef_entry entries[]; /* mask + 1 */
@@ -66,6 +70,7 @@ struct reef_core {
     bool held;      /* BE is held: RT is active or lingering; never under a policy without on_rt */
     bool timer_due; /* an ARM_TIMER was not taken yet */
     uint64_t linger_end_ns;
+    uint64_t evict_end_ns;   /* the first end of a queue's patience; UINT64_MAX: none */
     uint64_t outstanding;    /* commands of open queues that are not complete */
     uint64_t in_flight;      /* commands in the DQs of open queues */
     struct reef_queue *turn; /* policies of whole tasks: who is in the device; may be NULL */
@@ -92,12 +97,16 @@ struct reef_queue *reef_queue_create(struct reef_core *core, uint32_t number, ui
 void reef_queue_destroy(struct reef_queue *q);
 uint64_t reef_queue_enqueue(struct reef_queue *q, const struct reef_command *command);
 void reef_queue_complete(struct reef_queue *q, uint64_t seq, uint64_t duration_ns);
+void reef_queue_evicted(struct reef_queue *q, uint64_t seq, uint64_t now_ns);
 /** BE becomes held. */
-void reef_queue_hold(struct reef_queue *q);
+void reef_queue_hold(struct reef_queue *q, uint64_t now_ns);
+/** Resets the queue if it is EVICTING, its patience is over and that is safe. */
+void reef_queue_lose_patience(struct reef_queue *q, uint64_t now_ns);
 /** BE may run again. */
 void reef_queue_release(struct reef_queue *q);
 /** Submits what may be submitted. OPEN, RESTORING, FINISHING. */
 void reef_queue_feed(struct reef_queue *q);
 void reef_queue_stopped(struct reef_queue *q);
 void reef_queue_reset_failed(struct reef_queue *q);
+bool reef_queue_evictable(const struct reef_queue *q, uint64_t seq);
 bool reef_queue_would_submit(const struct reef_queue *q, uint64_t key);

@@ -151,10 +151,27 @@ static bool read_options(struct doctor *d, const struct reef_options *options)
     return true;
 }
 
+/* "doctor --kernels FILE [--json FILE]". */
+static int list_kernels(int argc, char **argv)
+{
+    const char *file = argc > 2 ? argv[2] : NULL, *json = NULL;
+
+    if (argc == 5 && strcmp(argv[3], "--json") == 0)
+        json = argv[4];
+    if (!file || (argc != 3 && !json)) {
+        reef_say("usage: reef doctor --kernels FILE [--json FILE]");
+        return REEF_EXIT_USAGE;
+    }
+    return doctor_kernels(file, json);
+}
+
 int reef_doctor(int argc, char **argv)
 {
     static struct doctor d;
     struct reef_options options;
+
+    if (argc > 1 && strcmp(argv[1], "--kernels") == 0)
+        return list_kernels(argc, argv);
     int first = reef_options_parse(&options, argc, argv);
 
     if (first < 0 || argc - first > 1) {

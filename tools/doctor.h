@@ -24,3 +24,5 @@ __attribute__((format(printf, 2, 3))) void doctor_no(struct doctor *d, const cha
 void doctor_check_device(struct doctor *d);
 /** The program (NULL: any) and the vendor libraries it would load. */
 void doctor_check_program(struct doctor *d, const char *program);
+/** Lists the kernels of a file. Returns the exit status. */
+int doctor_kernels(const char *path, const char *json); /* NULL: no JSON */

@@ -23,6 +23,10 @@ static const struct column {
     {"resets", offsetof(struct reef_board_stats, resets)},
     {"drains", offsetof(struct reef_board_stats, drains)},
     {"killed", offsetof(struct reef_board_stats, killed)},
+    {"evictions", offsetof(struct reef_board_stats, evictions)},
+    {"evicted", offsetof(struct reef_board_stats, evicted)},
+    {"guarded", offsetof(struct reef_board_stats, guarded)},
+    {"unguarded", offsetof(struct reef_board_stats, unguarded)},
     {"reexecuted", offsetof(struct reef_board_stats, reexecuted)},
 };
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]), MAX_GPUS = 16 };

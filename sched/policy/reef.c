@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Policy "reef": reset-based preemption (REEF, OSDI'22, section 4). When RT work arrives, what runs
- * is killed and run again later, if all of the device queue allows that; else it is drained. BE
- * kernels may fill what RT kernels leave free (padding). "reef-nopad" is the same without padding.
+ * is killed and run again later: by the evict flag where something in the device queue has a guard
+ * that answers to it, else by a reset if all of the device queue allows that; else it is drained.
+ * BE kernels may fill what RT kernels leave free (padding). "reef-nopad" is the same without
+ * padding.
  *
  * Barriers alone in the device queue are taken out too: what they wait for may be in another queue,
  * which is being held, so draining could last as long as the RT work.
@@ -11,6 +13,8 @@
 
 static enum reef_means on_rt(const struct reef_queue_view *queue)
 {
+    if (queue->evictable > 0)
+        return REEF_MEANS_EVICT;
     bool safe = queue->reset_exists && queue->not_restartable == 0 && queue->spent == 0;
     return safe ? REEF_MEANS_RESET : REEF_MEANS_DRAIN;
 }

@@ -71,24 +71,57 @@ static void retire(struct reef_vqueue *q)
         __atomic_store_n(&q->pub.read_dispatch_id, q->retired, __ATOMIC_RELEASE);
 }
 
+/* Reads the signals from the youngest packet to the oldest: what a packet had to wait for was then
+ * over when it was looked at, if the packet was. */
+static void look_at_signals(struct reef_vqueue *q)
+{
+    for (uint32_t i = q->live_count; i-- > 0;) {
+        struct reef_slot *slot = &q->slots[q->live[i]];
+        slot->seen = __atomic_load_n(&reef_signal(slot->signal)->value, __ATOMIC_ACQUIRE) < 1;
+    }
+}
+
+/* Whether the packet, which the device is through with, is to be submitted again. A kernel's guard
+ * says so; a barrier does not know, so it is taken for one that was behind an evicted kernel: it
+ * writes nothing, and nobody was told that it is complete. */
+static bool was_evicted(const struct reef_vqueue *q, uint16_t number)
+{
+    const struct reef_slot *slot = &q->slots[number];
+    if (slot->guarded)
+        return *reef_guards_record(q->gpu->guards,
+                                   reef_guards_ticket(q->gpu->guards, q->line, number)) != 0;
+    uint32_t head =
+        atomic_load_explicit(&reef_packet_at(q, slot->index)->head, memory_order_relaxed);
+    return q->evicting && (reef_packet_type(head) == HSA_PACKET_TYPE_BARRIER_AND ||
+                           reef_packet_type(head) == HSA_PACKET_TYPE_BARRIER_OR);
+}
+
 void reef_complete_reap(struct reef_vqueue *q, uint64_t now_ns)
 {
     struct reef_gpu *gpu = q->gpu;
     uint32_t kept = 0, live_count = q->live_count;
+    look_at_signals(q);
     for (uint32_t i = 0; i < live_count; i++) {
-        struct reef_slot *slot = &q->slots[q->live[i]];
-        bool done = __atomic_load_n(&reef_signal(slot->signal)->value, __ATOMIC_ACQUIRE) < 1;
-        if (!done || gpu->delivery_count == REEF_DELIVERIES) {
-            q->live[kept++] = q->live[i];
+        uint16_t number = q->live[i];
+        struct reef_slot *slot = &q->slots[number];
+        uint64_t seq = slot->index - q->core_base;
+        if (!slot->seen || gpu->delivery_count == REEF_DELIVERIES) {
+            q->live[kept++] = number;
+            continue;
+        }
+        q->free[q->free_count++] = number;
+        /* The core's answers are not carried out here: it may want to submit, which changes the
+         * list. */
+        if (was_evicted(q, number)) {
+            q->evicting = true;
+            q->records[slot->index & q->mask] = REEF_RECORD_QUEUED;
+            reef_core_evicted(gpu->core, (uint32_t)q->core_queue, seq, now_ns);
             continue;
         }
         q->records[slot->index & q->mask] = REEF_RECORD_DONE;
         keep_delivery(q, slot);
-        q->free[q->free_count++] = q->live[i];
-        /* The core's answer is not carried out here: it may want to submit, which changes the list.
-         */
-        reef_core_completed(gpu->core, (uint32_t)q->core_queue, slot->index - q->core_base,
-                            duration_ns(gpu, slot), now_ns);
+        reef_core_completed(gpu->core, (uint32_t)q->core_queue, seq, duration_ns(gpu, slot),
+                            now_ns);
     }
     q->live_count = kept;
     if (kept != live_count) {
@@ -128,6 +161,11 @@ static void publish_stats(struct reef_gpu *gpu)
     atomic_store_explicit(&to->drains, stats.drains, memory_order_relaxed);
     atomic_store_explicit(&to->killed, stats.killed, memory_order_relaxed);
     atomic_store_explicit(&to->reexecuted, stats.resubmitted, memory_order_relaxed);
+    struct reef_guard_counts counts = reef_guards_counts();
+    atomic_store_explicit(&to->evictions, stats.evictions, memory_order_relaxed);
+    atomic_store_explicit(&to->evicted, stats.evicted, memory_order_relaxed);
+    atomic_store_explicit(&to->guarded, counts.kernels, memory_order_relaxed);
+    atomic_store_explicit(&to->unguarded, counts.unguarded, memory_order_relaxed);
     atomic_store_explicit(&to->be_completed, stats.completed, memory_order_relaxed);
 }
 

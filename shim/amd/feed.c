@@ -30,6 +30,47 @@ static uint64_t command_key(const hsa_kernel_dispatch_packet_t *packet)
     return key ? key : 1;
 }
 
+/* Work-groups of one wavefront have no wavefront that could wait for another. */
+static bool one_wavefront(const hsa_kernel_dispatch_packet_t *packet)
+{
+    enum { WAVEFRONT = 64 };
+    return (uint64_t)packet->workgroup_size_x * packet->workgroup_size_y *
+               packet->workgroup_size_z <=
+           WAVEFRONT;
+}
+
+/*
+ * A kernel whose wavefronts meet at barriers is not evicted: the flag may go up between two
+ * wavefronts of a work-group, and the one that goes on would find the other's part of the local
+ * memory not written. It may still not begin, and be killed with its queue.
+ */
+static uint32_t kernel_flags(const struct reef_vqueue *q,
+                             const hsa_kernel_dispatch_packet_t *packet)
+{
+    struct reef_kernel kernel;
+    uint32_t flags = q->killable ? REEF_COMMAND_RESTARTABLE : 0;
+    if (q->line < 0 || !reef_guards_find(packet->kernel_object, &kernel))
+        return flags;
+    flags |= REEF_COMMAND_GUARDED;
+    if (flags & REEF_COMMAND_RESTARTABLE && (kernel.alone || one_wavefront(packet)))
+        flags |= REEF_COMMAND_EVICTABLE;
+    return flags;
+}
+
+/* A barrier writes nothing, so it may always be put into a queue again, if there is another queue.
+ */
+static uint32_t barrier_flags(const struct reef_vqueue *q, const hsa_barrier_and_packet_t *packet)
+{
+    uint32_t flags =
+        q->attributes.type != HSA_QUEUE_TYPE_COOPERATIVE ? REEF_COMMAND_RESTARTABLE : 0;
+    for (unsigned i = 0; i < 5; i++) {
+        hsa_signal_t signal = packet->dep_signal[i];
+        if (signal.handle && __atomic_load_n(&reef_signal(signal)->value, __ATOMIC_RELAXED) != 0)
+            flags |= REEF_COMMAND_WAITS;
+    }
+    return flags;
+}
+
 static struct reef_command describe(struct reef_vqueue *q, const union reef_packet *packet,
                                     unsigned type)
 {
@@ -37,16 +78,12 @@ static struct reef_command describe(struct reef_vqueue *q, const union reef_pack
     switch (type) {
     case HSA_PACKET_TYPE_KERNEL_DISPATCH:
         command.key = command_key(&packet->dispatch);
+        command.flags = kernel_flags(q, &packet->dispatch);
         count_launch(q);
-        if (q->killable)
-            command.flags = REEF_COMMAND_RESTARTABLE;
         break;
     case HSA_PACKET_TYPE_BARRIER_AND:
     case HSA_PACKET_TYPE_BARRIER_OR:
-        /* waits and writes nothing: may always be put into a queue again, if there is another queue
-         */
-        if (q->attributes.type != HSA_QUEUE_TYPE_COOPERATIVE)
-            command.flags = REEF_COMMAND_RESTARTABLE;
+        command.flags = barrier_flags(q, &packet->barrier);
         break;
     default: /* PM4 and whatever else: not known, not restartable */
         break;
@@ -84,6 +121,36 @@ static bool wait_for_room(struct reef_vqueue *q)
     return false;
 }
 
+/*
+ * Which descriptor the packet @to names, and whether it may run beside the one before it. Of a
+ * kernel that follows (guard.h) all wavefronts must find the chain settled when they begin, so
+ * neither what is before it nor what is behind it may run at the same time: an evicted one would
+ * set it.
+ */
+static uint32_t choose_guard(struct reef_vqueue *q, struct reef_slot *slot, unsigned number,
+                             union reef_packet *to, uint32_t head)
+{
+    struct reef_guards *guards = q->gpu->guards;
+    struct reef_kernel kernel;
+    slot->guarded = false;
+    if (reef_packet_type(head) != HSA_PACKET_TYPE_KERNEL_DISPATCH || q->line < 0)
+        return head;
+    bool alone = q->after_follow;
+    q->after_follow = false;
+    if (reef_guards_find(to->dispatch.kernel_object, &kernel)) {
+        bool evictable =
+            reef_core_evictable(q->gpu->core, (uint32_t)q->core_queue, slot->index - q->core_base);
+        unsigned ticket = reef_guards_ticket(guards, q->line, number);
+        *reef_guards_record(guards, ticket) = 0;
+        to->dispatch.kernel_object = reef_kernel_guard(
+            &kernel, evictable ? REEF_GUARD_EVICT : REEF_GUARD_FOLLOW, ticket, &guards->layout);
+        slot->guarded = true;
+        q->after_follow = !evictable;
+        alone = alone || !evictable;
+    }
+    return alone ? head | 1 << HSA_PACKET_HEADER_BARRIER : head;
+}
+
 static void submit(struct reef_vqueue *q, uint64_t index)
 {
     uint8_t *record = &q->records[index & q->mask];
@@ -112,8 +179,9 @@ static void submit(struct reef_vqueue *q, uint64_t index)
     union reef_packet *to = &q->real_ring[q->real_write & q->real_mask];
     memcpy(to->words, from->words, sizeof(to->words));
     to->completion_signal = slot->signal;
-    atomic_store_explicit(&to->head, atomic_load_explicit(&from->head, memory_order_relaxed),
-                          memory_order_release);
+    uint32_t head = atomic_load_explicit(&from->head, memory_order_relaxed);
+    head = choose_guard(q, slot, number, to, head);
+    atomic_store_explicit(&to->head, head, memory_order_release);
     q->real_write++;
     if (!q->doorbell_due) {
         q->doorbell_due = true;
@@ -126,6 +194,16 @@ static void submit_range(struct reef_vqueue *q, uint64_t first, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
         submit(q, q->core_base + first + i);
+}
+
+/* If something is in the device queue still, nothing of it was evicted yet. If it is now, then that
+ * holds for what is behind it too, until the device queue is empty. */
+static void allow(struct reef_vqueue *q)
+{
+    if (q->line < 0)
+        return;
+    reef_guards_lower(q->gpu->guards, q->line, q->live_count == 0);
+    q->evicting = q->evicting && q->live_count > 0;
 }
 
 void reef_feed_actions(struct reef_gpu *gpu)
@@ -152,6 +230,12 @@ void reef_feed_actions(struct reef_gpu *gpu)
             reef_core_reset_failed(gpu->core, action.queue, reef_now_ns());
             break;
         case REEF_ACTION_EVICT:
+            if (q->line >= 0)
+                reef_guards_raise(gpu->guards, q->line);
+            break;
+        case REEF_ACTION_ALLOW:
+            allow(q);
+            break;
         case REEF_ACTION_RESUME:
         case REEF_ACTION_ARM_TIMER:
             break;

@@ -51,6 +51,9 @@ static bool open_core(struct reef_gpu *gpu)
 {
     const struct reef_config *config = &reef_state.config;
     gpu->depth = (uint32_t)config->depth;
+    gpu->guards = reef_guards_wanted() ? reef_guards_get(gpu->hsa_agent) : NULL;
+    if (gpu->guards && gpu->depth > reef_guards_per_queue(gpu->guards))
+        gpu->guards = NULL; /* there must be a ticket for everything in flight */
     struct reef_core_config core = {
         .policy = "reef",
         .depth_ns = config->depth_us * 1000,
@@ -58,8 +61,10 @@ static bool open_core(struct reef_gpu *gpu)
         .unknown_ns = UNKNOWN_KERNEL_US * 1000,
         .linger_ns = config->linger_us * 1000,
         .kill_limit = (uint32_t)config->kill_limit,
-        .reset =
-            config->reset != REEF_RESET_DRAIN && config->restartable == REEF_RESTARTABLE_ASSUME,
+        .reset = (config->reset == REEF_RESET_AUTO || config->reset == REEF_RESET_QUEUE) &&
+                 config->restartable != REEF_RESTARTABLE_NEVER,
+        .evict = gpu->guards != NULL,
+        .evict_patience_ns = config->evict_patience_us * 1000,
     };
     gpu->core = reef_core_create(&core);
     return gpu->core != NULL;

@@ -24,6 +24,12 @@ static void load(void)
 #define HSA_LATER(symbol)                                                                          \
     reef_hsa.symbol = (__typeof__(reef_hsa.symbol))reef_real_lookup(&library, #symbol);
 #define HSA_REAL(name) LOOK_UP(name)
+#define HSA_GUARD(symbol)                                                                          \
+    reef_hsa.symbol = (__typeof__(reef_hsa.symbol))reef_real_lookup(&library, #symbol);            \
+    if (!reef_hsa.symbol)                                                                          \
+        reef_hsa.guards = false;
+#define HSA_NEED HSA_GUARD
+    reef_hsa.guards = true;
 #include "shim/amd/hooks.def"
 #undef LOOK_UP
 #pragma GCC diagnostic pop

@@ -30,8 +30,11 @@ typedef hsa_status_t reef_type_hsa_amd_queue_get_info(hsa_queue_t *queue, unsign
 struct reef_hsa {
 #define HSA_HOOK(name)  __typeof__(name) *name;
 #define HSA_LATER(name) reef_type_##name *name; /* NULL in older runtimes */
+#define HSA_GUARD(name) __typeof__(name) *name;
+#define HSA_NEED(name)  __typeof__(name) *name;
 #define HSA_REAL(name)  __typeof__(name) *name;
 #include "shim/amd/hooks.def"
+    bool guards; /* everything that they need is there */
     _Atomic bool loaded;
 };
 #pragma GCC diagnostic pop
@@ -44,6 +47,11 @@ static inline bool reef_hsa_ready(void)
 {
     return reef_likely(atomic_load_explicit(&reef_hsa.loaded, memory_order_acquire)) ||
            reef_hsa_load();
+}
+
+static inline bool reef_hsa_has_guards(void)
+{
+    return reef_hsa.guards;
 }
 
 static inline amd_signal_t *reef_signal(hsa_signal_t signal)

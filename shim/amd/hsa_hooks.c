@@ -7,22 +7,12 @@
  * The order of memory operations on the virtual indices is at least what the function's name asks
  * for; the stronger order costs nothing on x86-64.
  */
+#include "shim/amd/hsa_hooks.h"
 #include "shim/amd/vqueue.h"
-#include "shim/preload/hooks.h"
 
 /* The deprecated names are hooked as well. hsa.h declares two functions without a prototype. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
-
-#define HOOK(result, name) REEF_EXPORT result name
-#define REAL(name)         reef_hsa.name
-
-/* Only reached by calling a hook without the library it belongs to in the process. */
-#define REQUIRE(otherwise)                                                                         \
-    do {                                                                                           \
-        if (reef_unlikely(!reef_hsa_ready()))                                                      \
-            return otherwise;                                                                      \
-    } while (0)
 
 /* --- life of the runtime --- */
 
@@ -290,6 +280,7 @@ HOOK(hsa_status_t, hsa_executable_symbol_get_info)
 const struct reef_hook reef_hsa_hooks[] = {
 #define HSA_HOOK(name)  {#name, (void *)&name},
 #define HSA_LATER(name) {#name, (void *)&later_##name},
+#define HSA_GUARD(name) {#name, (void *)&name},
 #include "shim/amd/hooks.def"
     {NULL, NULL},
 };

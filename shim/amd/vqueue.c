@@ -94,6 +94,8 @@ bool reef_vqueue_more_slots(struct reef_vqueue *q, uint32_t count)
 
 static void free_queue(struct reef_vqueue *q)
 {
+    if (q->line >= 0)
+        reef_guards_give_line(q->gpu->guards, q->line);
     for (uint32_t i = 0; i < q->slot_count; i++)
         reef_hsa.hsa_signal_destroy(q->slots[i].signal);
     if (q->probe.handle)
@@ -198,6 +200,7 @@ hsa_status_t reef_vqueue_create(struct reef_gpu *gpu,
         return HSA_STATUS_ERROR_OUT_OF_RESOURCES;
     memset(q, 0, sizeof(*q));
     q->gpu = gpu;
+    q->line = -1;
     q->attributes = *attributes;
     q->class = q->wanted_class = (int)class;
     pthread_mutex_init(&q->direct_lock, NULL);
@@ -211,6 +214,8 @@ hsa_status_t reef_vqueue_create(struct reef_gpu *gpu,
     q->killable = attributes->type != HSA_QUEUE_TYPE_COOPERATIVE &&
                   reef_state.config.restartable == REEF_RESTARTABLE_ASSUME &&
                   reef_state.config.reset != REEF_RESET_DRAIN;
+    if (gpu->guards && class == REEF_CLASS_BE && q->killable)
+        q->line = reef_guards_take_line(gpu->guards);
     if (!make_queue(q, real, size)) {
         reef_hsa.hsa_queue_destroy(real);
         free_queue(q);

@@ -25,6 +25,7 @@
 
 #include "sched/core.h"
 #include "shim/agent/agent.h"
+#include "shim/amd/guards.h"
 #include "shim/amd/hsa.h"
 
 struct reef_gpu;
@@ -33,6 +34,8 @@ struct reef_gpu;
 struct reef_slot {
     hsa_signal_t signal; /* owned; 1: in flight, less: complete */
     uint64_t index;      /* of the packet in the virtual queue */
+    bool guarded;        /* the packet names a guard: its record says whether it was evicted */
+    bool seen;           /* reef_complete_reap: the signal has fired */
 };
 
 /** A completion that is to be passed on to the application's signal. */
@@ -90,6 +93,9 @@ struct reef_vqueue {
     uint64_t progress_ns; /* agent: when a packet completed last, or was first seen in flight */
     bool killable, reset_due, closing;
     unsigned pins;
+    int line;          /* of the evict flag (guards.h); -1: the queue's kernels are not guarded */
+    bool evicting;     /* something in the device queue was evicted: what is behind it is as well */
+    bool after_follow; /* the last kernel submitted must not be joined by another one */
 
     /* RT */
     pthread_mutex_t direct_lock;
@@ -104,8 +110,9 @@ struct reef_vqueue {
 struct reef_gpu {
     struct reef_gpu *next;
     hsa_agent_t hsa_agent;
-    struct reef_board *board; /* owned */
-    struct reef_core *core;   /* owned */
+    struct reef_board *board;   /* owned */
+    struct reef_core *core;     /* owned */
+    struct reef_guards *guards; /* borrowed; NULL: none */
     struct reef_agent agent;
     pthread_mutex_t lock;
     pthread_cond_t unpinned;

@@ -19,7 +19,7 @@
 
 enum {
     REEF_BOARD_SLOTS = 64, /* one bit each in the RT bitmap */
-    REEF_BOARD_VERSION = 1,
+    REEF_BOARD_VERSION = 2,
     REEF_BOARD_NAME = 64, /* bytes of a GPU's identity, with its end */
 };
 #define REEF_BOARD_MAGIC 0x3144524f42464552ull /* "REFBORD1" */
@@ -30,6 +30,9 @@ struct reef_board_stats {
     _Atomic uint64_t launches_rt, launches_be;
     _Atomic uint64_t preemptions, resets, drains, killed, reexecuted;
     _Atomic uint64_t be_completed;
+    _Atomic uint64_t evictions, evicted;       /* queues, and commands of them */
+    _Atomic uint64_t guarded, unguarded;       /* kernels loaded with guards, and without */
+    _Atomic uint64_t reserved[4];
 };
 
 struct reef_board;

@@ -21,7 +21,7 @@ struct reef_board_slot {
     _Atomic uint32_t pid_namespace; /* inode of the owner's /proc/self/ns/pid; 0: not known */
     char command[16];
     struct reef_board_stats stats;
-    char pad[128 - 112];
+    char pad[192 - 176];
 };
 
 struct reef_board_layout {
@@ -34,8 +34,8 @@ struct reef_board_layout {
     struct reef_board_slot slots[REEF_BOARD_SLOTS];
 };
 
-static_assert(sizeof(struct reef_board_stats) == 64, "the board's layout is fixed");
-static_assert(sizeof(struct reef_board_slot) == 128, "the board's layout is fixed");
+static_assert(sizeof(struct reef_board_stats) == 128, "the board's layout is fixed");
+static_assert(sizeof(struct reef_board_slot) == 192, "the board's layout is fixed");
 static_assert(offsetof(struct reef_board_layout, rt) == 64, "the board's layout is fixed");
 static_assert(offsetof(struct reef_board_layout, slots) == 128, "the board's layout is fixed");
 static_assert(REEF_BOARD_SLOTS == 64, "one bit a slot");

@@ -35,13 +35,13 @@ static char *read_file(const char *path, size_t *size)
     return data;
 }
 
-/* Whether the table has a line HSA_HOOK(name), HSA_LATER(name) or HIP_HOOK(name). */
+/* Whether the table has a line HSA_HOOK(name), HSA_LATER(name), HSA_GUARD(name) or HIP_HOOK(name). */
 static bool in_table(const char *table, const char *name)
 {
     char row[128];
     static const char *const kinds[] = {"\nHSA_HOOK(%s)\n", "\nHIP_HOOK(%s)\n",
-                                        "\nHSA_LATER(%s)\n"};
-    for (unsigned i = 0; i < 3; i++) {
+                                        "\nHSA_LATER(%s)\n", "\nHSA_GUARD(%s)\n"};
+    for (unsigned i = 0; i < 4; i++) {
         snprintf(row, sizeof(row), kinds[i], name);
         if (strstr(table, row))
             return true;
@@ -88,7 +88,8 @@ static void check_complete(const char *table, const char *seen)
     for (const char *at = strchr(table, '\n'); at; at = strchr(at + 1, '\n')) {
         char name[128] = "\n";
         const char *open = at + strcspn(at + 1, "( \n") + 1; /* a row begins with its macro */
-        if (strncmp(at + 1, "H", 1) != 0 || *open != '(' || strncmp(at + 1, "HSA_REAL", 8) == 0)
+        if (strncmp(at + 1, "H", 1) != 0 || *open != '(' || strncmp(at + 1, "HSA_REAL", 8) == 0 ||
+            strncmp(at + 1, "HSA_NEED", 8) == 0)
             continue;
         size_t length = strcspn(open + 1, ")");
         if (length > 100)

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Guards, instruction by instruction. See guard.h. Encodings: "Vega" Instruction Set Architecture,
+ * chapter 13; a test compares them with llvm-mc.
+ */
+#include "shim/amd/code/guard.h"
+
+#include <string.h>
+
+/* --- encodings --- */
+
+enum { LITERAL = 255, INLINE_0 = 128, VGPR_0 = 256 };
+
+struct code {
+    uint32_t words[REEF_GUARD_CODE_BYTES / 4];
+    unsigned count;
+};
+
+static void emit(struct code *code, uint32_t word)
+{
+    if (code->count < sizeof(code->words) / sizeof(code->words[0]))
+        code->words[code->count] = word;
+    code->count++;
+}
+
+static void s_mov_literal(struct code *code, unsigned d, uint32_t value)
+{
+    emit(code, 0xbe800000u | d << 16 | LITERAL);
+    emit(code, value);
+}
+
+static void s_mov_address(struct code *code, unsigned d, uint64_t value)
+{
+    s_mov_literal(code, d, (uint32_t)value);
+    s_mov_literal(code, d + 1, (uint32_t)(value >> 32));
+}
+
+static void v_mov_number(struct code *code, unsigned d, unsigned value)
+{
+    emit(code, 0x7e000200u | d << 17 | (INLINE_0 + value));
+}
+
+/* FLAT, segment "global", with an SGPR base: the VGPR @address is an offset. */
+static void flat(struct code *code, uint32_t op, unsigned address, unsigned data, unsigned base,
+                 unsigned vdst)
+{
+    emit(code, 0xdc008000u | op);
+    emit(code, address | data << 8 | base << 16 | vdst << 24);
+}
+
+enum { LOAD_DWORD = 20 << 18, LOAD_DWORDX2 = 21 << 18, STORE_DWORD = 28 << 18 };
+
+static void s_waitcnt_vmcnt_0(struct code *code)
+{
+    emit(code, 0xbf8c0f70u);
+}
+
+/* --- the guard --- */
+
+/* Leaves in the SGPR whether the wavefront must end; branches over the jump to @ends if so. Returns
+ * the number of the branch, to be resolved. */
+static unsigned test_flag(struct code *code, enum reef_guard guard,
+                          const struct reef_target *target, unsigned s, unsigned v, uint64_t line)
+{
+    s_mov_address(code, s, line);
+    v_mov_number(code, v, 0);
+    if (guard == REEF_GUARD_EVICT)
+        flat(code, LOAD_DWORDX2 | target->coherent | REEF_GUARD_FLAG, v, 0, s, v);
+    else
+        flat(code, LOAD_DWORD | target->coherent | REEF_GUARD_CHAIN, v, 0, s, v);
+    s_waitcnt_vmcnt_0(code);
+    if (guard == REEF_GUARD_EVICT)
+        emit(code, 0x28000000u | v << 17 | (v + 1) << 9 | (VGPR_0 + v)); /* v_or_b32 v, v, v+1 */
+    emit(code, 0xbf800001u); /* s_nop 1: gfx940 wants one state between VALU write and readlane */
+    emit(code, 0x7e000500u | s << 17 | (VGPR_0 + v)); /* v_readfirstlane_b32 s, v */
+    emit(code, 0xbf070000u | INLINE_0 << 8 | s);      /* s_cmp_lg_u32 s, 0 */
+    emit(code, 0xbf850000u);                          /* s_cbranch_scc1 */
+    return code->count - 1;
+}
+
+static void jump(struct code *code, unsigned s, const struct reef_guard_place *place)
+{
+    emit(code, 0xbe801c00u | s << 16); /* s_getpc_b64: the address of the next instruction */
+    uint64_t distance = place->entry_va - (place->block_va + code->count * 4);
+    emit(code, 0x80000000u | s << 16 | LITERAL << 8 | s); /* s_add_u32 */
+    emit(code, (uint32_t)distance);
+    emit(code, 0x82000000u | (s + 1) << 16 | LITERAL << 8 | (s + 1)); /* s_addc_u32 */
+    emit(code, (uint32_t)(distance >> 32));
+    emit(code, 0xbe801d00u | s); /* s_setpc_b64 */
+}
+
+/* The chain first, then the record. The wait states after v_readfirstlane wrote an SGPR that a
+ * store reads (five) have passed: two moves, two with literals, a compare and a branch. */
+static void end_wavefront(struct code *code, enum reef_guard guard, unsigned s, unsigned v,
+                          const struct reef_guard_place *place)
+{
+    v_mov_number(code, v, 0);
+    v_mov_number(code, v + 1, 1);
+    if (guard == REEF_GUARD_EVICT) {
+        s_mov_address(code, s, place->line);
+        flat(code, STORE_DWORD | REEF_GUARD_CHAIN, v, v + 1, s, 0);
+    }
+    s_mov_address(code, s, place->record);
+    flat(code, STORE_DWORD, v, v + 1, s, 0);
+    s_waitcnt_vmcnt_0(code);
+    emit(code, 0xbf810000u); /* s_endpgm */
+}
+
+/* --- registers --- */
+
+static uint32_t read32(const uint8_t *descriptor, unsigned offset)
+{
+    uint32_t value;
+    memcpy(&value, descriptor + offset, sizeof(value));
+    return value;
+}
+
+/* How many SGPRs are set up at entry: COMPUTE_PGM_RSRC2's user SGPRs (bits 5:1), one each for the
+ * work-group ids (7, 8, 9) and the work-group information (10), and the scratch offset (0). */
+static unsigned sgprs_at_entry(const struct reef_target *target, uint32_t rsrc2)
+{
+    unsigned count = rsrc2 >> 1 & 31;
+    count += (unsigned)__builtin_popcount(rsrc2 >> 7 & 15);
+    return count + (rsrc2 & 1 && !target->flat_scratch ? 1 : 0);
+}
+
+bool reef_guard_registers(const struct reef_target *target, const uint8_t *descriptor,
+                          struct reef_guard_registers *registers)
+{
+    enum { USER_SGPRS_MAX = 16 };
+    uint32_t rsrc2 = read32(descriptor, REEF_KD_RSRC2);
+    uint16_t preload;
+    memcpy(&preload, descriptor + REEF_KD_PRELOAD, sizeof(preload));
+    /* Preloaded arguments also change where a kernel begins. */
+    if (preload != 0 || (rsrc2 >> 1 & 31) > USER_SGPRS_MAX || (rsrc2 >> 11 & 3) == 3)
+        return false;
+    unsigned ids = target->packed_ids ? 1 : (rsrc2 >> 11 & 3) + 1;
+    registers->sgpr = (sgprs_at_entry(target, rsrc2) + 1) & ~1u;
+    registers->vgpr = (ids + 1) & ~1u;
+    if (target->vgpr_granule == 8) {
+        /* gfx90a and later: the accumulation registers begin at 4 * (this + 1). */
+        unsigned plain = ((read32(descriptor, REEF_KD_RSRC3) & 63) + 1) * 4;
+        return registers->vgpr + 2 <= plain;
+    }
+    return true;
+}
+
+/* COMPUTE_PGM_RSRC1: VGPRs in bits 5:0, SGPRs in 9:6. On gfx9 SGPRs come in sixteens, the field
+ * counts eights, and six above the last one used are taken for VCC, FLAT_SCRATCH and XNACK_MASK. */
+static uint32_t raise_counts(const struct reef_target *target, uint32_t rsrc1,
+                             const struct reef_guard_registers *registers)
+{
+    enum { EXTRA_SGPRS = 6, SGPR_GRANULE = 16 };
+    uint32_t vgprs = (registers->vgpr + 2 + target->vgpr_granule - 1) / target->vgpr_granule - 1;
+    uint32_t sgprs =
+        2 * ((registers->sgpr + 2 + EXTRA_SGPRS + SGPR_GRANULE - 1) / SGPR_GRANULE - 1);
+    if ((rsrc1 & 63) < vgprs)
+        rsrc1 = (rsrc1 & ~63u) | vgprs;
+    if ((rsrc1 >> 6 & 15) < sgprs)
+        rsrc1 = (rsrc1 & ~(15u << 6)) | sgprs << 6;
+    return rsrc1;
+}
+
+void reef_guard_write(uint8_t *block, enum reef_guard guard, const struct reef_target *target,
+                      const uint8_t *descriptor, const struct reef_guard_registers *registers,
+                      const struct reef_guard_place *place)
+{
+    struct code code = {.count = 0};
+    unsigned s = registers->sgpr, v = registers->vgpr;
+    unsigned branch = test_flag(&code, guard, target, s, v, place->line);
+    jump(&code, s, place);
+    code.words[branch] |= code.count - branch - 1;
+    end_wavefront(&code, guard, s, v, place);
+    while (code.count < sizeof(code.words) / sizeof(code.words[0]))
+        emit(&code, 0xbf800000u); /* s_nop 0: the instruction fetch reads ahead */
+    memcpy(block, code.words, sizeof(code.words));
+
+    uint8_t *own = block + REEF_GUARD_CODE_BYTES;
+    int64_t entry = -REEF_GUARD_CODE_BYTES;
+    uint32_t rsrc1 = raise_counts(target, read32(descriptor, REEF_KD_RSRC1), registers);
+    memcpy(own, descriptor, REEF_DESCRIPTOR_BYTES);
+    memcpy(own + REEF_KD_ENTRY, &entry, sizeof(entry));
+    memcpy(own + REEF_KD_RSRC1, &rsrc1, sizeof(rsrc1));
+}

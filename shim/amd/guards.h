@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Guards at work: the memory they test and report to, and which kernels have them. One set per GPU,
+ * made when the first code object is loaded for it, and kept. What a guard is: code/guard.h; when
+ * code objects get them: code_load.c.
+ *
+ * Evict flags lie in the GPU's memory, a line for each guarded queue, and are written by the host
+ * through the PCIe aperture; records lie in the host's coherent memory, one for each ticket (a
+ * packet in flight). Without a large aperture there are no guards.
+ *
+ * Any thread, except where it says gpu->lock.
+ */
+#pragma once
+
+#include "shim/amd/code/rewrite.h"
+#include "shim/amd/hsa.h"
+
+struct reef_guards {
+    struct reef_guards *next;
+    hsa_agent_t agent;
+    volatile uint32_t *lines;   /* in the GPU's memory; 2 words at each REEF_LINE_BYTES */
+    volatile uint32_t *records; /* at each REEF_RECORD_BYTES */
+    struct reef_rewrite_config layout;
+    unsigned queues;
+    _Atomic uint64_t queues_used; /* bit n: line n belongs to a queue */
+};
+
+/** What is known of a kernel object that has guards. */
+struct reef_kernel {
+    uint64_t blocks; /* address of its guard blocks */
+    bool alone;      /* reef_guarded_kernel.alone */
+};
+
+struct reef_guard_counts {
+    uint64_t kernels;   /* loaded with guards */
+    uint64_t unguarded; /* loaded without, although there was reason to guard them */
+};
+
+/** Whether this process's kernels are to be guarded at all, by its options. */
+bool reef_guards_wanted(void);
+/** The guards of @agent; NULL if they cannot be had. */
+struct reef_guards *reef_guards_get(hsa_agent_t agent);
+
+/** A line for a queue, cleared; -1 if there is none left. */
+int reef_guards_take_line(struct reef_guards *guards);
+void reef_guards_give_line(struct reef_guards *guards, int line);
+static inline unsigned reef_guards_per_queue(const struct reef_guards *guards)
+{
+    return 1u << guards->layout.per_queue_shift;
+}
+
+/* --- kernels --- */
+/** @kernel_object is in the GPU's memory now (@add), or no longer. */
+void reef_guards_add_kernel(uint64_t kernel_object, const struct reef_kernel *kernel);
+void reef_guards_remove_kernel(uint64_t kernel_object);
+/** False if it has no guards. Hot path: a lock held for some dozen instructions. */
+bool reef_guards_find(uint64_t kernel_object, struct reef_kernel *kernel);
+void reef_guards_count(unsigned guarded, unsigned unguarded);
+struct reef_guard_counts reef_guards_counts(void);
+
+/* --- one queue's line; gpu->lock held --- */
+/** Raises the evict flag. */
+void reef_guards_raise(struct reef_guards *guards, int line);
+/** Lowers it. @empty: nothing of the queue is on the device, so the chain ends as well. */
+void reef_guards_lower(struct reef_guards *guards, int line, bool empty);
+
+static inline unsigned reef_guards_ticket(const struct reef_guards *guards, int line, unsigned slot)
+{
+    return ((unsigned)line << guards->layout.per_queue_shift) + slot;
+}
+
+static inline volatile uint32_t *reef_guards_record(const struct reef_guards *guards,
+                                                    unsigned ticket)
+{
+    return guards->records + (size_t)ticket * (REEF_RECORD_BYTES / 4);
+}
+
+/** The descriptor that a packet with @ticket names. */
+static inline uint64_t reef_kernel_guard(const struct reef_kernel *kernel, enum reef_guard guard,
+                                         unsigned ticket, const struct reef_rewrite_config *layout)
+{
+    return kernel->blocks +
+           reef_guard_block(guard, ticket, layout->tickets) * REEF_GUARD_BLOCK_BYTES +
+           REEF_GUARD_CODE_BYTES;
+}
