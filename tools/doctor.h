@@ -24,3 +24,6 @@ __attribute__((format(printf, 2, 3))) void doctor_no(struct doctor *d, const cha
 void doctor_check_device(struct doctor *d);
 /** The program (NULL: any) and the vendor libraries it would load. */
 void doctor_check_program(struct doctor *d, const char *program);
+/** The instructions of the program's code objects that the emulated GPU refuses; also written to the
+ *  file @json unless that is NULL. */
+void doctor_check_instructions(struct doctor *d, const char *program, const char *json);
