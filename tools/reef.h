@@ -24,6 +24,7 @@ __attribute__((format(printf, 1, 2))) void reef_say(const char *format, ...);
 struct reef_options {
     const char *priority; /* --priority; NULL: not given */
     const char *emulate;  /* --emulate; NULL: not given */
+    const char *json;     /* --json, of `reef doctor`; NULL: not given */
 };
 /** Parses the options before the first other argument. Returns the index of that argument (after
  * "--" if there is one), or -1 after saying what is wrong. */

@@ -291,7 +291,7 @@ int main(void)
         failed += !check(h, &rows[i], words + at + 1, (unsigned)(end - at - 1));
         at = end;
     }
-    printf("%d rows, %d failed\n", ROWS, failed);
+    printf("%d values compared, %d failed\n", ROWS, failed);
     harness_destroy(h);
     return failed != 0;
 }

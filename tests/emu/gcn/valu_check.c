@@ -26,7 +26,7 @@ void check_init(struct check *c)
 
 int check_finish(struct check *c)
 {
-    printf("%u values, %u failures\n", c->checks, c->failures);
+    printf("%u values compared, %u failed\n", c->checks, c->failures);
     harness_destroy(c->harness);
     for (unsigned i = 0; i < CHECK_TEXTS; i++) {
         free(c->text[i].text);
