@@ -15,7 +15,8 @@
 #include "shim/preload/log.h"
 
 struct reef_cuda reef_cuda = {
-    .lock = PTHREAD_MUTEX_INITIALIZER,
+    /* Held for so short that a waiter rather spins than sleeps: no system call in a launch. */
+    .lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP,
     .turn = PTHREAD_COND_INITIALIZER,
 };
 
