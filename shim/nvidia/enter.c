@@ -264,8 +264,11 @@ static cu_result enter_be(struct cu_api *api, cu_word *a, struct reef_stream *s)
     case CU_KIND_COPY_3D:
     case CU_KIND_COPY_3D_PEER:
         return cu_copy(api, a, s);
+    case CU_KIND_MEMSET:
     case CU_KIND_DEFER: {
         struct reef_call call = {.api = api, .a = a, .stream = s};
+        if (api->kind == CU_KIND_MEMSET)
+            call.key = 1 + ((uint64_t)(api - cu_api) << 8);
         return cu_submit(&call);
     }
     case CU_KIND_EVENT_RECORD:

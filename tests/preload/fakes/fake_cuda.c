@@ -530,13 +530,16 @@ EXPORT CUresult cuGetProcAddress_v2(const char *name, void **address, int versio
     static void *self;
     const char *symbol = name;
     int best = -1;
+    bool older = false; /* the name is known, but not to a program of this version */
     Dl_info info;
     if (!self && dladdr((void *)&fake_counting, &info))
         self = dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD);
     for (unsigned i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
         bool per_thread = variants[i].per_thread && (flags & 2);
-        if (strcmp(variants[i].name, name) != 0 || variants[i].version > version ||
-            (variants[i].per_thread && !per_thread))
+        if (strcmp(variants[i].name, name) != 0)
+            continue;
+        older = true;
+        if (variants[i].version > version || (variants[i].per_thread && !per_thread))
             continue;
         if (variants[i].version * 2 + per_thread * 1000000 > best) {
             best = variants[i].version * 2 + per_thread * 1000000;
@@ -544,7 +547,7 @@ EXPORT CUresult cuGetProcAddress_v2(const char *name, void **address, int versio
         }
     }
     void *(*lookup)(void *, const char *) = (void *(*)(void *, const char *))dlsym;
-    *address = lookup(self, symbol);
+    *address = older && best < 0 ? NULL : lookup(self, symbol);
     if (status)
         *status = *address ? 0 : 1;
     return *address ? OK : NOT_FOUND;
