@@ -227,13 +227,13 @@ static CUresult put(struct fake_stream *s, void (*run)(struct fake_work *), cons
 
 static void run_add(struct fake_work *w)
 {
-    *(int64_t *)AT(w->words[0]) += (int64_t)w->words[1];
+    *(uint64_t *)AT(w->words[0]) += w->words[1];
 }
 
 static void run_scale(struct fake_work *w)
 {
     int64_t *at = AT(w->words[0]);
-    *at = *at * (int64_t)w->words[1] + 1;
+    *at = (int64_t)((uint64_t)*at * w->words[1] + 1);
 }
 
 static void run_wait(struct fake_work *w)
