@@ -274,7 +274,8 @@ static uint64_t look_at_streams(uint64_t now_ns)
 {
     struct reef_cuda *cuda = &reef_cuda;
     uint64_t next_ns = POLL_MAX_NS;
-    for (struct reef_stream *s = cuda->streams; s; s = s->all_next) {
+    for (struct reef_stream *s = __atomic_load_n(&cuda->streams, __ATOMIC_ACQUIRE); s;
+         s = s->all_next) {
         pthread_mutex_lock(&cuda->lock);
         bool waits = s->key && s->head && s->core_queue >= 0;
         uint64_t backlog_ns = waits ? reef_core_backlog_ns(cuda->core, (uint32_t)s->core_queue) : 0;

@@ -223,7 +223,7 @@ static int open_gpu(int device)
 static struct reef_context *find_context(cu_word handle)
 {
     struct reef_context *c = __atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE);
-    while (c && c->handle != handle)
+    while (c && __atomic_load_n(&c->handle, __ATOMIC_ACQUIRE) != handle)
         c = c->next;
     return c;
 }

@@ -38,29 +38,24 @@ void cu_rt_arrive(struct reef_stream *s)
 static bool runs(struct reef_stream *s)
 {
     struct reef_cuda *cuda = &reef_cuda;
-    uint64_t arrivals = atomic_load(&s->arrivals);
-    if (arrivals == s->idle_at)
-        return false;
     pthread_mutex_lock(&cuda->lock);
-    bool may_ask = s->key != 0 && atomic_load(&cuda->captures) == 0;
-    bool gone = s->key == 0;
-    s->querying = may_ask;
+    uint64_t arrivals = atomic_load(&s->arrivals);
+    bool has_work = s->key != 0 && arrivals != s->idle_at;
+    bool may_ask = has_work && atomic_load(&cuda->captures) == 0;
+    cu_word handle = s->handle, context = s->legacy ? s->context->handle : 0;
+    s->querying = may_ask; /* until then it is neither destroyed nor captured */
     pthread_mutex_unlock(&cuda->lock);
-    if (!may_ask) {
-        if (gone)
-            s->idle_at = arrivals;
-        return !gone;
-    }
-    if (s->legacy)
-        cu.cuCtxSetCurrent(s->context->handle);
-    cu_result result = cu.cuStreamQuery(s->handle);
+    if (!may_ask)
+        return has_work;
+    if (context)
+        cu.cuCtxSetCurrent(context);
+    bool idle = cu.cuStreamQuery(handle) != CUDA_ERROR_NOT_READY;
     pthread_mutex_lock(&cuda->lock);
     s->querying = false;
+    if (idle)
+        s->idle_at = arrivals;
     pthread_mutex_unlock(&cuda->lock);
-    if (result == CUDA_ERROR_NOT_READY)
-        return true;
-    s->idle_at = arrivals;
-    return false;
+    return !idle;
 }
 
 static void lower(uint64_t arrivals)

@@ -43,17 +43,17 @@ static struct reef_stream *unused(void)
     if (s) {
         s->core_queue = -1;
         s->all_next = reef_cuda.streams;
-        reef_cuda.streams = s;
+        __atomic_store_n(&reef_cuda.streams, s, __ATOMIC_RELEASE);
     }
     return s;
 }
 
-/* What is kept of a recycled record: its events are of another context now. */
+/* A record is used again. It stays where it is in the list of all, which is walked without the
+ * lock. */
 static void reset(struct reef_stream *s)
 {
-    struct reef_stream *all_next = s->all_next;
-    memset(s, 0, sizeof(*s));
-    s->all_next = all_next;
+    memset((char *)s + offsetof(struct reef_stream, key), 0,
+           sizeof(*s) - offsetof(struct reef_stream, key));
     s->core_queue = -1;
 }
 

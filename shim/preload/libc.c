@@ -18,11 +18,6 @@ struct tables {
     const ElfW(Half) * versions; /* may be NULL */
 };
 
-struct wanted {
-    const char *name;
-    void *address;
-};
-
 REEF_BEFORE_SANITIZERS static bool same(const char *a, const char *b)
 {
     while (*a && *a == *b) {
@@ -46,22 +41,21 @@ REEF_BEFORE_SANITIZERS static const void *at(ElfW(Addr) base, ElfW(Addr) address
     return (const void *)(address < base ? base + address : address);
 }
 
-REEF_BEFORE_SANITIZERS static bool read_tables(const struct dl_phdr_info *info, struct tables *t)
+REEF_BEFORE_SANITIZERS static bool read_tables(const struct link_map *map, struct tables *t)
 {
-    const ElfW(Dyn) *dynamic = NULL;
-    for (unsigned i = 0; i < info->dlpi_phnum; i++)
-        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-            dynamic = (const void *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
-    *t = (struct tables){0};
-    for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++) {
-        const void *value = at(info->dlpi_addr, dynamic->d_un.d_ptr);
-        if (dynamic->d_tag == DT_SYMTAB)
+    t->symbols = NULL;
+    t->strings = NULL;
+    t->hash = NULL;
+    t->versions = NULL;
+    for (const ElfW(Dyn) *d = map->l_ld; d && d->d_tag != DT_NULL; d++) {
+        const void *value = at(map->l_addr, d->d_un.d_ptr);
+        if (d->d_tag == DT_SYMTAB)
             t->symbols = value;
-        else if (dynamic->d_tag == DT_STRTAB)
+        else if (d->d_tag == DT_STRTAB)
             t->strings = value;
-        else if (dynamic->d_tag == DT_GNU_HASH)
+        else if (d->d_tag == DT_GNU_HASH)
             t->hash = value;
-        else if (dynamic->d_tag == DT_VERSYM)
+        else if (d->d_tag == DT_VERSYM)
             t->versions = value;
     }
     return t->symbols && t->strings && t->hash;
@@ -96,22 +90,15 @@ REEF_BEFORE_SANITIZERS static bool is_libc(const char *path)
     return same(base, "libc.so.6") || same(base, "libdl.so.2"); /* there before glibc 2.34 */
 }
 
-REEF_BEFORE_SANITIZERS static int look(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    struct wanted *wanted = arg;
-    struct tables tables;
-    if (!info->dlpi_name || !is_libc(info->dlpi_name) || !read_tables(info, &tables))
-        return 0;
-    const ElfW(Sym) *symbol = find(&tables, wanted->name);
-    if (!symbol || ELF64_ST_TYPE(symbol->st_info) != STT_FUNC)
-        return 0;
-    wanted->address = (void *)(info->dlpi_addr + symbol->st_value);
-    return 1;
-}
-
 REEF_BEFORE_SANITIZERS void *reef_libc_function(const char *name)
 {
-    struct wanted wanted = {.name = name};
-    dl_iterate_phdr(look, &wanted);
-    return wanted.address;
+    struct tables tables;
+    for (const struct link_map *map = _r_debug.r_map; map; map = map->l_next) {
+        if (!map->l_name || !is_libc(map->l_name) || !read_tables(map, &tables))
+            continue;
+        const ElfW(Sym) *symbol = find(&tables, name);
+        if (symbol && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC)
+            return (void *)(map->l_addr + symbol->st_value);
+    }
+    return NULL;
 }

@@ -163,7 +163,7 @@ static CUresult synchronize(struct fake_stream *s)
         return 900; /* CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED */
     if (s->legacy)
         fake_wait_all(s->context, true);
-    fake_wait(s, s->queued);
+    fake_finish(s);
     return OK;
 }
 

@@ -68,6 +68,8 @@ struct fake_stream *fake_stream_of(CUstream handle, bool per_thread);
 CUresult fake_put(struct fake_stream *s, const struct fake_work *work);
 /** Waits until the stream has completed @number. */
 void fake_wait(struct fake_stream *s, uint64_t number);
+/** Waits for all that was put on the stream so far. */
+void fake_finish(struct fake_stream *s);
 /** As far as the legacy stream waits for others: until all blocking streams are done. */
 void fake_wait_all(struct fake_context *context, bool blocking_only);
 struct fake_context *fake_current(void);

@@ -64,8 +64,10 @@ struct fake_stream *fake_stream_new(struct fake_context *context, unsigned flags
     s->next = streams;
     streams = s;
     pthread_mutex_unlock(&fake_lock);
-    if (!fake_counting)
+    if (!fake_counting) {
         pthread_create(&s->worker, NULL, work, s);
+        pthread_detach(s->worker);
+    }
     return s;
 }
 
@@ -128,6 +130,14 @@ void fake_wait(struct fake_stream *s, uint64_t number)
 {
     pthread_mutex_lock(&fake_lock);
     while (s->completed < number)
+        pthread_cond_wait(&fake_changed, &fake_lock);
+    pthread_mutex_unlock(&fake_lock);
+}
+
+void fake_finish(struct fake_stream *s)
+{
+    pthread_mutex_lock(&fake_lock);
+    for (uint64_t number = s->queued; s->completed < number;)
         pthread_cond_wait(&fake_changed, &fake_lock);
     pthread_mutex_unlock(&fake_lock);
 }
