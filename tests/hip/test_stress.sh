@@ -6,7 +6,7 @@
 . "$(dirname "$0")/common.sh"
 wanted=$2
 export REEF_RESET=${3-auto}
-export REEF_RESTARTABLE=assume
+export REEF_RESTARTABLE=${REEF_RESTARTABLE-assume}
 
 bare "$apps/chain" --streams 3 >"$work/three.want" 2>"$work/bare.err" || fail "chain without libreef"
 bare "$apps/chain" --streams 1 >"$work/one.want" 2>"$work/bare.err" || fail "chain without libreef"
