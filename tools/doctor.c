@@ -115,21 +115,38 @@ static void check_class(struct doctor *d, const char *option)
 
 static void check_means(struct doctor *d)
 {
+    static const char *const means[] = {
+        [REEF_RESET_AUTO] = "guards, which keep queued kernels from beginning, and where these do "
+                            "not suffice kernels are killed by re-creating their hardware queue; "
+                            "what may not be run again is waited for",
+        [REEF_RESET_GUARD] =
+            "guards, which keep queued kernels from beginning; what runs is waited "
+            "for (REEF_RESET=guard)",
+        [REEF_RESET_QUEUE] = "kernels are killed by re-creating their hardware queue; what may not "
+                             "be run again is waited for (REEF_RESET=queue)",
+    };
+    static const char *const which[] = {
+        [REEF_RESTARTABLE_ASSUME] = "all (REEF_RESTARTABLE=assume)",
+        [REEF_RESTARTABLE_ANALYZE] =
+            "those whose code allows it (reef doctor --kernels lists them)",
+        [REEF_RESTARTABLE_FILE] =
+            "those that REEF_RESTARTABLE's file names, or whose code allows it",
+    };
     const struct reef_config *c = &d->config;
+    enum reef_config_restartable restartable = reef_config_restartable(c);
 
     if (d->config.priority == REEF_PRIORITY_RT && !d->class_open)
         return;
     if (c->reset == REEF_RESET_DRAIN)
         doctor_ok(d, "means: hold and drain; running best-effort kernels are waited for "
                      "(REEF_RESET=drain)");
-    else if (c->restartable == REEF_RESTARTABLE_ASSUME)
-        doctor_ok(
-            d, "means: hold and reset; running best-effort kernels are killed by re-creating their "
-               "hardware queue and run again (REEF_RESTARTABLE=assume)");
-    else
+    else if (restartable == REEF_RESTARTABLE_NEVER)
         doctor_ok(d,
                   "means: hold and drain; running best-effort kernels are waited for, because none "
                   "may be run again (REEF_RESTARTABLE=never)");
+    else
+        doctor_ok(d, "means: hold, then %s; kernels that may be run again: %s", means[c->reset],
+                  which[restartable]);
 }
 
 static bool read_options(struct doctor *d, const struct reef_options *options)

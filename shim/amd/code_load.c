@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Where code objects come in: HIP, OpenCL and hipRTC all make a reader (from memory or from a file)
- * and load it into an executable for one GPU. In a BE process the object is loaded with guards
- * instead: a reader of ours with the rewritten bytes takes the place of the application's. If
- * anything about that fails the application's own is loaded, and counted as unguarded.
+ * and load it into an executable for one GPU. In a BE process its kernels are analysed (restart.h),
+ * and the object is loaded with guards: a reader of ours with the rewritten bytes takes the place
+ * of the application's. If anything about that fails the application's own is loaded, and counted
+ * as unguarded.
  *
  * Kernels are known by their addresses from the moment the executable is frozen, when these are
  * final, until it is destroyed. The rewritten bytes are kept as long as the executable: debuggers
@@ -95,7 +96,7 @@ HOOK(hsa_status_t, hsa_code_object_reader_create_from_memory)
 {
     REQUIRE(HSA_STATUS_ERROR_NOT_INITIALIZED);
     hsa_status_t status = REAL(hsa_code_object_reader_create_from_memory)(bytes, size, reader);
-    if (status == HSA_STATUS_SUCCESS && reef_guards_wanted())
+    if (status == HSA_STATUS_SUCCESS && reef_restart_wanted())
         remember(*reader, bytes, size, NULL);
     return status;
 }
@@ -105,7 +106,7 @@ HOOK(hsa_status_t, hsa_code_object_reader_create_from_file)
 {
     REQUIRE(HSA_STATUS_ERROR_NOT_INITIALIZED);
     hsa_status_t status = REAL(hsa_code_object_reader_create_from_file)(file, reader);
-    if (status == HSA_STATUS_SUCCESS && reef_guards_wanted()) {
+    if (status == HSA_STATUS_SUCCESS && reef_restart_wanted()) {
         size_t size = 0;
         void *copy = read_whole(file, &size);
         if (copy)
@@ -123,31 +124,46 @@ HOOK(hsa_status_t, hsa_code_object_reader_destroy)(hsa_code_object_reader_t read
 
 /* --- loaded code objects --- */
 
+/* Addresses relative to the code object. */
+struct loaded_kernel {
+    uint64_t descriptor_va, blocks_va; /* blocks_va 0: no guards */
+    struct reef_restart_rule rule;
+};
+
 struct loaded {
     struct loaded *next;
     uint64_t executable;
     hsa_loaded_code_object_t object;
-    hsa_code_object_reader_t reader; /* ours */
-    struct reef_rewritten code;      /* owned */
-    bool known;                      /* its kernels are in the table */
-    uint64_t delta;                  /* from an address in the code object to one in memory */
+    bool own_reader;
+    hsa_code_object_reader_t reader; /* ours, of the rewritten bytes */
+    struct reef_rewritten code;      /* owned; empty: loaded without guards */
+    struct loaded_kernel *kernels;   /* owned */
+    unsigned count;
+    bool known;     /* its kernels are in the table */
+    uint64_t delta; /* from an address in the code object to one in memory */
 };
 
 static struct loaded *all_loaded; /* under lock */
 
-static bool rewrite(struct loaded *loaded, hsa_agent_t agent, hsa_code_object_reader_t reader)
+static bool find_bytes(hsa_code_object_reader_t handle, const void **bytes, size_t *size)
 {
-    struct reef_guards *guards = reef_guards_get(agent);
-    int error = -1;
     pthread_mutex_lock(&lock);
-    struct reader *at = readers;
-    while (at && at->handle != reader.handle)
+    const struct reader *at = readers;
+    while (at && at->handle != handle.handle)
         at = at->next;
-    /* Under the lock, so that nobody destroys the reader meanwhile. */
-    if (guards && at)
-        error = reef_rewrite(&loaded->code, at->bytes, at->size, &guards->layout);
+    if (at) {
+        *bytes = at->bytes;
+        *size = at->size;
+    }
     pthread_mutex_unlock(&lock);
-    return error == 0 && loaded->code.bytes;
+    return at != NULL;
+}
+
+static bool rewrite(struct loaded *loaded, hsa_agent_t agent, const void *bytes, size_t size)
+{
+    struct reef_guards *guards = reef_guards_wanted() ? reef_guards_get(agent) : NULL;
+    return guards && reef_rewrite(&loaded->code, bytes, size, &guards->layout) == 0 &&
+           loaded->code.bytes;
 }
 
 /* The object with guards. False: nothing was loaded, the application's own is to be. */
@@ -159,16 +175,55 @@ static bool load_guarded(struct loaded *loaded, hsa_executable_t executable, hsa
         return false;
     hsa_status_t status = REAL(hsa_executable_load_agent_code_object)(
         executable, agent, loaded->reader, options, &loaded->object);
-    if (status == HSA_STATUS_SUCCESS)
+    loaded->own_reader = status == HSA_STATUS_SUCCESS;
+    if (loaded->own_reader)
         return true;
     reef_warn("a code object with guards was refused (%d); it is loaded without", (int)status);
     REAL(hsa_code_object_reader_destroy)(loaded->reader);
     return false;
 }
 
+/* What is to be known of each kernel. */
+static void list_kernels(struct loaded *loaded, const void *bytes, size_t size)
+{
+    struct reef_object object;
+    struct reef_object_kernel kernel;
+    unsigned broken = 0, capacity = 0;
+    if (reef_object_open(&object, bytes, size) != 0)
+        return;
+    for (uint64_t at = 0; reef_object_next_kernel(&object, &at, &kernel, &broken);) {
+        if (loaded->count == capacity) {
+            capacity = capacity ? 2 * capacity : 16;
+            void *grown = realloc(loaded->kernels, capacity * sizeof(*loaded->kernels));
+            if (!grown)
+                return;
+            loaded->kernels = grown;
+        }
+        const struct reef_guarded_kernel *guarded =
+            loaded->own_reader ? &loaded->code.kernels[loaded->count] : NULL;
+        loaded->kernels[loaded->count++] = (struct loaded_kernel){
+            .descriptor_va = kernel.descriptor_va,
+            .blocks_va = guarded ? guarded->blocks_va : 0,
+            .rule = reef_restart_rule_for(&object, &kernel, guarded && guarded->alone),
+        };
+    }
+}
+
+static void count_kernels(const struct loaded *loaded)
+{
+    unsigned guarded = loaded->own_reader ? loaded->code.guarded : 0;
+    unsigned all = loaded->count + loaded->code.broken;
+    if (reef_guards_wanted()) /* of an object that cannot be read it is not known how many */
+        reef_guards_count(guarded, all > 0 ? all - guarded : 1);
+    reef_debug("code object loaded: %u kernels, %u with guards", all, guarded);
+}
+
 static void free_loaded(struct loaded *loaded)
 {
+    if (loaded->own_reader)
+        REAL(hsa_code_object_reader_destroy)(loaded->reader);
     reef_rewritten_free(&loaded->code);
+    free(loaded->kernels);
     free(loaded);
 }
 
@@ -177,29 +232,33 @@ HOOK(hsa_status_t, hsa_executable_load_agent_code_object)
  const char *options, hsa_loaded_code_object_t *object)
 {
     REQUIRE(HSA_STATUS_ERROR_NOT_INITIALIZED);
-    struct loaded *loaded = reef_guards_wanted() ? calloc(1, sizeof(*loaded)) : NULL;
-    if (loaded && rewrite(loaded, agent, reader) &&
-        load_guarded(loaded, executable, agent, options)) {
-        loaded->executable = executable.handle;
-        reef_guards_count(loaded->code.guarded,
-                          loaded->code.count - loaded->code.guarded + loaded->code.broken);
-        reef_debug("code object loaded with guards: %u of %u kernels", loaded->code.guarded,
-                   loaded->code.count + loaded->code.broken);
-        if (object)
-            *object = loaded->object;
-        pthread_mutex_lock(&lock);
-        loaded->next = all_loaded;
-        all_loaded = loaded;
-        pthread_mutex_unlock(&lock);
-        return HSA_STATUS_SUCCESS;
-    }
-    if (loaded) {
-        reef_guards_count(0, loaded->code.count + loaded->code.broken > 0
-                                 ? loaded->code.count + loaded->code.broken
-                                 : 1); /* how many kernels it has is not known */
+    const void *bytes;
+    size_t size;
+    hsa_status_t status = HSA_STATUS_SUCCESS;
+    struct loaded *loaded =
+        reef_hsa_has_guards() && reef_restart_wanted() && find_bytes(reader, &bytes, &size)
+            ? calloc(1, sizeof(*loaded))
+            : NULL;
+    if (!loaded)
+        return REAL(hsa_executable_load_agent_code_object)(executable, agent, reader, options,
+                                                           object);
+    loaded->executable = executable.handle;
+    if (!rewrite(loaded, agent, bytes, size) || !load_guarded(loaded, executable, agent, options))
+        status = REAL(hsa_executable_load_agent_code_object)(executable, agent, reader, options,
+                                                             &loaded->object);
+    if (status != HSA_STATUS_SUCCESS) {
         free_loaded(loaded);
+        return status;
     }
-    return REAL(hsa_executable_load_agent_code_object)(executable, agent, reader, options, object);
+    if (object)
+        *object = loaded->object;
+    list_kernels(loaded, bytes, size);
+    count_kernels(loaded);
+    pthread_mutex_lock(&lock);
+    loaded->next = all_loaded;
+    all_loaded = loaded;
+    pthread_mutex_unlock(&lock);
+    return status;
 }
 
 /* --- addresses --- */
@@ -225,12 +284,13 @@ static void add_kernels(struct loaded *loaded)
     if (loaded->known || !load_delta(loaded->object, &loaded->delta))
         return;
     loaded->known = true;
-    for (unsigned i = 0; i < loaded->code.count; i++) {
-        const struct reef_guarded_kernel *kernel = &loaded->code.kernels[i];
-        struct reef_kernel known = {.blocks = loaded->delta + kernel->blocks_va,
-                                    .alone = kernel->alone};
-        if (kernel->blocks_va)
-            reef_guards_add_kernel(loaded->delta + kernel->descriptor_va, &known);
+    for (unsigned i = 0; i < loaded->count; i++) {
+        const struct loaded_kernel *kernel = &loaded->kernels[i];
+        struct reef_kernel known = {
+            .blocks = kernel->blocks_va ? loaded->delta + kernel->blocks_va : 0,
+            .rule = kernel->rule,
+        };
+        reef_guards_add_kernel(loaded->delta + kernel->descriptor_va, &known);
     }
 }
 
@@ -262,8 +322,8 @@ static struct loaded *take(hsa_executable_t executable)
         *at = loaded->next;
         loaded->next = taken;
         taken = loaded;
-        for (unsigned i = 0; i < loaded->code.count && loaded->known; i++)
-            reef_guards_remove_kernel(loaded->delta + loaded->code.kernels[i].descriptor_va);
+        for (unsigned i = 0; i < loaded->count && loaded->known; i++)
+            reef_guards_remove_kernel(loaded->delta + loaded->kernels[i].descriptor_va);
     }
     pthread_mutex_unlock(&lock);
     return taken;
@@ -278,7 +338,6 @@ HOOK(hsa_status_t, hsa_executable_destroy)(hsa_executable_t executable)
     hsa_status_t status = REAL(hsa_executable_destroy)(executable);
     while (taken) {
         struct loaded *next = taken->next;
-        REAL(hsa_code_object_reader_destroy)(taken->reader);
         free_loaded(taken);
         taken = next;
     }

@@ -40,7 +40,7 @@ static bool one_wavefront(const hsa_kernel_dispatch_packet_t *packet)
 }
 
 /*
- * A kernel whose wavefronts meet at barriers is not evicted: the flag may go up between two
+ * A kernel whose wavefronts need each other is not evicted: the flag may go up between two
  * wavefronts of a work-group, and the one that goes on would find the other's part of the local
  * memory not written. It may still not begin, and be killed with its queue.
  */
@@ -48,11 +48,17 @@ static uint32_t kernel_flags(const struct reef_vqueue *q,
                              const hsa_kernel_dispatch_packet_t *packet)
 {
     struct reef_kernel kernel;
-    uint32_t flags = q->killable ? REEF_COMMAND_RESTARTABLE : 0;
-    if (q->line < 0 || !reef_guards_find(packet->kernel_object, &kernel))
+    uint32_t flags = 0;
+    if (q->attributes.type == HSA_QUEUE_TYPE_COOPERATIVE)
+        return 0; /* its work-groups wait for each other, and there is no second such queue */
+    if (!reef_guards_find(packet->kernel_object, &kernel))
+        return q->assume ? REEF_COMMAND_RESTARTABLE : 0;
+    if (reef_restart_allowed(&kernel.rule, packet))
+        flags |= REEF_COMMAND_RESTARTABLE;
+    if (q->line < 0 || kernel.blocks == 0)
         return flags;
     flags |= REEF_COMMAND_GUARDED;
-    if (flags & REEF_COMMAND_RESTARTABLE && (kernel.alone || one_wavefront(packet)))
+    if (flags & REEF_COMMAND_RESTARTABLE && (kernel.rule.independent || one_wavefront(packet)))
         flags |= REEF_COMMAND_EVICTABLE;
     return flags;
 }
@@ -137,7 +143,7 @@ static uint32_t choose_guard(struct reef_vqueue *q, struct reef_slot *slot, unsi
         return head;
     bool alone = q->after_follow;
     q->after_follow = false;
-    if (reef_guards_find(to->dispatch.kernel_object, &kernel)) {
+    if (reef_guards_find(to->dispatch.kernel_object, &kernel) && kernel.blocks) {
         bool evictable =
             reef_core_evictable(q->gpu->core, (uint32_t)q->core_queue, slot->index - q->core_base);
         unsigned ticket = reef_guards_ticket(guards, q->line, number);

@@ -62,7 +62,7 @@ static bool open_core(struct reef_gpu *gpu)
         .linger_ns = config->linger_us * 1000,
         .kill_limit = (uint32_t)config->kill_limit,
         .reset = (config->reset == REEF_RESET_AUTO || config->reset == REEF_RESET_QUEUE) &&
-                 config->restartable != REEF_RESTARTABLE_NEVER,
+                 reef_config_restartable(config) != REEF_RESTARTABLE_NEVER,
         .evict = gpu->guards != NULL,
         .evict_patience_ns = config->evict_patience_us * 1000,
     };

@@ -14,8 +14,7 @@ static struct reef_guards *list;
 bool reef_guards_wanted(void)
 {
     const struct reef_config *config = &reef_state.config;
-    return !atomic_load(&reef_state.passive) && config->priority == REEF_PRIORITY_BE &&
-           config->restartable != REEF_RESTARTABLE_NEVER &&
+    return reef_restart_wanted() &&
            (config->reset == REEF_RESET_AUTO || config->reset == REEF_RESET_GUARD);
 }
 
@@ -60,6 +59,35 @@ static hsa_status_t match_cpu(hsa_agent_t agent, void *arg)
     search->cpu = agent;
     reef_hsa.hsa_amd_agent_iterate_memory_pools(agent, match_pool, search);
     return search->found ? HSA_STATUS_INFO_BREAK : HSA_STATUS_SUCCESS;
+}
+
+struct pool_list {
+    _Atomic uint64_t *pools;
+    unsigned count, found;
+};
+
+static hsa_status_t note_pool(hsa_amd_memory_pool_t pool, void *arg)
+{
+    struct pool_list *list_of = arg;
+    if (list_of->found < list_of->count)
+        atomic_store(&list_of->pools[list_of->found++], pool.handle);
+    return HSA_STATUS_SUCCESS;
+}
+
+static hsa_status_t note_cpu_pools(hsa_agent_t agent, void *arg)
+{
+    hsa_device_type_t type;
+    if (!reef_hsa.hsa_agent_get_info(agent, HSA_AGENT_INFO_DEVICE, &type) &&
+        type == HSA_DEVICE_TYPE_CPU)
+        reef_hsa.hsa_amd_agent_iterate_memory_pools(agent, note_pool, arg);
+    return HSA_STATUS_SUCCESS;
+}
+
+void reef_guards_list_host_pools(_Atomic uint64_t *pools, unsigned count)
+{
+    struct pool_list list_of = {.pools = pools, .count = count};
+    if (reef_hsa_has_guards())
+        reef_hsa.hsa_iterate_agents(note_cpu_pools, &list_of);
 }
 
 /* Zeroed memory of @pool that @other may use too, or NULL. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Guards at work: the memory they test and report to, and which kernels have them. One set per GPU,
- * made when the first code object is loaded for it, and kept. What a guard is: code/guard.h; when
- * code objects get them: code_load.c.
+ * Guards at work: the memory they test and report to, and what is known of each kernel. One set per
+ * GPU, made when the first code object is loaded for it, and kept. What a guard is: code/guard.h;
+ * when code objects get them: code_load.c.
  *
  * Evict flags lie in the GPU's memory, a line for each guarded queue, and are written by the host
  * through the PCIe aperture; records lie in the host's coherent memory, one for each ticket (a
@@ -14,6 +14,7 @@
 
 #include "shim/amd/code/rewrite.h"
 #include "shim/amd/hsa.h"
+#include "shim/amd/restart.h"
 
 struct reef_guards {
     struct reef_guards *next;
@@ -25,10 +26,10 @@ struct reef_guards {
     _Atomic uint64_t queues_used; /* bit n: line n belongs to a queue */
 };
 
-/** What is known of a kernel object that has guards. */
+/** What is known of a kernel object. */
 struct reef_kernel {
-    uint64_t blocks; /* address of its guard blocks */
-    bool alone;      /* reef_guarded_kernel.alone */
+    uint64_t blocks; /* address of its guard blocks; 0: it has none */
+    struct reef_restart_rule rule;
 };
 
 struct reef_guard_counts {
@@ -40,6 +41,9 @@ struct reef_guard_counts {
 bool reef_guards_wanted(void);
 /** The guards of @agent; NULL if they cannot be had. */
 struct reef_guards *reef_guards_get(hsa_agent_t agent);
+
+/** The handles of the pools of host memory; zeroes behind them. */
+void reef_guards_list_host_pools(_Atomic uint64_t *pools, unsigned count);
 
 /** A line for a queue, cleared; -1 if there is none left. */
 int reef_guards_take_line(struct reef_guards *guards);
@@ -53,7 +57,7 @@ static inline unsigned reef_guards_per_queue(const struct reef_guards *guards)
 /** @kernel_object is in the GPU's memory now (@add), or no longer. */
 void reef_guards_add_kernel(uint64_t kernel_object, const struct reef_kernel *kernel);
 void reef_guards_remove_kernel(uint64_t kernel_object);
-/** False if it has no guards. Hot path: a lock held for some dozen instructions. */
+/** False if it is not known. Hot path: a lock held for some dozen instructions. */
 bool reef_guards_find(uint64_t kernel_object, struct reef_kernel *kernel);
 void reef_guards_count(unsigned guarded, unsigned unguarded);
 struct reef_guard_counts reef_guards_counts(void);

@@ -212,9 +212,11 @@ hsa_status_t reef_vqueue_create(struct reef_gpu *gpu,
     }
     /* The one cooperative queue of a GPU outlives hsa_queue_destroy: it cannot be killed. */
     q->killable = attributes->type != HSA_QUEUE_TYPE_COOPERATIVE &&
-                  reef_state.config.restartable == REEF_RESTARTABLE_ASSUME &&
-                  reef_state.config.reset != REEF_RESET_DRAIN;
-    if (gpu->guards && class == REEF_CLASS_BE && q->killable)
+                  (reef_state.config.reset == REEF_RESET_AUTO ||
+                   reef_state.config.reset == REEF_RESET_QUEUE) &&
+                  reef_config_restartable(&reef_state.config) != REEF_RESTARTABLE_NEVER;
+    q->assume = reef_config_restartable(&reef_state.config) == REEF_RESTARTABLE_ASSUME;
+    if (gpu->guards && class == REEF_CLASS_BE && attributes->type != HSA_QUEUE_TYPE_COOPERATIVE)
         q->line = reef_guards_take_line(gpu->guards);
     if (!make_queue(q, real, size)) {
         reef_hsa.hsa_queue_destroy(real);

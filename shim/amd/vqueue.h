@@ -91,7 +91,9 @@ struct reef_vqueue {
     hsa_queue_t *spare;   /* may be NULL */
     hsa_queue_t *dead;    /* killed, to be destroyed; may be NULL */
     uint64_t progress_ns; /* agent: when a packet completed last, or was first seen in flight */
-    bool killable, reset_due, closing;
+    bool killable;        /* the hardware queue can be replaced */
+    bool assume;          /* kernels that are not known may be run again */
+    bool reset_due, closing;
     unsigned pins;
     int line;          /* of the evict flag (guards.h); -1: the queue's kernels are not guarded */
     bool evicting;     /* something in the device queue was evicted: what is behind it is as well */

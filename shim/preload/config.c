@@ -216,3 +216,13 @@ void reef_config_parse(struct reef_config *config, char *const *environment,
             parse_value(config, option, equals + 1, warn, arg);
     }
 }
+
+enum reef_config_restartable reef_config_restartable(const struct reef_config *config)
+{
+    const char *value = config->restartable;
+    if (!value || strcmp(value, "analyze") == 0)
+        return REEF_RESTARTABLE_ANALYZE;
+    if (strcmp(value, "assume") == 0)
+        return REEF_RESTARTABLE_ASSUME;
+    return strcmp(value, "never") == 0 ? REEF_RESTARTABLE_NEVER : REEF_RESTARTABLE_FILE;
+}

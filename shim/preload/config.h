@@ -23,7 +23,6 @@ struct reef_config {
 enum { REEF_PRIORITY_RT, REEF_PRIORITY_BE, REEF_PRIORITY_OFF };
 enum { REEF_LOG_ERROR, REEF_LOG_WARN, REEF_LOG_INFO, REEF_LOG_DEBUG, REEF_LOG_TRACE };
 enum { REEF_RESET_AUTO, REEF_RESET_GUARD, REEF_RESET_QUEUE, REEF_RESET_DRAIN };
-enum { REEF_RESTARTABLE_NEVER, REEF_RESTARTABLE_ASSUME };
 
 /** One row of config.def. */
 struct reef_option {
@@ -50,6 +49,15 @@ typedef void reef_config_warn_fn(void *arg, const char *line);
  */
 void reef_config_parse(struct reef_config *config, char *const *environment,
                        reef_config_warn_fn *warn, void *arg);
+
+/** What the option REEF_RESTARTABLE says. Compares strings: not for hot paths. */
+enum reef_config_restartable {
+    REEF_RESTARTABLE_NEVER,
+    REEF_RESTARTABLE_ASSUME,
+    REEF_RESTARTABLE_ANALYZE,
+    REEF_RESTARTABLE_FILE, /* the value is a path */
+};
+enum reef_config_restartable reef_config_restartable(const struct reef_config *config);
 
 /** The option whose name is nearest to @name, or NULL if none is near. */
 const struct reef_option *reef_config_nearest(const char *name, size_t length);

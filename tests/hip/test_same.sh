@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # test_same.sh BUILD [--in-place] PROGRAM [ARGUMENT ...]: a program prints and returns the same without libreef and
-# under it in every class. As be also with every kernel called restartable; not with --in-place: such a program has
-# real-time work of its own that preempts kernels which must not be run twice.
+# under it in every class. As be also with kernels analysed, and with every kernel called restartable; the latter not with
+# --in-place: such a program has real-time work of its own that preempts kernels which must not be run twice.
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 shift
-restartables=(never assume)
+restartables=(never analyze assume)
 if [ "$1" = --in-place ]; then
-    restartables=(never)
+    restartables=(never analyze)
     shift
 fi
 cd "$apps" || exit 1
@@ -17,7 +17,7 @@ bare "$@" >"$work/bare.out" 2>"$work/bare.err"
 code=$?
 for class in off rt be; do
     for restartable in "${restartables[@]}"; do
-        [ "$restartable" = assume ] && [ $class != be ] && continue
+        [ "$restartable" != never ] && [ $class != be ] && continue
         REEF_RESTARTABLE=$restartable under $class "$@" >"$work/$class.out" 2>"$work/$class.err"
         got=$?
         [ $got = $code ] || fail "$1 as $class ($restartable): exit status $got, bare $code"

@@ -142,7 +142,8 @@ fi
 if ldconfig -p 2>/dev/null | grep -q libhsa-runtime64.so.1; then
     says 0 'once it has a class' "$reef" doctor --emulate mi50
     says 0 '^ok: .* will be scheduled here$' "$reef" doctor --emulate mi50 --priority rt
-    says 0 'hold and drain' "$reef" doctor --emulate mi50 --priority be
+    says 0 'those whose code allows it' "$reef" doctor --emulate mi50 --priority be
+    says 0 'hold and drain' env REEF_RESTARTABLE=never "$reef" doctor --emulate mi50 --priority be
     says 0 'killed by re-creating' env REEF_RESTARTABLE=assume \
         "$reef" doctor --emulate mi50 --priority be
     says 0 'not linked with ROCm' "$reef" doctor --emulate mi50 --priority be "$tree/own"

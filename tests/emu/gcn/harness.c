@@ -242,18 +242,28 @@ static bool add_scratch(struct harness *h, struct gcn_dispatch *d, uint32_t byte
     return true;
 }
 
+/* So many work-groups may be under way at once. */
+static uint32_t scratch_groups(const struct gcn_dispatch *d)
+{
+    enum { GROUPS = 64 };
+    uint32_t groups = gcn_dispatch_workgroups(d);
+
+    return groups < GROUPS ? groups : GROUPS;
+}
+
 /* The dispatch of a kernel, with packet, queue and arguments in device memory. */
-static bool prepare(struct harness *h, const struct harness_launch *l, struct gcn_dispatch *d)
+static bool prepare(struct harness *h, const struct harness_launch *l, uint64_t descriptor_va,
+                    struct gcn_dispatch *d)
 {
     char symbol[256];
-    uint64_t descriptor_va;
     const char *descriptor;
     char *packet, *kernarg;
     int64_t entry;
     uint32_t group, private;
 
     snprintf(symbol, sizeof(symbol), "%s.kd", l->kernel);
-    descriptor_va = harness_symbol(h, symbol);
+    if (!descriptor_va)
+        descriptor_va = harness_symbol(h, symbol);
     if (!descriptor_va) {
         fprintf(stderr, "no kernel %s\n", l->kernel);
         return false;
@@ -283,7 +293,7 @@ static bool prepare(struct harness *h, const struct harness_launch *l, struct gc
     packet = harness_alloc(h, 64, &d->packet_va);
     kernarg = harness_alloc(h, l->kernarg_bytes + 256, &d->kernarg_va);
     if (!packet || !kernarg || !harness_alloc(h, 256, &d->queue_va) ||
-        !add_scratch(h, d, private, gcn_dispatch_waves(d)))
+        !add_scratch(h, d, private, gcn_dispatch_waves(d) * scratch_groups(d)))
         return false;
     memcpy(kernarg, l->kernarg, l->kernarg_bytes);
     memcpy(packet + 2, &d->dimensions, 2);
@@ -332,7 +342,7 @@ enum gcn_status harness_run(struct harness *h, struct harness_launch *l)
 
     memset(&l->fault, 0, sizeof(l->fault));
     l->cycles = 0;
-    if (!prepare(h, l, &d))
+    if (!prepare(h, l, 0, &d))
         return GCN_STOPPED;
     count = gcn_dispatch_workgroups(&d);
     for (uint32_t i = 0; i < count && status == GCN_DONE; i++) {
@@ -352,6 +362,71 @@ enum gcn_status harness_run(struct harness *h, struct harness_launch *l)
     l->instructions = gcn_thread_instructions(h->thread) - before;
     free_since(h, allocations);
     return status;
+}
+
+struct harness_steps {
+    struct harness *h; /* borrowed */
+    struct gcn_dispatch dispatch;
+    unsigned allocations, count;
+    struct gcn_workgroup **group; /* owned */
+};
+
+struct harness_steps *harness_steps_begin(struct harness *h, const struct harness_launch *launch,
+                                          uint64_t descriptor_va)
+{
+    struct harness_steps *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    s->h = h;
+    s->allocations = h->allocations;
+    if (prepare(h, launch, descriptor_va, &s->dispatch)) {
+        s->count = gcn_dispatch_workgroups(&s->dispatch);
+        s->group = calloc(s->count, sizeof(struct gcn_workgroup *));
+    }
+    for (unsigned i = 0; s->group && i < s->count; i++)
+        s->group[i] = gcn_workgroup_create(
+            &s->dispatch, i, i % scratch_groups(&s->dispatch) * gcn_dispatch_waves(&s->dispatch));
+    if (s->group)
+        return s;
+    harness_steps_end(s);
+    return NULL;
+}
+
+unsigned harness_steps_count(const struct harness_steps *steps)
+{
+    return steps->count;
+}
+
+struct gcn_workgroup *harness_steps_group(struct harness_steps *steps, unsigned number)
+{
+    return steps->group[number];
+}
+
+enum gcn_status harness_steps_run(struct harness_steps *steps, unsigned number, uint64_t cycles)
+{
+    struct gcn_slice slice = {.budget_cycles = cycles, .issue_scale_q8 = 256};
+    struct gcn_workgroup *wg = steps->group[number];
+
+    if (!wg)
+        return GCN_DONE;
+    enum gcn_status status = gcn_workgroup_run(wg, steps->h->thread, &slice);
+    if (status == GCN_FAULT)
+        print_fault("work-group", &slice.fault);
+    if (status != GCN_RUNNING) {
+        gcn_workgroup_destroy(wg);
+        steps->group[number] = NULL;
+    }
+    return status;
+}
+
+void harness_steps_end(struct harness_steps *steps)
+{
+    for (unsigned i = 0; steps->group && i < steps->count; i++)
+        gcn_workgroup_destroy(steps->group[i]);
+    free(steps->group);
+    free_since(steps->h, steps->allocations);
+    free(steps);
 }
 
 int harness_assemble(const char *text, uint32_t *words, int max)

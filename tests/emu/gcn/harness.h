@@ -46,6 +46,19 @@ struct harness_launch {
  *  stands for a kernel that cannot be found). Prints faults. */
 enum gcn_status harness_run(struct harness *h, struct harness_launch *launch);
 
+/** The same, but work-groups are made at once and run in pieces: */
+struct harness_steps;
+/** @descriptor_va: the kernel's descriptor; 0: found by name. NULL: no memory, or no such kernel. */
+struct harness_steps *harness_steps_begin(struct harness *h, const struct harness_launch *launch,
+                                          uint64_t descriptor_va);
+unsigned harness_steps_count(const struct harness_steps *steps);
+/** A work-group, NULL when it has ended. */
+struct gcn_workgroup *harness_steps_group(struct harness_steps *steps, unsigned number);
+/** Runs work-group @number for about @cycles. GCN_DONE if it has ended (before, too). */
+enum gcn_status harness_steps_run(struct harness_steps *steps, unsigned number, uint64_t cycles);
+/** What has not ended is gone; frees all. */
+void harness_steps_end(struct harness_steps *steps);
+
 /* Single instructions */
 
 /** Assembles @text (lines of gfx906 assembly, no labels) with llvm-mc-15; returns the number of

@@ -39,7 +39,7 @@ static void test_defaults(void **state)
     struct reef_config config;
     reef_config_parse(&config, NULL, NULL, NULL);
     assert_int_equal(config.priority, REEF_PRIORITY_OFF);
-    assert_int_equal(config.restartable, REEF_RESTARTABLE_NEVER);
+    assert_int_equal(reef_config_restartable(&config), REEF_RESTARTABLE_ANALYZE);
     assert_int_equal(config.reset, REEF_RESET_AUTO);
     assert_int_equal(config.log, REEF_LOG_WARN);
     assert_int_equal(config.disable, 0);
@@ -55,7 +55,17 @@ static void test_values(void **state)
     assert_int_equal(parse("REEF_LOG=trace", &heard).log, REEF_LOG_TRACE);
     assert_int_equal(parse("REEF_DEPTH=1024", &heard).depth, 1024);
     assert_int_equal(parse("REEF_DEPTH=1", &heard).depth, 1);
-    assert_int_equal(parse("REEF_RESTARTABLE=assume", &heard).restartable, REEF_RESTARTABLE_ASSUME);
+    static const struct {
+        const char *text;
+        enum reef_config_restartable what;
+    } rows[] = {{"REEF_RESTARTABLE=assume", REEF_RESTARTABLE_ASSUME},
+                {"REEF_RESTARTABLE=never", REEF_RESTARTABLE_NEVER},
+                {"REEF_RESTARTABLE=", REEF_RESTARTABLE_ANALYZE},
+                {"REEF_RESTARTABLE=/etc/rules", REEF_RESTARTABLE_FILE}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct reef_config config = parse(rows[i].text, &heard);
+        assert_int_equal(reef_config_restartable(&config), rows[i].what);
+    }
     assert_int_equal(heard.count, 0);
     assert_int_equal(parse("REEF_PRIORITY=", &heard).priority, REEF_PRIORITY_OFF);
     assert_int_equal(heard.count, 0);

@@ -190,6 +190,15 @@ static void local_transfer(struct analysis *a)
     (void)m;
 }
 
+/* On a way that is only taken when no lane is active the lanes' registers hold nothing, and a
+ * vector instruction accesses nothing. */
+static bool no_lane(struct analysis *a)
+{
+    int address = a->inst->memory.address;
+    return address >= 0 && a->inst->operand[address].kind == ISA_KIND_VGPR &&
+           operand_value(a, (unsigned)address, 0).kinds == 0;
+}
+
 void access_transfer(struct analysis *a)
 {
     const struct isa_memory *m = &a->inst->memory;
@@ -207,6 +216,10 @@ void access_transfer(struct analysis *a)
     }
     if (m->lds_dma) {
         analysis_fail(a, "loads from memory into LDS");
+        return;
+    }
+    if (no_lane(a)) {
+        load_registers(a, &(struct address){.place = PLACE_UNKNOWN});
         return;
     }
     struct address at = find_address(a);

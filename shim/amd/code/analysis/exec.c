@@ -4,9 +4,9 @@
  *
  *   s_and_saveexec_b64 S, C        if: enter a level; S = SAVED
  *   s_xor_b64 S, exec, S           S = REST: the lanes of the else
- *   s_andn2_saveexec_b64 S, S      else; S = the lanes of the then, taken for SAVED's counterpart
- *   s_or_saveexec_b64 S, S         the same in two steps,
- *   s_xor_b64 exec, exec, S          of which this is the second
+ *   s_andn2_saveexec_b64 S, S      else; S = the lanes of the then: with EXEC they are all again
+ *   s_or_saveexec_b64 S, S         the same in two steps: the lanes of both,
+ *   s_xor_b64 exec, exec, S          then those of the else only
  *   s_or_b64 exec, exec, S         the level ends
  *   s_andn2_b64 exec, exec, B      lanes in B leave a loop
  *   s_or_b64 exec, exec, B         they come back
@@ -48,14 +48,14 @@ static void enter_level(struct analysis *a)
 }
 
 /* Lanes come back that were active before level @level + 1 was entered: maybe also some that loops
- * have set aside since. */
-static void rejoin_loops(struct analysis *a, unsigned level)
+ * have set aside since. They join those of set @to. */
+static void rejoin_loops(struct analysis *a, unsigned to, unsigned level)
 {
-    join_set(a, SET_ACTIVE, SET_LOST);
+    join_set(a, to, SET_LOST);
     for (unsigned i = 0; i < LOOPS; i++) {
         if (a->now->loop_mask[i] < 0 || a->now->loop_depth[i] <= level)
             continue;
-        join_set(a, SET_ACTIVE, SET_LOOP + i);
+        join_set(a, to, SET_LOOP + i);
         a->now->loop_depth[i] = (uint8_t)level;
     }
 }
@@ -67,7 +67,7 @@ static void leave_levels(struct analysis *a, unsigned level)
         join_set(a, SET_ACTIVE, SET_LEVEL + a->now->depth);
         clear_set(a, SET_LEVEL + a->now->depth);
     }
-    rejoin_loops(a, level);
+    rejoin_loops(a, SET_ACTIVE, level);
     /* What was saved for these levels is of no use again: they may be entered anew. */
     for (unsigned i = 0; i < SCALARS; i++)
         if (a->now->scalar[i].mask != MASK_NONE && a->now->scalar[i].level >= level)
@@ -189,22 +189,20 @@ static void and_saveexec(struct analysis *a, unsigned to, unsigned from)
         write_mask(a, to, MASK_SAVED, a->now->depth - 1u);
 }
 
-/* else: from the lanes of the then to the others. The mask written holds the former; together with
- * EXEC it is again all that were active, less those that were lost. */
-static void turn(struct analysis *a, unsigned to, struct value rest)
+/* else: from the lanes of the then to the others, which wait in the topmost level's set. */
+static bool before_turn(struct analysis *a, struct value rest)
 {
     if (a->now->depth == 0 || rest.mask != MASK_REST || rest.level + 1u > a->now->depth) {
         analysis_fail(a, "EXEC is used in a way that is not understood");
-        return;
+        return false;
     }
     while (a->now->depth > rest.level + 1u) { /* inner levels that end here as well */
         a->now->depth--;
         join_set(a, SET_ACTIVE, SET_LEVEL + a->now->depth);
         clear_set(a, SET_LEVEL + a->now->depth);
     }
-    exchange(a);
-    rejoin_loops(a, rest.level);
-    write_mask(a, to, MASK_REST, rest.level);
+    rejoin_loops(a, SET_LEVEL + rest.level, rest.level);
+    return true;
 }
 
 static void or_exec(struct analysis *a, unsigned from)
@@ -242,9 +240,9 @@ static void combine(struct analysis *a, enum isa_id id, const struct isa_fields 
     } else if (id == ISA_ID_s_and_b64) {
         taint_exec(a, (unsigned)other);
         join_set(a, SET_LOST, SET_ACTIVE);
-    } else if (id == ISA_ID_s_xor_b64 && a->fresh_saved && a->fresh_register == other) {
-        struct value rest = mask_of(a, (unsigned)other);
-        turn(a, (unsigned)other, rest);
+    } else if (id == ISA_ID_s_xor_b64 && a->both && a->both_register == other) {
+        exchange(a);
+        a->both = false;
     } else {
         analysis_fail(a, "EXEC is used in a way that is not understood");
     }
@@ -254,25 +252,26 @@ void exec_transfer(struct analysis *a)
 {
     const struct isa_fields *f = &a->inst->fields;
     enum isa_id id = isa_id(a->inst->op);
-    bool fresh = false;
+    if (a->both && id != ISA_ID_s_xor_b64)
+        analysis_fail(a, "EXEC is used in a way that is not understood");
     switch (id) {
     case ISA_ID_s_and_saveexec_b64:
         and_saveexec(a, f->dst, f->src[0]);
         break;
     case ISA_ID_s_andn2_saveexec_b64:
         taint_exec(a, f->src[0]);
-        turn(a, f->dst, mask_of(a, f->src[0]));
+        if (before_turn(a, mask_of(a, f->src[0]))) {
+            write_mask(a, f->dst, MASK_REST, a->now->depth - 1u);
+            exchange(a);
+        }
         break;
     case ISA_ID_s_or_saveexec_b64:
-        /* EXEC is wider only until the next instruction. */
-        fresh = mask_of(a, f->src[0]).mask == MASK_REST;
         taint_exec(a, f->src[0]);
-        if (!fresh) {
-            analysis_fail(a, "EXEC is used in a way that is not understood");
-            break;
+        if (before_turn(a, mask_of(a, f->src[0]))) {
+            write_mask(a, f->dst, MASK_REST, a->now->depth - 1u);
+            a->both = true; /* until s_xor_b64 */
+            a->both_register = (uint8_t)f->dst;
         }
-        a->fresh_register = (uint8_t)f->dst;
-        write_mask(a, f->dst, MASK_REST, mask_of(a, f->src[0]).level);
         break;
     case ISA_ID_s_or_b64:
     case ISA_ID_s_andn2_b64:
@@ -291,5 +290,4 @@ void exec_transfer(struct analysis *a)
         analysis_fail(a, "EXEC is used in a way that is not understood");
     }
     a->now->scalar[S_SCC] = value_of(V_NUMBER | (a->now->scalar[S_EXEC].kinds & V_TAINTS));
-    a->fresh_saved = fresh;
 }

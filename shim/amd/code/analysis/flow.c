@@ -352,7 +352,6 @@ static bool is_indirect(enum isa_id id)
 
 static void transfer(struct analysis *a)
 {
-    bool second_step = a->fresh_saved;
     check_effects(a);
     if (is_indirect(isa_id(a->inst->op)))
         analysis_fail(a, "registers are chosen at run time");
@@ -360,8 +359,6 @@ static void transfer(struct analysis *a)
         return;
     if (writes_exec(a->inst))
         exec_transfer(a);
-    else if (second_step)
-        analysis_fail(a, "EXEC is used in a way that is not understood");
     else if (a->inst->memory.access != ISA_ACCESS_NONE)
         access_transfer(a);
     else
@@ -370,22 +367,34 @@ static void transfer(struct analysis *a)
 
 /* --- iteration --- */
 
+/* What is known at the end of one block is known at the beginning of the next. */
+static void go_on(struct analysis *a, struct program *p, int32_t next, const struct state *work)
+{
+    if (next >= 0 && !a->failed && state_join(a, &p->blocks[next].in, work))
+        p->blocks[next].queued = true;
+}
+
 static void run_block(struct analysis *a, struct program *p, struct block *block,
                       struct state *work)
 {
     state_copy(a, work, &block->in);
     a->now = work;
-    a->fresh_saved = false;
+    a->both = false;
     for (uint32_t i = 0; i < block->count && !a->failed; i++) {
         a->inst = &p->inst[block->first + i];
         transfer(a);
     }
-    for (unsigned n = 0; n < 2 && !a->failed; n++) {
-        if (block->next[n] < 0)
-            continue;
-        struct block *next = &p->blocks[block->next[n]];
-        if (state_join(a, &next->in, work))
-            next->queued = true;
+    if (a->both)
+        analysis_fail(a, "EXEC is used in a way that is not understood");
+    /* The way that is taken with EXEC 0 comes last: no lane is active on it. */
+    enum isa_id last = isa_id(a->inst->op);
+    int without = last == ISA_ID_s_cbranch_execz ? 1 : last == ISA_ID_s_cbranch_execnz ? 0 : -1;
+    for (int n = 0; n < 2; n++)
+        if (n != without)
+            go_on(a, p, block->next[n], work);
+    if (without >= 0) {
+        memset(&work->vector[SET_ACTIVE * a->vgprs], 0, a->vgprs * sizeof(struct value));
+        go_on(a, p, block->next[without], work);
     }
 }
 

@@ -62,8 +62,10 @@ struct analysis {
     bool code_read, code_written; /* the code object's own memory */
     bool barrier, local_read;
     bool local_matters; /* data of LDS decides addresses or ways */
-    bool fresh_saved;   /* the last instruction was s_or_saveexec_b64 of an else */
-    uint8_t fresh_register;
+    /* The lanes of then and else are active at once (exec.c): those of the else have their values
+     * in the topmost level's set. */
+    bool both;
+    uint8_t both_register;
 };
 
 /** Ends the analysis: never restartable. */
@@ -72,6 +74,12 @@ void analysis_fail(struct analysis *a, const char *reason);
 static inline struct value *active(struct analysis *a, unsigned vgpr)
 {
     return &a->now->vector[SET_ACTIVE * a->vgprs + vgpr];
+}
+
+/** What the other active lanes hold, while both is set. */
+static inline struct value *also_active(struct analysis *a, unsigned vgpr)
+{
+    return &a->now->vector[(SET_LEVEL + a->now->depth - 1u) * a->vgprs + vgpr];
 }
 
 /** exec.c: what an instruction that writes EXEC does to the levels. */

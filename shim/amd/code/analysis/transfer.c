@@ -18,8 +18,10 @@ struct value operand_value(struct analysis *a, unsigned i, unsigned part)
     unsigned reg = o->reg + part;
     if (part >= o->dwords && o->dwords > 0)
         return value_of(V_ZERO);
+    if (o->kind == ISA_KIND_VGPR && reg >= a->vgprs)
+        return value_of(V_NUMBER | V_TAINTS);
     if (o->kind == ISA_KIND_VGPR)
-        return reg < a->vgprs ? *active(a, reg) : value_of(V_NUMBER | V_TAINTS);
+        return a->both ? value_join(*active(a, reg), *also_active(a, reg)) : *active(a, reg);
     if (o->kind == ISA_KIND_EXEC)
         return a->now->scalar[S_EXEC];
     if (is_scalar(o) && reg < SCALARS)
@@ -44,9 +46,12 @@ void write_register(struct analysis *a, const struct isa_operand *to, unsigned p
             analysis_fail(a, "more registers are used than the descriptor says");
             return;
         }
-        *active(a, reg) = partly ? value_join(value_mixed(value, *active(a, reg)), value) : value;
-        if (partly && !value_is(value, V_NUMBER))
-            *active(a, reg) = value_mixed(value, value);
+        if (partly) /* what was there before shows, too: of no use as an address */
+            value = value_mixed(value, a->both ? value_join(*active(a, reg), *also_active(a, reg))
+                                               : *active(a, reg));
+        *active(a, reg) = value;
+        if (a->both)
+            *also_active(a, reg) = value;
         return;
     }
     if (!is_scalar(to) || reg >= SCALARS)

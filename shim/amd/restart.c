@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Whether a launch may be run again. See restart.h. */
+#include "shim/amd/restart.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/amd/allocations.h"
+#include "shim/amd/code/rules.h"
+#include "shim/preload/log.h"
+
+bool reef_restart_wanted(void)
+{
+    const struct reef_config *config = &reef_state.config;
+    return !atomic_load(&reef_state.passive) && config->priority == REEF_PRIORITY_BE &&
+           config->reset != REEF_RESET_DRAIN &&
+           reef_config_restartable(config) != REEF_RESTARTABLE_NEVER;
+}
+
+/* --- the user's word --- */
+
+static struct reef_rules *rules;
+
+static void warn_line(void *arg, unsigned line)
+{
+    reef_warn("%s: line %u is not understood", (const char *)arg, line);
+}
+
+static void read_rules(void)
+{
+    enum { BYTES_MAX = 1 << 20 };
+    const char *path = reef_state.config.restartable;
+    if (reef_config_restartable(&reef_state.config) != REEF_RESTARTABLE_FILE)
+        return;
+    FILE *file = fopen(path, "re");
+    char *text = file ? malloc(BYTES_MAX) : NULL;
+    if (text)
+        rules = reef_rules_parse(text, fread(text, 1, BYTES_MAX, file), warn_line, (void *)path);
+    else
+        reef_warn("REEF_RESTARTABLE=%s is none of analyze, assume, never, and no file that can be "
+                  "read: %s; using analyze",
+                  path, strerror(errno));
+    free(text);
+    if (file)
+        fclose(file);
+}
+
+static enum reef_rule rule_of(const struct reef_object_kernel *kernel)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, read_rules);
+    if (reef_config_restartable(&reef_state.config) == REEF_RESTARTABLE_ASSUME)
+        return REEF_RULE_ASSUME;
+    return reef_rules_find(rules, kernel->name, kernel->name_length);
+}
+
+struct reef_restart_rule reef_restart_rule_for(const struct reef_object *object,
+                                               const struct reef_object_kernel *kernel, bool alone)
+{
+    struct reef_analysis analysis;
+    enum reef_rule word = rule_of(kernel);
+    if (word == REEF_RULE_NEVER)
+        return (struct reef_restart_rule){.restart = REEF_RESTART_NEVER};
+    reef_analyse(&analysis, object, kernel);
+    reef_debug("kernel %.*s: %s%s", (int)kernel->name_length, kernel->name,
+               word == REEF_RULE_ASSUME ? "assumed to be restartable; " : "", analysis.reason);
+    struct reef_restart_rule rule = {
+        .reads = analysis.reads,
+        .writes = analysis.writes,
+        .mixed = analysis.mixed,
+        .restart = (uint8_t)analysis.restart,
+        .independent = analysis.independent || alone,
+    };
+    if (word == REEF_RULE_ASSUME)
+        rule.restart = REEF_RESTART_ALWAYS;
+    return rule;
+}
+
+/* --- a launch --- */
+
+/* The kernel's arguments, if they can be read as far as @slots goes. */
+static const uint64_t *arguments(const hsa_kernel_dispatch_packet_t *packet, uint32_t slots)
+{
+    struct reef_allocation where;
+    uint64_t at = (uint64_t)(uintptr_t)packet->kernarg_address;
+    uint64_t bytes = 8 * (32 - (uint64_t)__builtin_clz(slots));
+    if (at % 8 != 0 || !reef_allocations_find(at, &where) || !where.host ||
+        bytes > where.base + where.bytes - at)
+        return NULL;
+    return packet->kernarg_address;
+}
+
+static bool disjoint(const struct reef_allocation *a, const struct reef_allocation *b)
+{
+    return a->base + a->bytes <= b->base || b->base + b->bytes <= a->base;
+}
+
+bool reef_restart_allowed(const struct reef_restart_rule *rule,
+                          const hsa_kernel_dispatch_packet_t *packet)
+{
+    struct reef_allocation read[REEF_SLOTS], written[REEF_SLOTS];
+    unsigned reads = 0, writes = 0;
+    uint32_t slots = rule->reads | rule->writes;
+    if (rule->restart != REEF_RESTART_IF_DISJOINT)
+        return rule->restart == REEF_RESTART_ALWAYS;
+    const uint64_t *values = slots ? arguments(packet, slots) : NULL;
+    if (!values)
+        return false;
+    for (uint32_t left = slots; left; left &= left - 1) {
+        unsigned slot = (unsigned)__builtin_ctz(left);
+        struct reef_allocation at;
+        uint64_t value = __atomic_load_n(&values[slot], __ATOMIC_RELAXED);
+        if (value == 0 && !(rule->mixed >> slot & 1))
+            continue; /* nobody can have gone through it */
+        if (!reef_allocations_find(value, &at))
+            return false;
+        if (rule->writes >> slot & 1)
+            written[writes++] = at;
+        else
+            read[reads++] = at;
+    }
+    for (unsigned w = 0; w < writes; w++)
+        for (unsigned r = 0; r < reads; r++)
+            if (!disjoint(&written[w], &read[r]))
+                return false;
+    return true;
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * restart_test CODE_OBJECT [TRIALS]: every verdict of the analysis on the kernels of cases.def,
+ * checked by doing what it allows. A kernel that may be run again is run to random points (each
+ * work-group elsewhere, some of them not begun, with single wavefronts ended too where the analysis
+ * says that they are independent), killed, and run again: all memory must be as after one
+ * undisturbed run. A kernel that may not must show why: some kill must change the result (clocks
+ * excepted). And the guards: kernels run with them, the flag goes up at a random moment, and what
+ * the record says of the packet must be true of memory.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arguments.h"
+#include "harness.h"
+#include "wave.h"
+
+#include "shim/amd/code/analysis/analysis.h"
+#include "shim/amd/code/rewrite.h"
+
+enum { BUFFERS = 8, WORDS = 4096, TICKETS = 4 };
+
+struct test_case {
+    const char *kernel;
+    unsigned groups[2], items[2];
+    const char *arguments;
+    enum reef_restart want;
+};
+
+static const struct test_case cases[] = {
+#define CASE(kernel, gx, gy, ix, iy, arguments, want)                                              \
+    {#kernel, {gx, gy}, {ix, iy}, arguments, want},
+#include "cases.def"
+#undef CASE
+};
+
+struct bench {
+    struct harness *h;
+    const struct test_case *c;
+    struct harness_launch launch;
+    struct arguments arguments;
+    unsigned buffers;
+    uint32_t *memory[BUFFERS];
+    uint32_t before[BUFFERS][WORDS], after[BUFFERS][WORDS];
+};
+
+static uint64_t seed = 20220711;
+
+static unsigned below(unsigned n)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(seed >> 33) % n;
+}
+
+static void die(const char *what)
+{
+    fprintf(stderr, "restart_test: %s\n", what);
+    exit(1);
+}
+
+/* --- a launch --- */
+
+static uint64_t add_buffer(struct bench *b)
+{
+    uint64_t va;
+    b->memory[b->buffers] = harness_alloc(b->h, sizeof(uint32_t) * WORDS, &va);
+    if (!b->memory[b->buffers++])
+        die("no memory");
+    return va;
+}
+
+static void add_argument(struct bench *b, char kind)
+{
+    float quarter = 0.25f;
+    uint64_t va, rows;
+    switch (kind) {
+    case 'n':
+        arguments_int(&b->arguments, 2000);
+        return;
+    case 's':
+        arguments_int(&b->arguments, 16);
+        return;
+    case 'k':
+        arguments_int(&b->arguments, 64);
+        return;
+    case 'f':
+        arguments_add(&b->arguments, &quarter, sizeof(quarter));
+        return;
+    case '0':
+        arguments_pointer(&b->arguments, 0);
+        return;
+    default:
+        break;
+    }
+    va = add_buffer(b);
+    uint32_t *words = b->memory[b->buffers - 1];
+    for (unsigned i = 0; i < WORDS; i++) {
+        float f = (float)below(2000) / 500.0f - 2;
+        memcpy(&words[i], &f, sizeof(f));
+        if (kind == 'x')
+            words[i] = below(100);
+    }
+    if (kind == 'p') {
+        rows = va;
+        uint64_t table;
+        uint64_t *pointers = harness_alloc(b->h, 4096, &table);
+        for (unsigned i = 0; i < 64; i++)
+            pointers[i] = rows + i * 64;
+        va = table;
+    }
+    arguments_pointer(&b->arguments, va);
+}
+
+static void make(struct bench *b, struct harness *h, const struct test_case *c)
+{
+    memset(b, 0, sizeof(*b));
+    b->h = h;
+    b->c = c;
+    for (const char *kind = c->arguments; *kind; kind++)
+        add_argument(b, *kind);
+    b->launch = (struct harness_launch){
+        .kernel = c->kernel,
+        .grid = {c->groups[0] * c->items[0], c->groups[1] * c->items[1]},
+        .workgroup = {(uint16_t)c->items[0], (uint16_t)c->items[1]},
+        .kernarg = b->arguments.bytes,
+        .kernarg_bytes = b->arguments.used,
+    };
+}
+
+static void put_back(struct bench *b)
+{
+    for (unsigned i = 0; i < b->buffers; i++)
+        memcpy(b->memory[i], b->before[i], sizeof(b->before[i]));
+}
+
+static bool as_after(const struct bench *b)
+{
+    for (unsigned i = 0; i < b->buffers; i++)
+        if (memcmp(b->memory[i], b->after[i], sizeof(b->after[i])) != 0)
+            return false;
+    return true;
+}
+
+static void run_whole(struct bench *b)
+{
+    if (harness_run(b->h, &b->launch) != GCN_DONE)
+        die(b->c->kernel);
+}
+
+/* What memory is before and after. */
+static void take_reference(struct bench *b)
+{
+    for (unsigned i = 0; i < b->buffers; i++)
+        memcpy(b->before[i], b->memory[i], sizeof(b->before[i]));
+    run_whole(b);
+    for (unsigned i = 0; i < b->buffers; i++)
+        memcpy(b->after[i], b->memory[i], sizeof(b->after[i]));
+}
+
+/* --- killing --- */
+
+/* One wavefront that has not ended does. */
+static void end_wavefront(struct gcn_workgroup *wg)
+{
+    struct gcn_wave *wave = &wg->wave[below(wg->waves)];
+    wave->state = GCN_WAVE_ENDED;
+}
+
+static void run_to_random_points(struct bench *b, bool single_wavefronts)
+{
+    struct harness_steps *steps = harness_steps_begin(b->h, &b->launch, 0);
+    if (!steps)
+        die("no work-groups");
+    unsigned count = harness_steps_count(steps), cycles = 1u << (4 + below(14));
+    for (unsigned step = below(4 * count + 4); step > 0; step--) {
+        unsigned n = below(count);
+        struct gcn_workgroup *wg = harness_steps_group(steps, n);
+        if (single_wavefronts && wg && below(3) == 0)
+            end_wavefront(wg);
+        if (harness_steps_run(steps, n, 1 + below(cycles)) == GCN_FAULT)
+            die("a fault in a kernel that is partly killed");
+    }
+    /* What was not ended by itself in a work-group that was touched may go on to its end. */
+    for (unsigned n = 0; single_wavefronts && n < count; n++)
+        if (below(2))
+            while (harness_steps_run(steps, n, 10000) == GCN_RUNNING)
+                ;
+    harness_steps_end(steps);
+}
+
+/* Returns in how many trials memory was not as after one run. */
+static unsigned kill_and_run_again(struct bench *b, bool single_wavefronts, unsigned trials)
+{
+    unsigned wrong = 0;
+    for (unsigned i = 0; i < trials; i++) {
+        put_back(b);
+        run_to_random_points(b, single_wavefronts);
+        run_whole(b);
+        wrong += !as_after(b);
+    }
+    return wrong;
+}
+
+/* --- guards --- */
+
+struct guarded {
+    uint64_t base; /* what is added to addresses of the code object */
+    volatile uint32_t *line, *record;
+    const struct reef_rewritten *code;
+    unsigned kernel;
+};
+
+static uint64_t descriptor_of(const struct guarded *g, enum reef_guard guard)
+{
+    return g->base + g->code->kernels[g->kernel].blocks_va +
+           reef_guard_block(guard, 1, TICKETS) * REEF_GUARD_BLOCK_BYTES + REEF_GUARD_CODE_BYTES;
+}
+
+/* All work-groups in random order and pieces; the flag goes up at some moment if @raise. */
+static void run_guarded(struct bench *b, const struct guarded *g, enum reef_guard guard, bool raise)
+{
+    struct harness_steps *steps = harness_steps_begin(b->h, &b->launch, descriptor_of(g, guard));
+    if (!steps)
+        die("no work-groups");
+    unsigned count = harness_steps_count(steps), left = count, cycles = 1u << (3 + below(14));
+    int moment = raise ? (int)below(3 * count) : -1;
+    for (unsigned step = 0; left > 0; step++) {
+        unsigned n = below(count);
+        if ((int)step == moment)
+            g->line[REEF_GUARD_FLAG / 4] = 1;
+        if (!harness_steps_group(steps, n))
+            continue;
+        enum gcn_status status = harness_steps_run(steps, n, 1 + below(cycles));
+        if (status == GCN_FAULT)
+            die("a fault in a guarded kernel");
+        left -= status == GCN_DONE;
+    }
+    harness_steps_end(steps);
+}
+
+static unsigned check_guards(struct bench *b, const struct guarded *g, unsigned trials,
+                             unsigned *evictions)
+{
+    unsigned wrong = 0;
+    for (unsigned i = 0; i < trials; i++) {
+        bool evictable = b->c->want != REEF_RESTART_NEVER;
+        put_back(b);
+        g->line[0] = g->line[1] = *g->record = 0;
+        run_guarded(b, g, evictable ? REEF_GUARD_EVICT : REEF_GUARD_FOLLOW, true);
+        bool evicted = *g->record != 0;
+        if (evicted != (g->line[REEF_GUARD_CHAIN / 4] != 0) || (evicted && !evictable) ||
+            (!evicted && !as_after(b))) {
+            wrong++;
+            continue;
+        }
+        if (!evicted)
+            continue;
+        ++*evictions;
+        /* What follows does not begin, whichever guard it has, and says so. */
+        uint32_t now[BUFFERS][WORDS];
+        for (unsigned n = 0; n < b->buffers; n++)
+            memcpy(now[n], b->memory[n], sizeof(now[n]));
+        *g->record = 0;
+        g->line[REEF_GUARD_FLAG / 4] = below(2);
+        run_guarded(b, g, below(2) ? REEF_GUARD_EVICT : REEF_GUARD_FOLLOW, false);
+        for (unsigned n = 0; n < b->buffers; n++)
+            wrong += memcmp(now[n], b->memory[n], sizeof(now[n])) != 0;
+        wrong += *g->record != 1;
+        /* And again, as it is done when nothing is on the device. */
+        g->line[0] = g->line[1] = *g->record = 0;
+        run_guarded(b, g, REEF_GUARD_EVICT, false);
+        wrong += *g->record != 0 || !as_after(b);
+    }
+    return wrong;
+}
+
+/* --- the object --- */
+
+static uint8_t *read_whole(const char *path, size_t *size)
+{
+    FILE *f = fopen(path, "rb");
+    uint8_t *bytes = malloc(16 << 20);
+    if (!f || !bytes)
+        die(path);
+    *size = fread(bytes, 1, 16 << 20, f);
+    fclose(f);
+    return bytes;
+}
+
+static void write_whole(char *path, const uint8_t *bytes, size_t size)
+{
+    int fd = mkstemp(path);
+    if (fd < 0 || write(fd, bytes, size) != (ssize_t)size)
+        die("cannot write a temporary file");
+    close(fd);
+}
+
+/* The number of the kernel among those of the object. */
+static unsigned find_kernel(const struct reef_object *object, const char *name,
+                            struct reef_object_kernel *kernel)
+{
+    unsigned n = 0, broken = 0;
+    for (uint64_t at = 0; reef_object_next_kernel(object, &at, kernel, &broken); n++)
+        if (kernel->name_length == strlen(name) && memcmp(kernel->name, name, strlen(name)) == 0)
+            return n;
+    die(name);
+    return 0;
+}
+
+static bool check(struct harness *h, const struct reef_object *object, struct guarded *g,
+                  const struct test_case *c, unsigned trials)
+{
+    static struct bench b;
+    struct reef_object_kernel kernel;
+    struct reef_analysis analysis;
+    g->kernel = find_kernel(object, c->kernel, &kernel);
+    reef_analyse(&analysis, object, &kernel);
+    make(&b, h, c);
+    g->base = harness_symbol(h, "relu.kd"); /* all symbols are as far from the object's addresses */
+    struct reef_object_kernel relu;
+    find_kernel(object, "relu", &relu);
+    g->base -= relu.descriptor_va;
+    take_reference(&b);
+    bool may = analysis.restart != REEF_RESTART_NEVER, ok = analysis.restart == c->want;
+    unsigned wrong = kill_and_run_again(&b, may && analysis.independent, trials), evictions = 0;
+    unsigned guard_wrong = check_guards(&b, g, trials, &evictions);
+    bool clock = strcmp(c->kernel, "stamped") == 0;
+    /* What may not be run again must fail for it, or the trials show nothing. */
+    ok = ok && (may ? wrong == 0 : wrong > 0 || clock) && (guard_wrong == 0 || clock);
+    printf("%s %-18s %s; %sof %u kills %u wrong; %u evictions, %u wrong\n", ok ? "ok" : "FAILED",
+           c->kernel, analysis.reason,
+           may && analysis.independent ? "also single wavefronts; " : "", trials, wrong, evictions,
+           guard_wrong);
+    return ok;
+}
+
+int main(int argc, char **argv)
+{
+    struct reef_rewrite_config config = {.tickets = TICKETS, .per_queue_shift = 2};
+    struct reef_rewritten code;
+    struct reef_object object;
+    struct guarded g = {.code = &code};
+    char path[] = "/tmp/reef-restart-XXXXXX";
+    bool ok = true;
+    size_t size;
+    if (argc < 2)
+        return 2;
+    unsigned trials = argc > 2 ? (unsigned)atoi(argv[2]) : 60;
+    uint8_t *bytes = read_whole(argv[1], &size);
+    if (reef_object_open(&object, bytes, size) != 0)
+        die("no code object");
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct harness *h = harness_create();
+        g.line = harness_alloc(h, REEF_LINE_BYTES, &config.lines);
+        volatile uint32_t *records = harness_alloc(h, TICKETS * REEF_RECORD_BYTES, &config.records);
+        g.record = records + REEF_RECORD_BYTES / 4; /* of ticket 1 */
+        if (reef_rewrite(&code, bytes, size, &config) != 0)
+            die("the object cannot be given guards");
+        strcpy(path, "/tmp/reef-restart-XXXXXX");
+        write_whole(path, code.bytes, code.size);
+        if (harness_load(h, path) != 0)
+            die("the object with guards does not load");
+        unlink(path);
+        ok = check(h, &object, &g, &cases[i], trials) && ok;
+        reef_rewritten_free(&code);
+        harness_destroy(h);
+    }
+    free(bytes);
+    return ok ? 0 : 1;
+}
