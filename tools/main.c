@@ -26,6 +26,9 @@ static const struct command {
      "show what the processes that share a GPU have done"},
     {"bench", reef_bench, "launch|emu [--emulate PROFILE] [--rounds N] [--json FILE]",
      "measure what libreef adds to a launch, or the speed of the emulated GPU"},
+    {"replay", reef_replay,
+     "--suite disb [--quick] | WORKLOAD [--policy P]  [--json FILE] [--plot FILE] ...",
+     "run a workload or a recorded trace under a policy, in virtual time"},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

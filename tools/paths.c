@@ -82,6 +82,36 @@ bool reef_find_profile(const char *emulator, const char *name, char path[PATH_MA
     return settle(path);
 }
 
+static bool settle_folder_or_file(char path[PATH_MAX], const char *in_build, const char *installed)
+{
+    char own[PATH_MAX];
+
+    if (own_folder(own) && snprintf(path, PATH_MAX, "%s/../%s", own, in_build) < PATH_MAX &&
+        settle(path))
+        return true;
+    snprintf(path, PATH_MAX, "%s", installed);
+    return settle(path);
+}
+
+bool reef_find_workloads(char path[PATH_MAX])
+{
+    return settle_folder_or_file(path, "workloads", REEF_WORKLOAD_DIR);
+}
+
+bool reef_find_device(const char *name, char path[PATH_MAX])
+{
+    char in_build[PATH_MAX], installed[PATH_MAX];
+
+    if (strchr(name, '/')) {
+        snprintf(path, PATH_MAX, "%s", name);
+        return settle(path);
+    }
+    if (snprintf(in_build, PATH_MAX, "emu/profiles/%s.conf", name) >= PATH_MAX ||
+        snprintf(installed, PATH_MAX, "%s/%s.conf", REEF_PROFILE_DIR, name) >= PATH_MAX)
+        return false;
+    return settle_folder_or_file(path, in_build, installed);
+}
+
 bool reef_find_app(const char *name, char path[PATH_MAX])
 {
     char own[PATH_MAX];

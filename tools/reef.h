@@ -15,7 +15,7 @@ enum { REEF_EXIT_USAGE = 2, REEF_EXIT_NOT_EXECUTABLE = 126, REEF_EXIT_NOT_FOUND 
 /** A subcommand. @argv[0] is its name. Returns the exit status. */
 typedef int reef_command_fn(int argc, char **argv);
 
-reef_command_fn reef_run, reef_doctor, reef_config_command, reef_stats, reef_bench;
+reef_command_fn reef_run, reef_doctor, reef_config_command, reef_stats, reef_bench, reef_replay;
 
 /** "reef: " and a line on standard error. */
 __attribute__((format(printf, 1, 2))) void reef_say(const char *format, ...);
@@ -38,6 +38,10 @@ bool reef_find_shim(char path[PATH_MAX]);
 bool reef_find_emulator(char path[PATH_MAX]);
 /** The device profile @name (or a path, if it has a slash) of the emulator at @emulator. */
 bool reef_find_profile(const char *emulator, const char *name, char path[PATH_MAX]);
+/** The folder of the workloads and models that ship with reef. */
+bool reef_find_workloads(char path[PATH_MAX]);
+/** The device profile @name (or a path, if it has a slash), without an emulator. */
+bool reef_find_device(const char *name, char path[PATH_MAX]);
 /** The program @name of tests/apps (build tree) or of libexec (installed). */
 bool reef_find_app(const char *name, char path[PATH_MAX]);
 /** What execvp(3) would run for @program. False if there is no such file; errno says why. */
