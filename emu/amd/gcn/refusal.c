@@ -76,6 +76,8 @@ const char *gcn_refusal(const struct isa_inst *inst)
     case ISA_VOP3P:
         return refuse_vector(inst);
     case ISA_DS:
+        if (isa_id(inst->op) == ISA_ID_ds_gws_init || isa_id(inst->op) == ISA_ID_ds_gws_barrier)
+            return NULL; /* global wave sync, which has the bit too */
         return mods & ISA_MOD_GDS ? "global data share" : NULL;
     case ISA_FLAT:
     case ISA_GLOBAL:
