@@ -66,6 +66,25 @@ bool reef_find_emulator(char path[PATH_MAX])
     return find_library(path, "emu/amd", "libreef-emu-amd.so");
 }
 
+bool reef_find_nvidia_emulator(char path[PATH_MAX])
+{
+    return find_library(path, "emu/nvidia", "libcuda.so.1") ||
+           find_library(path, "emu/nvidia", "reef/nvidia/libcuda.so.1");
+}
+
+bool reef_profile_is_nvidia(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char line[512];
+    bool found = false;
+
+    while (file && !found && fgets(line, sizeof(line), file))
+        found = strncmp(line, "compute_capability", 18) == 0;
+    if (file)
+        fclose(file);
+    return found;
+}
+
 bool reef_find_profile(const char *emulator, const char *name, char path[PATH_MAX])
 {
     const char *slash = strrchr(emulator, '/');

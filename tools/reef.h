@@ -36,6 +36,10 @@ int reef_options_parse(struct reef_options *options, int argc, char **argv);
 bool reef_find_shim(char path[PATH_MAX]);
 /** The same for the emulated AMD GPU's library. */
 bool reef_find_emulator(char path[PATH_MAX]);
+/** The emulated libcuda, which goes on the library path. */
+bool reef_find_nvidia_emulator(char path[PATH_MAX]);
+/** Whether the profile at @path is of an NVIDIA device. */
+bool reef_profile_is_nvidia(const char *path);
 /** The device profile @name (or a path, if it has a slash) of the emulator at @emulator. */
 bool reef_find_profile(const char *emulator, const char *name, char path[PATH_MAX]);
 /** The folder of the workloads and models that ship with reef. */
