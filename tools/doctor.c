@@ -135,8 +135,8 @@ static void check_means(struct doctor *d)
     const struct reef_config *c = &d->config;
     enum reef_config_restartable restartable = reef_config_restartable(c);
 
-    if (d->config.priority == REEF_PRIORITY_RT && !d->class_open)
-        return;
+    if ((d->config.priority == REEF_PRIORITY_RT && !d->class_open) || d->cuda)
+        return; /* CUDA's were told with the device */
     if (c->reset == REEF_RESET_DRAIN)
         doctor_ok(d, "means: hold and drain; running best-effort kernels are waited for "
                      "(REEF_RESET=drain)");
@@ -230,7 +230,7 @@ int reef_doctor(int argc, char **argv)
     check_class(&d, options.priority);
     check_means(&d);
 
-    const char *what = first < argc ? argv[first] : "a program of ROCm";
+    const char *what = first < argc ? argv[first] : d.cuda ? "a CUDA program" : "a program of ROCm";
     if (d.failed)
         doctor_no(&d, "%s will not be scheduled here", what);
     else

@@ -14,7 +14,7 @@
 #define FIRST_NS  5000000u
 #define SECOND_NS 100000000u
 
-enum { AUTO_US = 1 };
+enum { AUTO_US = 1, OLDEST_DRIVER = 550, NEWEST_DRIVER = 595 };
 
 bool rm_wants(unsigned long request)
 {
@@ -138,20 +138,29 @@ void rm_answer(struct rm_groups *groups, struct rm_group *group, int error, uint
     group->due_ns = now_ns + SECOND_NS;
 }
 
-bool rm_parse_timeslice(const char *text, uint32_t *us)
+bool rm_known_driver(const char *version)
 {
+    char *end;
+    unsigned long major = strtoul(version, &end, 10);
+    return version[0] >= '0' && version[0] <= '9' && *end == '.' && major >= OLDEST_DRIVER &&
+           major <= NEWEST_DRIVER;
+}
+
+bool rm_parse_timeslice(const char *text, uint32_t *us, bool *given)
+{
+    *given = false;
+    *us = 0;
     if (!text || strcmp(text, "auto") == 0) {
         *us = AUTO_US;
         return true;
     }
-    if (strcmp(text, "off") == 0) {
-        *us = 0;
+    if (strcmp(text, "off") == 0)
         return true;
-    }
     char *end;
     unsigned long value = strtoul(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end || value < 1 || value > 1000000)
         return false;
     *us = (uint32_t)value;
+    *given = true;
     return true;
 }

@@ -96,5 +96,9 @@ struct rm_group *rm_due(struct rm_groups *groups, uint64_t work, uint64_t now_ns
 /** Notes the answer: @error: of ioctl(2), 0 or errno; @status: the driver's. */
 void rm_answer(struct rm_groups *groups, struct rm_group *group, int error, uint32_t status,
                uint64_t work, uint64_t now_ns);
-/** "auto", "off" or a number of microseconds. False: none of these. *us 0: off. */
-bool rm_parse_timeslice(const char *text, uint32_t *us);
+/** Whether @version ("580.65.06", as in /sys/module/nvidia/version) is of a driver whose structures
+ * are those above: they were compared from 550 to 595. */
+bool rm_known_driver(const char *version);
+/** "auto", "off" or a number of microseconds. False: none of these. *us 0: off. *given:
+ *  a number was given, so it is tried on any driver. */
+bool rm_parse_timeslice(const char *text, uint32_t *us, bool *given);

@@ -12,10 +12,12 @@
  * success, the group is left alone and `reef doctor` and the log say so.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "shim/nvidia/nvidia.h"
 #include "shim/nvidia/rm.h"
@@ -98,18 +100,37 @@ REEF_BEFORE_SANITIZERS int ioctl(int fd, unsigned long request, ...)
 
 /* --- setting --- */
 
+static bool driver_is_known(void)
+{
+    char version[64] = "";
+    int fd = open("/sys/module/nvidia/version", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        if (read(fd, version, sizeof(version) - 1) < 0)
+            version[0] = '\0';
+        close(fd);
+    }
+    if (rm_known_driver(version))
+        return true;
+    version[strcspn(version, "\n")] = '\0';
+    reef_info("kernel driver '%s' is not known: timeslices are left alone", version);
+    return false;
+}
+
+/* 0: timeslices are left alone. Agent only. */
 static uint32_t wanted_us(void)
 {
-    static _Atomic int64_t us = -1;
-    uint32_t value = 0;
-    if (atomic_load(&us) < 0) {
-        if (!rm_parse_timeslice(reef_state.config.timeslice, &value))
-            reef_warn("REEF_TIMESLICE=%s is not auto, off or 1 to 1000000 us: timeslices are left "
-                      "alone",
-                      reef_state.config.timeslice);
-        atomic_store(&us, value);
-    }
-    return (uint32_t)atomic_load(&us);
+    static bool known, given;
+    static uint32_t us;
+    if (known)
+        return us;
+    known = true;
+    if (!rm_parse_timeslice(reef_state.config.timeslice, &us, &given))
+        reef_warn(
+            "REEF_TIMESLICE=%s is not auto, off or 1 to 1000000 us: timeslices are left alone",
+            reef_state.config.timeslice);
+    if (us && !given && !driver_is_known())
+        us = 0;
+    return us;
 }
 
 static void set_group(struct rm_group *group, uint32_t us, uint64_t now_ns)
@@ -142,9 +163,13 @@ static void set_group(struct rm_group *group, uint32_t us, uint64_t now_ns)
 uint64_t cu_timeslice_step(uint64_t now_ns)
 {
     uint64_t next_ns = UINT64_MAX;
-    uint32_t us = wanted_us();
-    if (!us || reef_disabled() || !atomic_load(&reef_cuda.timeslice_wanted))
+    if (!atomic_load(&reef_cuda.timeslice_wanted))
         return UINT64_MAX;
+    uint32_t us = wanted_us();
+    if (!us || reef_disabled()) {
+        atomic_store(&reef_cuda.timeslice_wanted, false);
+        return UINT64_MAX;
+    }
     uint64_t work = atomic_load(&reef_cuda.launches);
     struct rm_group *group;
     /* Under the lock: the driver may free a group, and must not do so between our look and our

@@ -147,12 +147,27 @@ static void test_parse(void **state)
 {
     static const char *const bad[] = {"", "0", "1000001", "-1", " 1", "1us", "on", "0x1", "auto "};
     uint32_t us = 9;
-    assert_true(rm_parse_timeslice(NULL, &us) && us == 1);
-    assert_true(rm_parse_timeslice("auto", &us) && us == 1);
-    assert_true(rm_parse_timeslice("off", &us) && us == 0);
-    assert_true(rm_parse_timeslice("1000000", &us) && us == 1000000);
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_false(rm_parse_timeslice(bad[i], &us));
+    bool given = true;
+    assert_true(rm_parse_timeslice(NULL, &us, &given) && us == 1 && !given);
+    assert_true(rm_parse_timeslice("auto", &us, &given) && us == 1 && !given);
+    assert_true(rm_parse_timeslice("off", &us, &given) && us == 0);
+    assert_true(rm_parse_timeslice("1000000", &us, &given) && us == 1000000 && given);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        us = 9;
+        assert_false(rm_parse_timeslice(bad[i], &us, &given));
+        assert_int_equal(us, 0);
+    }
+}
+
+static void test_driver(void **state)
+{
+    static const char *const unknown[] = {
+        "", "545.23.08", "600.1", "x550.1", "550", "-580.1", "58000000000000000000000.1"};
+    assert_true(rm_known_driver("550.120"));
+    assert_true(rm_known_driver("580.159.04\n"));
+    assert_true(rm_known_driver("595.45.04"));
+    for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
+        assert_false(rm_known_driver(unknown[i]));
 }
 
 /* Every field of every structure at random, every size: no crash, and never a group that was not
@@ -202,7 +217,8 @@ int main(void)
         cmocka_unit_test(test_requests), cmocka_unit_test(test_when),
         cmocka_unit_test(test_refused),  cmocka_unit_test(test_freed),
         cmocka_unit_test(test_unknown),  cmocka_unit_test(test_many),
-        cmocka_unit_test(test_parse),    cmocka_unit_test(test_fuzz),
+        cmocka_unit_test(test_parse),    cmocka_unit_test(test_driver),
+        cmocka_unit_test(test_fuzz),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
