@@ -262,9 +262,10 @@ int main(void)
             describe_operand(operands, &decoded.operand[n]);
         describe_memory(memory, &decoded.memory);
         describe_effects(effects, &decoded);
-        failed += !same(&rows[i], "operands", operands, rows[i].operands) |
-                  !same(&rows[i], "memory", memory, rows[i].memory) |
-                  !same(&rows[i], "effects", effects, rows[i].effects);
+        if (!same(&rows[i], "operands", operands, rows[i].operands) ||
+            !same(&rows[i], "memory", memory, rows[i].memory) ||
+            !same(&rows[i], "effects", effects, rows[i].effects))
+            failed++;
     }
     printf("%d lines, %u failed\n", ROWS, failed);
     return failed != 0;
