@@ -110,6 +110,7 @@ void reef_complete_reap(struct reef_vqueue *q, uint64_t now_ns)
             continue;
         }
         q->free[q->free_count++] = number;
+        q->evictable_live -= slot->evictable;
         /* The core's answers are not carried out here: it may want to submit, which changes the
          * list. */
         if (was_evicted(q, number)) {

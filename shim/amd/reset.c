@@ -32,6 +32,7 @@ static unsigned forget_killed(struct reef_vqueue *q)
         }
     }
     q->live_count = 0;
+    q->evictable_live = 0;
     return killed;
 }
 
