@@ -23,8 +23,8 @@ static const struct command {
     {"config", reef_config_command, "", "show every option, its value and where that comes from"},
     {"stats", reef_stats, "[--dir DIR] [--json]",
      "show what the processes that share a GPU have done"},
-    {"bench", reef_bench, "launch|emu [--emulate PROFILE] [--rounds N] [--json FILE]",
-     "measure what libreef adds to a launch, or the speed of the emulated GPU"},
+    {"bench", reef_bench, "launch|emu|preempt [--emulate PROFILE] [--rounds N] [--json FILE]",
+     "measure what libreef adds to a launch, the speed of the emulated GPU, or preemption"},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

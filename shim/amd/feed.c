@@ -252,6 +252,7 @@ void reef_feed_actions(struct reef_gpu *gpu)
         case REEF_ACTION_EVICT:
             if (q->line >= 0)
                 reef_guards_raise(gpu->guards, q->line);
+            reef_debug("queue %p: evict flag raised", (void *)q);
             break;
         case REEF_ACTION_ALLOW:
             allow(q);

@@ -99,6 +99,7 @@ struct reef_vqueue {
     int line;          /* of the evict flag (guards.h); -1: the queue's kernels are not guarded */
     bool evicting;     /* something in the device queue was evicted: what is behind it is as well */
     bool after_follow; /* the last kernel submitted must not be joined by another one */
+    uint64_t last_end; /* of what was evicted, in GPU ticks */
     uint32_t evictable_live; /* slots in use whose packets may be evicted */
 
     /* RT */
@@ -136,6 +137,7 @@ struct reef_gpu {
     struct reef_delivery deliveries[REEF_DELIVERIES]; /* reef_complete_lock */
     unsigned delivery_count;
     uint64_t closed_launches[2]; /* of destroyed queues, by class */
+    uint64_t done_ns, wasted_ns; /* device time of BE kernels: complete; to be repeated */
 
     /* RT work of this process (rt.c) */
     _Atomic uint64_t rt_arrivals;

@@ -191,7 +191,9 @@ static bool within(const struct loop *inner, const struct loop *outer)
  * s_waitcnt's vmcnt is in bits 3:0 and 15:14; all set: none. */
 static uint32_t cycles_of(const struct isa_inst *inst)
 {
-    enum { ISSUE = 4, MEMORY = 300, LOCAL = 60, VMCNT = 0xc00f };
+    enum { ISSUE = 4, MEMORY = 300, LOCAL = 60, VMCNT = 0xc00f, SLEEP = 64 };
+    if (isa_id(inst->op) == ISA_ID_s_sleep)
+        return ((uint32_t)inst->fields.imm & 127) * SLEEP;
     if (!(inst->op->flags & ISA_WAIT))
         return ISSUE;
     return (inst->fields.imm & VMCNT) == VMCNT ? LOCAL : MEMORY;
