@@ -217,13 +217,23 @@ uint64_t reef_core_enqueued(struct reef_core *core, uint32_t queue,
     return q ? reef_queue_enqueue(q, command) : REEF_CORE_FULL;
 }
 
+/* After events that may have emptied the last DQ: RT had to wait until then. */
+static void note_clear(struct reef_core *core, uint64_t now_ns)
+{
+    if (!core->clearing || core->in_flight > 0)
+        return;
+    core->clearing = false;
+    if (core->rt_active)
+        reef_padding_charge(&core->pad_account, now_ns - core->arrived_ns);
+}
+
 void reef_core_completed(struct reef_core *core, uint32_t queue, uint64_t seq, uint64_t duration_ns,
                          uint64_t now_ns)
 {
     struct reef_queue *q = find(core, queue);
-    (void)now_ns;
     if (q)
         reef_queue_complete(q, seq, duration_ns);
+    note_clear(core, now_ns);
 }
 
 void reef_core_evicted(struct reef_core *core, uint32_t queue, uint64_t seq, uint64_t now_ns)
@@ -264,6 +274,8 @@ void reef_core_rt(struct reef_core *core, bool active, uint64_t now_ns)
         return;
     if (active) {
         reef_linger_arrived(&core->linger, now_ns);
+        core->clearing = core->in_flight > 0;
+        core->arrived_ns = now_ns;
         core->lingering = false;
         core->timer_due = core->evict_end_ns != UINT64_MAX;
         core->stats.preemptions += core->outstanding > 0;
@@ -310,9 +322,9 @@ void reef_core_timer(struct reef_core *core, uint64_t now_ns)
 void reef_core_stopped(struct reef_core *core, uint32_t queue, uint64_t now_ns)
 {
     struct reef_queue *q = find(core, queue);
-    (void)now_ns;
     if (q)
         reef_queue_stopped(q);
+    note_clear(core, now_ns);
 }
 
 void reef_core_reset_failed(struct reef_core *core, uint32_t queue, uint64_t now_ns)

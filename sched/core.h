@@ -56,6 +56,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sched/padding.h"
+
 enum reef_queue_state {
     REEF_QUEUE_OPEN,
     REEF_QUEUE_FINISHING,
@@ -71,6 +73,7 @@ enum reef_queue_state {
 struct reef_command {
     uint64_t key;   /* kernel identity for the duration estimator; 0: not a kernel (barrier) */
     uint32_t flags; /* REEF_COMMAND_* */
+    const struct reef_pad_kernel *pad; /* borrowed until it is complete; NULL: no padding with it */
 };
 enum {
     /* May be run again from its start. Also looked at for key 0: a plain barrier has it set, and a
@@ -124,6 +127,8 @@ struct reef_core_config {
     bool evict;          /* the evict flag exists */
     uint64_t evict_patience_ns; /* a queue that is not empty so long after EVICT is reset, if that
                                    is safe; 0: never */
+    struct reef_pad_device device; /* for padding, under policies that pad */
+    struct reef_pad_rules padding;
 };
 
 struct reef_core_stats {
@@ -138,6 +143,7 @@ struct reef_core_stats {
     uint64_t killed;      /* commands in the DQ at a reset that had not completed */
     uint64_t evicted;     /* commands that the evict flag ended, or kept from beginning */
     uint64_t resubmitted; /* commands submitted again */
+    uint64_t padded;      /* commands that padding completed */
 };
 
 struct reef_core;
@@ -188,6 +194,28 @@ void reef_core_stopped(struct reef_core *core, uint32_t queue, uint64_t now_ns);
 /** A RESET or EVICT could not be done: the queue drains instead. */
 void reef_core_reset_failed(struct reef_core *core, uint32_t queue, uint64_t now_ns);
 void reef_core_timer(struct reef_core *core, uint64_t now_ns);
+
+/*
+ * Padding. Before an RT kernel is launched, the caller asks which work-groups of held commands are
+ * to run beside it, and merges them. Each queue's oldest incomplete command is a candidate, while
+ * the queue is HELD and none of its work-groups is out. A command whose work-groups were all run
+ * beside RT kernels is complete; of one that was not finished this way the rest runs when BE is
+ * back (reef_core_groups_done() says from where).
+ */
+struct reef_core_pad {
+    uint32_t queue;
+    uint64_t seq;
+    uint32_t first_group, groups;
+    uint32_t first_cu, cus; /* the units they are to run on, */
+    uint32_t each;          /* and how many at a time on one */
+};
+/** Returns how many of @pads (in order of preference) were filled in; they are out from then on. */
+unsigned reef_core_pad(struct reef_core *core, const struct reef_pad_kernel *rt,
+                       struct reef_core_pad pads[REEF_PADS_MAX]);
+/** What reef_core_pad() gave out for @seq is complete. */
+void reef_core_padded(struct reef_core *core, uint32_t queue, uint64_t seq, uint64_t now_ns);
+/** Work-groups of the command that padding has completed. */
+uint32_t reef_core_groups_done(const struct reef_core *core, uint32_t queue, uint64_t seq);
 
 /** Takes the next action. False when there is none. */
 bool reef_core_next(struct reef_core *core, struct reef_action *action);

@@ -135,7 +135,8 @@ void reef_queue_feed(struct reef_queue *q)
             struct reef_estimate estimate = reef_estimator_get(&q->core->estimator, entry->key);
             candidate.bound_ns = estimate.bound_ns;
             q->view.waiting = q->enqueued - q->next;
-            if (!fits(q, &candidate) || (q->view.evictable > 0 && !follows(entry)))
+            if (!fits(q, &candidate) || entry->groups_out > 0 ||
+                (q->view.evictable > 0 && !follows(entry)))
                 break;
             entry->estimate = estimate;
             entry->place = REEF_ENTRY_IN;
@@ -205,6 +206,7 @@ uint64_t reef_queue_enqueue(struct reef_queue *q, const struct reef_command *com
         .key = command->key,
         .place = REEF_ENTRY_OUT,
         .flags = (uint8_t)command->flags,
+        .pad = command->pad,
     };
     q->core->outstanding++;
     q->core->stats.enqueued++;
@@ -229,14 +231,10 @@ static void settle(struct reef_queue *q)
     }
 }
 
-void reef_queue_complete(struct reef_queue *q, uint64_t seq, uint64_t duration_ns)
+static void complete(struct reef_queue *q, uint64_t seq, uint64_t duration_ns)
 {
     struct reef_core *core = q->core;
-    if (seq < q->retired || seq >= q->fresh)
-        return;
     struct reef_entry *entry = entry_at(q, seq);
-    if (entry->place == REEF_ENTRY_DONE)
-        return;
     if (entry->place == REEF_ENTRY_IN)
         count(q, entry, -1);
     entry->place = REEF_ENTRY_DONE;
@@ -255,6 +253,40 @@ void reef_queue_complete(struct reef_queue *q, uint64_t seq, uint64_t duration_n
         settle(q);
     if (core->policy->whole_tasks)
         end_turn(q);
+}
+
+void reef_queue_complete(struct reef_queue *q, uint64_t seq, uint64_t duration_ns)
+{
+    if (seq >= q->retired && seq < q->fresh && entry_at(q, seq)->place != REEF_ENTRY_DONE)
+        complete(q, seq, duration_ns);
+}
+
+struct reef_entry *reef_queue_pad_candidate(struct reef_queue *q)
+{
+    if (q->state != REEF_QUEUE_HELD || q->retired == q->enqueued)
+        return NULL;
+    struct reef_entry *entry = entry_at(q, q->retired);
+    bool free_to_run = entry->pad && (entry->flags & REEF_COMMAND_RESTARTABLE) &&
+                       entry->groups_out == 0 && entry->groups_done < entry->pad->groups;
+    return free_to_run ? entry : NULL;
+}
+
+void reef_queue_padded(struct reef_queue *q, uint64_t seq)
+{
+    if (seq < q->retired || seq >= q->enqueued || entry_at(q, seq)->groups_out == 0)
+        return;
+    struct reef_entry *entry = entry_at(q, seq);
+    entry->groups_done += entry->groups_out;
+    entry->groups_out = 0;
+    if (entry->groups_done < entry->pad->groups || entry->place == REEF_ENTRY_DONE) {
+        if (flowing(q)) /* it may have stood in the way */
+            reef_queue_feed(q);
+        return;
+    }
+    if (q->fresh <= seq) /* it is the oldest: nothing before it is left out */
+        q->fresh = seq + 1;
+    q->core->stats.padded++;
+    complete(q, seq, 0);
 }
 
 /* The evict flag goes up. @reported: something was evicted already. */

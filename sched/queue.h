@@ -30,10 +30,12 @@ enum reef_entry_place {
 
 struct reef_entry {
     uint64_t key;
-    struct reef_estimate estimate; /* as it was counted in at submission */
-    uint16_t kills;                /* times killed while it was the oldest kernel */
-    uint8_t place;                 /* enum reef_entry_place */
-    uint8_t flags;                 /* REEF_COMMAND_* */
+    struct reef_estimate estimate;     /* as it was counted in at submission */
+    uint16_t kills;                    /* times killed while it was the oldest kernel */
+    uint8_t place;                     /* enum reef_entry_place */
+    uint8_t flags;                     /* REEF_COMMAND_* */
+    const struct reef_pad_kernel *pad; /* borrowed; may be NULL */
+    uint32_t groups_done, groups_out;  /* by padding */
 };
 
 /* A range of sequence numbers; count 0: none. */
@@ -76,6 +78,10 @@ struct reef_core {
     struct reef_queue *turn; /* policies of whole tasks: who is in the device; may be NULL */
     uint32_t turn_last;      /* number of the queue whose turn it was last */
     struct reef_linger linger;
+    struct reef_pad_account pad_account;
+    bool clearing; /* RT work arrived at arrived_ns and found commands in a DQ that are not off yet
+                    */
+    uint64_t arrived_ns;
     struct reef_core_stats stats;
 
     struct reef_queue **queues;               /* owned; entries may be NULL */
@@ -109,4 +115,7 @@ void reef_queue_feed(struct reef_queue *q);
 void reef_queue_stopped(struct reef_queue *q);
 void reef_queue_reset_failed(struct reef_queue *q);
 bool reef_queue_evictable(const struct reef_queue *q, uint64_t seq);
+/** The command that may be padded with, or NULL. */
+struct reef_entry *reef_queue_pad_candidate(struct reef_queue *q);
+void reef_queue_padded(struct reef_queue *q, uint64_t seq);
 bool reef_queue_would_submit(const struct reef_queue *q, uint64_t key);

@@ -44,6 +44,12 @@ bool reef_bench_run(const struct reef_bench_libraries *libraries, const char *pr
 pid_t reef_bench_spawn(const struct reef_bench_libraries *libraries, const char *priority,
                        char *const *argv, int out);
 
+/** `reef bench launch` for CUDA, above a driver that only counts: the figures as the object of the key
+ *  "cuda" are written to @json (may be NULL). False if the programs for it are not there (nothing is
+ *  said) or after saying what went wrong. */
+bool reef_bench_launch_cuda(const struct reef_bench_libraries *libraries, int rounds, FILE *json,
+                            bool *there);
+
 /** Opens the file for the figures. NULL if none is wanted, or after saying that it cannot be. */
 FILE *reef_bench_json(const struct reef_bench_options *options);
 

@@ -51,31 +51,48 @@ static void report(struct samples samples[WAYS], int rounds, bool emulated, doub
     }
 }
 
-int reef_bench_launch(const struct reef_bench_options *options)
+/* Without hipcc the HIP program was not built. */
+static bool measure_hip(struct reef_bench_libraries *libraries, char *program, int rounds,
+                        double medians[WAYS])
 {
     static struct samples samples[WAYS];
-    static struct reef_bench_libraries libraries;
-    char program[PATH_MAX];
-    int rounds = options->rounds ? options->rounds : ROUNDS;
-    double medians[WAYS];
 
-    if (!reef_bench_find(options, &libraries) || !reef_bench_find_app("launchcost", program))
-        return 1;
     for (int round = 0; round < rounds; round++)
         for (int w = 0; w < WAYS; w++) {
             /* Turn the order round by round: nobody always runs first. */
             int way = (w + round) % WAYS;
-            if (!measure(&libraries, &ways[way], program, &samples[way].cpu_ns[round],
+            if (!measure(libraries, &ways[way], program, &samples[way].cpu_ns[round],
                          &samples[way].wall_ns[round]))
-                return 1;
+                return false;
         }
-    report(samples, rounds, libraries.profile != NULL, medians);
+    report(samples, rounds, libraries->profile != NULL, medians);
+    return true;
+}
+
+int reef_bench_launch(const struct reef_bench_options *options)
+{
+    static struct reef_bench_libraries libraries;
+    char program[PATH_MAX];
+    int rounds = options->rounds ? options->rounds : ROUNDS;
+    double medians[WAYS];
+    bool there;
+
+    if (!reef_bench_find(options, &libraries) || !reef_bench_find_app("launchcost", program) ||
+        !measure_hip(&libraries, program, rounds, medians))
+        return 1;
     FILE *json = reef_bench_json(options);
-    if (!json)
-        return options->json != NULL;
-    fprintf(json, "{\"hip\": {");
-    for (int w = 0; w < WAYS; w++)
-        fprintf(json, "%s\"%s\": %.1f", w ? ", " : "", ways[w].key, medians[w]);
-    fprintf(json, "}}\n");
-    return fclose(json) != 0;
+    if (options->json && !json)
+        return 1;
+    for (int w = 0; json && w < WAYS; w++)
+        fprintf(json, "%s\"%s\": %.1f", w ? ", " : "{\"hip\": {", ways[w].key, medians[w]);
+    if (json)
+        fprintf(json, "}, ");
+    bool done = reef_bench_launch_cuda(&libraries, rounds, json, &there);
+    if (json && !done)
+        fprintf(json, "\"cuda\": null");
+    if (json)
+        fprintf(json, "}\n");
+    if (json && fclose(json) != 0)
+        return 1;
+    return there && !done;
 }

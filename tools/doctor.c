@@ -3,8 +3,8 @@
  * reef doctor: will work of this program, on this machine, be scheduled, and by which means? Each
  * finding is a line "ok: ...", "warn: ..." or "no: ..."; a single "no" makes the exit status 1.
  * This file: the options, libreef itself, the board and the means. doctor_device.c looks at the
- * GPU, doctor_program.c at the program and the libraries it would load. Nothing is changed and no
- * GPU call is made.
+ * GPU, doctor_program.c at the program and the libraries it would load, doctor_isa.c at its
+ * instructions. Nothing is changed and no GPU call is made.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -135,8 +135,8 @@ static void check_means(struct doctor *d)
     const struct reef_config *c = &d->config;
     enum reef_config_restartable restartable = reef_config_restartable(c);
 
-    if (d->config.priority == REEF_PRIORITY_RT && !d->class_open)
-        return;
+    if ((d->config.priority == REEF_PRIORITY_RT && !d->class_open) || d->cuda)
+        return; /* CUDA's were told with the device */
     if (c->reset == REEF_RESET_DRAIN)
         doctor_ok(d, "means: hold and drain; running best-effort kernels are waited for "
                      "(REEF_RESET=drain)");
@@ -182,6 +182,15 @@ static int list_kernels(int argc, char **argv)
     return doctor_kernels(file, json);
 }
 
+/* A file of device code: nothing can be said of it but what it holds. */
+static bool is_code_object(const char *path)
+{
+    enum { MACHINE_AMDGPU = 224 };
+    struct reef_elf elf;
+
+    return reef_elf_read(path, &elf) == 0 && elf.elf && elf.machine == MACHINE_AMDGPU;
+}
+
 int reef_doctor(int argc, char **argv)
 {
     static struct doctor d;
@@ -196,20 +205,32 @@ int reef_doctor(int argc, char **argv)
             reef_say("doctor: one program at most (see reef doctor --help)");
         return REEF_EXIT_USAGE;
     }
+    if (options.json && (!options.emulate || first == argc)) {
+        reef_say(
+            "doctor: --json lists what an emulated GPU lacks for a program: it needs --emulate "
+            "and the program");
+        return REEF_EXIT_USAGE;
+    }
     d.profile = options.emulate;
     if (!read_options(&d, &options)) {
         reef_say("doctor: %s", strerror(errno));
         return 1;
     }
+    if (d.emulated && first < argc && is_code_object(argv[first])) {
+        doctor_check_instructions(&d, argv[first], options.json);
+        return d.failed ? 1 : 0;
+    }
     check_libreef(&d);
     if (!options.emulate || d.emulated)
         doctor_check_device(&d);
     doctor_check_program(&d, first < argc ? argv[first] : NULL);
+    if (d.emulated && first < argc)
+        doctor_check_instructions(&d, argv[first], options.json);
     check_board(&d);
     check_class(&d, options.priority);
     check_means(&d);
 
-    const char *what = first < argc ? argv[first] : "a program of ROCm";
+    const char *what = first < argc ? argv[first] : d.cuda ? "a CUDA program" : "a program of ROCm";
     if (d.failed)
         doctor_no(&d, "%s will not be scheduled here", what);
     else

@@ -13,6 +13,7 @@ struct doctor {
     char emulator[PATH_MAX]; /* its library */
     struct reef_config config;
     struct reef_elf libreef;
+    bool cuda; /* NVIDIA's driver is here */
 };
 
 /* One finding each; the line is printed at once. */
@@ -22,7 +23,12 @@ __attribute__((format(printf, 2, 3))) void doctor_no(struct doctor *d, const cha
 
 /** The kernel driver and the GPUs behind it, or the emulated one. */
 void doctor_check_device(struct doctor *d);
+/** What will be done for CUDA programs on this machine. False if there is nothing of NVIDIA's here. */
+bool doctor_check_cuda(struct doctor *d);
 /** The program (NULL: any) and the vendor libraries it would load. */
 void doctor_check_program(struct doctor *d, const char *program);
 /** Lists the kernels of a file. Returns the exit status. */
 int doctor_kernels(const char *path, const char *json); /* NULL: no JSON */
+/** The instructions of the program's code objects that the emulated GPU refuses; also written to the
+ *  file @json unless that is NULL. */
+void doctor_check_instructions(struct doctor *d, const char *program, const char *json);

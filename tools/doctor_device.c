@@ -79,9 +79,9 @@ static void check_real(struct doctor *d)
     int gpus = 0;
     DIR *nodes;
 
-    if (access("/dev/nvidiactl", F_OK) == 0)
-        doctor_warn(
-            d, "an NVIDIA GPU is here; this version of libreef does not schedule CUDA programs");
+    bool cuda = doctor_check_cuda(d);
+    if (cuda && access("/dev/kfd", F_OK) != 0)
+        return; /* no AMD GPU is missed */
     if (access("/dev/kfd", F_OK) != 0) {
         doctor_no(d,
                   "no AMD compute device: /dev/kfd: %s (reef doctor --emulate mi50 looks at the "

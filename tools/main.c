@@ -18,13 +18,17 @@ static const struct command {
     {"run", reef_run, "[--priority rt|be|off] [--emulate PROFILE] [--] PROGRAM [ARGUMENT...]",
      "run a program under libreef.so"},
     {"doctor", reef_doctor,
-     "[--priority rt|be|off] [--emulate PROFILE] [PROGRAM] | --kernels FILE [--json FILE]",
+     "[--priority rt|be|off] [--emulate PROFILE] [--json FILE] [PROGRAM] | "
+     "--kernels FILE [--json FILE]",
      "say whether this machine and a program will be scheduled, and how"},
     {"config", reef_config_command, "", "show every option, its value and where that comes from"},
     {"stats", reef_stats, "[--dir DIR] [--json]",
      "show what the processes that share a GPU have done"},
     {"bench", reef_bench, "launch|emu|preempt [--emulate PROFILE] [--rounds N] [--json FILE]",
      "measure what libreef adds to a launch, the speed of the emulated GPU, or preemption"},
+    {"replay", reef_replay,
+     "--suite disb [--quick] | WORKLOAD [--policy P]  [--json FILE] [--plot FILE] ...",
+     "run a workload or a recorded trace under a policy, in virtual time"},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

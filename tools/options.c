@@ -52,6 +52,13 @@ int reef_options_parse(struct reef_options *options, int argc, char **argv)
             reef_say("--emulate needs the name of a device profile, such as mi50");
             return -1;
         }
+        if (strcmp(argv[0], "doctor") == 0 && (value = value_of("--json", argc, argv, &i))) {
+            options->json = value;
+            if (value[0])
+                continue;
+            reef_say("--json needs the name of a file");
+            return -1;
+        }
         reef_say("%s: unknown option '%s'", argv[0], word);
         return -1;
     }

@@ -66,6 +66,25 @@ bool reef_find_emulator(char path[PATH_MAX])
     return find_library(path, "emu/amd", "libreef-emu-amd.so");
 }
 
+bool reef_find_nvidia_emulator(char path[PATH_MAX])
+{
+    return find_library(path, "emu/nvidia", "libcuda.so.1") ||
+           find_library(path, "emu/nvidia", "reef/nvidia/libcuda.so.1");
+}
+
+bool reef_profile_is_nvidia(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char line[512];
+    bool found = false;
+
+    while (file && !found && fgets(line, sizeof(line), file))
+        found = strncmp(line, "compute_capability", 18) == 0;
+    if (file)
+        fclose(file);
+    return found;
+}
+
 bool reef_find_profile(const char *emulator, const char *name, char path[PATH_MAX])
 {
     const char *slash = strrchr(emulator, '/');
@@ -80,6 +99,36 @@ bool reef_find_profile(const char *emulator, const char *name, char path[PATH_MA
         return true;
     snprintf(path, PATH_MAX, "%s/%s.conf", REEF_PROFILE_DIR, name);
     return settle(path);
+}
+
+static bool settle_folder_or_file(char path[PATH_MAX], const char *in_build, const char *installed)
+{
+    char own[PATH_MAX];
+
+    if (own_folder(own) && snprintf(path, PATH_MAX, "%s/../%s", own, in_build) < PATH_MAX &&
+        settle(path))
+        return true;
+    snprintf(path, PATH_MAX, "%s", installed);
+    return settle(path);
+}
+
+bool reef_find_workloads(char path[PATH_MAX])
+{
+    return settle_folder_or_file(path, "workloads", REEF_WORKLOAD_DIR);
+}
+
+bool reef_find_device(const char *name, char path[PATH_MAX])
+{
+    char in_build[PATH_MAX], installed[PATH_MAX];
+
+    if (strchr(name, '/')) {
+        snprintf(path, PATH_MAX, "%s", name);
+        return settle(path);
+    }
+    if (snprintf(in_build, PATH_MAX, "emu/profiles/%s.conf", name) >= PATH_MAX ||
+        snprintf(installed, PATH_MAX, "%s/%s.conf", REEF_PROFILE_DIR, name) >= PATH_MAX)
+        return false;
+    return settle_folder_or_file(path, in_build, installed);
 }
 
 bool reef_find_app(const char *name, char path[PATH_MAX])

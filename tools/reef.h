@@ -15,7 +15,7 @@ enum { REEF_EXIT_USAGE = 2, REEF_EXIT_NOT_EXECUTABLE = 126, REEF_EXIT_NOT_FOUND 
 /** A subcommand. @argv[0] is its name. Returns the exit status. */
 typedef int reef_command_fn(int argc, char **argv);
 
-reef_command_fn reef_run, reef_doctor, reef_config_command, reef_stats, reef_bench;
+reef_command_fn reef_run, reef_doctor, reef_config_command, reef_stats, reef_bench, reef_replay;
 
 /** "reef: " and a line on standard error. */
 __attribute__((format(printf, 1, 2))) void reef_say(const char *format, ...);
@@ -24,6 +24,7 @@ __attribute__((format(printf, 1, 2))) void reef_say(const char *format, ...);
 struct reef_options {
     const char *priority; /* --priority; NULL: not given */
     const char *emulate;  /* --emulate; NULL: not given */
+    const char *json;     /* --json, of `reef doctor`; NULL: not given */
 };
 /** Parses the options before the first other argument. Returns the index of that argument (after
  * "--" if there is one), or -1 after saying what is wrong. */
@@ -35,8 +36,16 @@ int reef_options_parse(struct reef_options *options, int argc, char **argv);
 bool reef_find_shim(char path[PATH_MAX]);
 /** The same for the emulated AMD GPU's library. */
 bool reef_find_emulator(char path[PATH_MAX]);
+/** The emulated libcuda, which goes on the library path. */
+bool reef_find_nvidia_emulator(char path[PATH_MAX]);
+/** Whether the profile at @path is of an NVIDIA device. */
+bool reef_profile_is_nvidia(const char *path);
 /** The device profile @name (or a path, if it has a slash) of the emulator at @emulator. */
 bool reef_find_profile(const char *emulator, const char *name, char path[PATH_MAX]);
+/** The folder of the workloads and models that ship with reef. */
+bool reef_find_workloads(char path[PATH_MAX]);
+/** The device profile @name (or a path, if it has a slash), without an emulator. */
+bool reef_find_device(const char *name, char path[PATH_MAX]);
 /** The program @name of tests/apps (build tree) or of libexec (installed). */
 bool reef_find_app(const char *name, char path[PATH_MAX]);
 /** What execvp(3) would run for @program. False if there is no such file; errno says why. */

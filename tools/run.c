@@ -29,10 +29,28 @@ static bool set_preload(const char *const *libraries)
     return done;
 }
 
+/* The folder of the emulated libcuda goes before everything else on the library path. */
+static bool set_library_path(const char *library)
+{
+    const char *old = getenv("LD_LIBRARY_PATH"), *slash = strrchr(library, '/');
+    char path[2 * PATH_MAX];
+    int length = snprintf(path, sizeof(path), "%.*s%s%s", (int)(slash - library), library,
+                          old && *old ? ":" : "", old && *old ? old : "");
+
+    if (length >= (int)sizeof(path)) {
+        reef_say("LD_LIBRARY_PATH is too long");
+        return false;
+    }
+    return set_variable("LD_LIBRARY_PATH", path);
+}
+
+/* @emulator is to be preloaded, or *nvidia says that it belongs on the library path. */
 static bool find_libraries(const struct reef_options *options, char shim[PATH_MAX],
-                           char emulator[PATH_MAX])
+                           char emulator[PATH_MAX], bool *nvidia)
 {
     char profile[PATH_MAX];
+
+    *nvidia = false;
 
     if (!reef_find_shim(shim)) {
         reef_say("libreef.so is missing: not at %s, nor beside this command", shim);
@@ -47,6 +65,13 @@ static bool find_libraries(const struct reef_options *options, char shim[PATH_MA
     }
     if (!reef_find_profile(emulator, options->emulate, profile)) {
         reef_say("--emulate: no device profile '%s' (looked for %s)", options->emulate, profile);
+        return false;
+    }
+    *nvidia = reef_profile_is_nvidia(profile);
+    if (*nvidia && !reef_find_nvidia_emulator(emulator)) {
+        reef_say("--emulate %s: the emulated libcuda.so.1 is missing (it is built where NVIDIA's "
+                 "cuda.h is): not at %s, nor beside this command",
+                 options->emulate, emulator);
         return false;
     }
     return true;
@@ -75,6 +100,7 @@ int reef_run(int argc, char **argv)
     struct reef_options options;
     int first = reef_options_parse(&options, argc, argv);
     const char *priority = getenv("REEF_PRIORITY");
+    bool nvidia;
 
     if (first < 0)
         return REEF_EXIT_USAGE;
@@ -82,14 +108,16 @@ int reef_run(int argc, char **argv)
         reef_say("run: which program? (see reef run --help)");
         return REEF_EXIT_USAGE;
     }
-    if (!find_libraries(&options, shim, emulator))
+    if (!find_libraries(&options, shim, emulator, &nvidia))
         return 1;
     if (!options.priority && !(priority && *priority))
         reef_say(
             "run: neither --priority nor REEF_PRIORITY is given: the program is not scheduled");
 
-    const char *libraries[] = {shim, options.emulate ? emulator : NULL, NULL};
+    const char *libraries[] = {shim, options.emulate && !nvidia ? emulator : NULL, NULL};
     if (!set_preload(libraries))
+        return 1;
+    if (nvidia && !set_library_path(emulator))
         return 1;
     if (options.priority && !set_variable("REEF_PRIORITY", options.priority))
         return 1;

@@ -117,6 +117,7 @@ static void fill(struct emu_dispatch *dispatch, const struct emu_queue *queue,
         .lds_latency = emu_engine.profile.lds_latency,
         .smem_latency = emu_engine.profile.smem_latency,
         .clock_mhz = emu_engine.profile.clock_mhz,
+        .gws = queue->has_gws ? queue->gws : NULL,
         .interrupt = kernel_interrupt,
     };
     memcpy(g->scratch_resource, aql->scratch_resource_descriptor, sizeof(g->scratch_resource));

@@ -134,7 +134,9 @@ struct emu_queue {
     struct emu_dispatch *launching; /* owned until it is in flight */
     uint64_t scratch_used[EMU_SCRATCH_SLOTS / 64];
     struct emu_work *scratch_waiters; /* in order */
-    bool reclaim; /* the runtime wants its scratch back after what is in flight */
+    bool reclaim;        /* the runtime wants its scratch back after what is in flight */
+    struct gcn_gws *gws; /* owned; global wave sync, if it ever had it */
+    bool has_gws;
     /* SDMA */
     struct emu_sdma_step step;
 };

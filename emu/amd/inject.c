@@ -5,7 +5,7 @@
  *
  * Threading: any. Counts are of this process; a forked child that opens the device begins anew.
  */
-#include "kfd.h"
+#include "driver.h"
 
 #include <stdatomic.h>
 

@@ -128,6 +128,14 @@ static int update_queue(void *arg)
                             a->queue_priority);
 }
 
+static int alloc_queue_gws(void *arg)
+{
+    struct kfd_ioctl_alloc_queue_gws_args *a = arg;
+
+    a->first_gws = 0;
+    return emu_queue_set_gws(a->queue_id, a->num_gws > 0);
+}
+
 /** Only the mask that changes nothing is accepted. */
 static int set_cu_mask(void *arg)
 {
@@ -418,7 +426,7 @@ static const struct request requests[] = {
     [0x1b] = {"GET_QUEUE_WAVE_STATE", NULL, 0},
     [0x1c] = {"GET_DMABUF_INFO", NULL, 0},
     [0x1d] = {"IMPORT_DMABUF", NULL, 0},
-    [0x1e] = {"ALLOC_QUEUE_GWS", NULL, 0},
+    [0x1e] = {"ALLOC_QUEUE_GWS", alloc_queue_gws, ARGS(alloc_queue_gws)},
     [0x1f] = {"SMI_EVENTS", NULL, 0},
     [0x20] = {"SVM", NULL, 0},
     [0x21] = {"SET_XNACK_MODE", set_xnack_mode, ARGS(set_xnack_mode)},

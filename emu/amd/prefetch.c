@@ -12,8 +12,15 @@
 /* The first packet that the processor has not begun. */
 static uint64_t first(const struct emu_queue *queue)
 {
-    return queue->state == EMU_CP_FETCH || queue->state == EMU_CP_DECODE ? queue->fetch
-                                                                         : queue->fetch + 1;
+    switch (queue->state) {
+    case EMU_CP_FETCH:
+    case EMU_CP_DECODE:
+    case EMU_CP_PLACE: /* of the packet before */
+    case EMU_CP_RECLAIM:
+        return queue->fetch;
+    default:
+        return queue->fetch + 1;
+    }
 }
 
 /* False if the packet cannot be copied yet. */

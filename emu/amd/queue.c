@@ -134,6 +134,37 @@ int emu_queue_update(uint32_t id, uint64_t ring_va, uint64_t ring_bytes, uint32_
     return rc;
 }
 
+/* One queue of a process may have them (KFD: pqm_set_gws). */
+static int set_gws(struct emu_queue *queue, bool wanted)
+{
+    for (uint32_t i = 0; wanted && i < EMU_MAX_QUEUES; i++) {
+        if (emu_engine.queues[i] && emu_engine.queues[i]->has_gws)
+            return -EBUSY;
+    }
+    if (!wanted && !queue->has_gws)
+        return -EINVAL;
+    if (wanted && !queue->gws)
+        queue->gws = calloc(1, sizeof(*queue->gws));
+    if (wanted && !queue->gws)
+        return -ENOMEM;
+    queue->has_gws = wanted; /* what is given back stays until the queue goes: waves may use it */
+    return 0;
+}
+
+int emu_queue_set_gws(uint32_t id, bool wanted)
+{
+    struct emu_queue *queue;
+    int rc = -EINVAL;
+
+    if (!emu_engine_enter())
+        return -ENODEV;
+    queue = find(id);
+    if (queue && !queue->dying && queue->args.type == EMU_QUEUE_AQL)
+        rc = set_gws(queue, wanted);
+    emu_engine_leave();
+    return rc;
+}
+
 /* Nothing of the queue runs any more: takes it off the device and out of the tables. */
 static void take_down(struct emu_queue *queue)
 {
@@ -149,6 +180,7 @@ static void take_down(struct emu_queue *queue)
     emu_engine.queue_count--;
     emu_engine_go_on();
     emu_trace("queue %u: destroyed", queue->id);
+    free(queue->gws);
     free(queue->done);
     free(queue);
 }

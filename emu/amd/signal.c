@@ -8,7 +8,7 @@
 
 static amd_signal_t *signal_at(uint64_t va)
 {
-    return va % 8 == 0 ? emu_vm_host(va, sizeof(amd_signal_t)) : NULL;
+    return va % AMD_SIGNAL_ALIGN_BYTES == 0 ? emu_vm_host(va, sizeof(amd_signal_t)) : NULL;
 }
 
 static void raise_event(const amd_signal_t *signal)

@@ -138,3 +138,14 @@ void emu_calendar_delay(struct emu_calendar *c, uint64_t delay_ns)
     }
     order(c);
 }
+
+void emu_calendar_redate(struct emu_calendar *c, enum emu_due_kind kind,
+                         uint64_t (*date)(const void *what, uint64_t at_ns))
+{
+    for (size_t i = 0; i < c->used; i++) {
+        if (emu_due_kind(&c->heap[i]) == kind)
+            c->heap[i].at_ns = date(c->heap[i].what, c->heap[i].at_ns);
+    }
+    for (size_t i = c->used; i-- > 0;)
+        sift_down(c, i);
+}

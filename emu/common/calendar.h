@@ -47,6 +47,9 @@ enum emu_due_kind emu_due_kind(const struct emu_due *due);
 /** Takes out the event of this kind and object. Returns its date, or UINT64_MAX if there is none.
  */
 uint64_t emu_calendar_drop(struct emu_calendar *calendar, enum emu_due_kind kind, const void *what);
+/** Gives each event of this kind the date that @date says. */
+void emu_calendar_redate(struct emu_calendar *calendar, enum emu_due_kind kind,
+                         uint64_t (*date)(const void *what, uint64_t at_ns));
 /** Moves what is dated before @at_ns to @at_ns. */
 void emu_calendar_advance(struct emu_calendar *calendar, uint64_t at_ns);
 /** Moves what happens on the hardware (all but doorbells, alarms, ticks and mapping) by @delay_ns.

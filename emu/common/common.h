@@ -43,6 +43,9 @@ struct emu_settings {
     struct emu_fail_ioctl fail_ioctl[EMU_MAX_FAIL_IOCTLS]; /* REEF_EMU_FAIL_IOCTL */
     enum emu_fail_packet fail_packet; /* REEF_EMU_FAIL_PACKET */
     int fail_packet_nth;
+    bool count_only;          /* REEF_EMU_COUNT=1 (NVIDIA): launches are only counted */
+    bool mps;                 /* REEF_EMU_MPS=1 (NVIDIA): contexts of different processes side by side */
+    uint32_t timeslice_us;    /* REEF_EMU_TIMESLICE_US (NVIDIA): of this process; 0: the profile's */
 };
 const struct emu_settings *emu_settings(void);
 /** Reports bad values and unknown names. */

@@ -207,7 +207,9 @@ static bool try_peek(struct emu_segment_view *view)
     view->clock = (struct emu_clock){PEEK(dev->timescale_milli), PEEK(dev->anchor_wall_ns),
                                      PEEK(dev->anchor_device_ns), PEEK(dev->horizon_ns)};
     view->wake = PEEK(me->wake);
-    view->called = PEEK(me->placed) >= 0 || PEEK(me->absent) || PEEK(me->unmaps);
+    view->turn_end_ns = PEEK(dev->turn_of.end_ns);
+    view->called = PEEK(me->placed) >= 0 || PEEK(me->absent) || PEEK(me->unmaps) ||
+                   PEEK(me->turn_news);
 #undef PEEK
     return !(before & 1) && before == __atomic_load_n(&seg.map->sequence, __ATOMIC_RELAXED);
 }
@@ -230,7 +232,8 @@ void emu_segment_view(struct emu_segment_view *view)
     view->clock = (struct emu_clock){dev->timescale_milli, dev->anchor_wall_ns,
                                      dev->anchor_device_ns, dev->horizon_ns};
     view->wake = me->wake;
-    view->called = me->placed >= 0 || me->absent || me->unmaps;
+    view->turn_end_ns = dev->turn_of.end_ns;
+    view->called = me->placed >= 0 || me->absent || me->unmaps || me->turn_news;
     emu_segment_unlock();
 }
 
@@ -388,6 +391,8 @@ int emu_segment_attach(void)
         emu_report("%s", err);
         return rc;
     }
+    if (emu_settings()->mps)
+        profile.timeslice_us = 0;
     rc = segment_path(path, sizeof(path), &profile);
     for (int tries = 0; rc == 0 && tries < 3; tries++) {
         rc = segment_open(path, &profile);

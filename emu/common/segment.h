@@ -12,6 +12,7 @@ void emu_segment_detach(void);
 struct emu_segment_view {
     struct emu_clock clock;
     uint32_t wake; /* this process's wake word */
+    uint64_t turn_end_ns; /* of the present turn, whoever has it */
     /* There is something for this process: a placed work-group, it was absent, all was unmapped. */
     bool called;
 };

@@ -36,7 +36,10 @@ static bool loud; /* say what is wrong */
     X(COMPLETION_DELAY_US, completion_delay_ns, 0, 1e6, 0, 1000)                                   \
     X(SAVE_US, save_ns, 0, 1e6, 0, 1000)                                                           \
     X(RESTORE_US, restore_ns, 0, 1e6, 0, 1000)                                                     \
-    X(UNMAP_ALL, unmap_all, 0, 1, 0, 1)
+    X(UNMAP_ALL, unmap_all, 0, 1, 0, 1)                                                            \
+    X(COUNT, count_only, 0, 1, 0, 1)                                                               \
+    X(MPS, mps, 0, 1, 0, 1)                                                                        \
+    X(TIMESLICE_US, timeslice_us, 0, 1e6, 0, 1)
 
 #define NAME(name, ...) #name,
 static const char *const names[] = {NUMBERS(NAME) "PROFILE",

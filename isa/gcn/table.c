@@ -12,7 +12,7 @@
 #define ISA_WHY_SCRATCH      "scalar scratch memory, which no compiler emits"
 #define ISA_WHY_ATOMIC       "scalar atomics, which no compiler emits"
 #define ISA_WHY_CACHE        "discards lines of a scalar cache, which is not modelled"
-#define ISA_WHY_GWS          "global wave sync and global data share"
+#define ISA_WHY_GWS          "semaphores of global wave sync, and global data share"
 #define ISA_WHY_SRC2         "its second address comes from memory; no compiler emits it"
 #define ISA_WHY_CONDXCHG     "conditional exchange, which no compiler emits"
 #define ISA_WHY_STORE_LDS    "stores from LDS; no compiler emits it"

@@ -66,6 +66,8 @@ void reef_board_rt_clear(struct reef_board *board);
 /** Whether RT work exists in any process. Takes back the bits of the dead and ignores expired leases.
  *  One load when the bitmap is zero. */
 bool reef_board_rt_active(struct reef_board *board, uint64_t now_ns);
+/** Whether any bit is set, also one that does not count (any more). One load: for launch paths. */
+bool reef_board_rt_any(const struct reef_board *board);
 /** The word agents sleep on; it changes whenever the bitmap does. */
 uint32_t reef_board_bell(const struct reef_board *board);
 /** Sleeps until the bell differs from @seen or @timeout_ns passed, or reef_board_ring_self() was called.

@@ -105,6 +105,11 @@ bool reef_board_rt_active(struct reef_board *board, uint64_t now_ns)
     return active;
 }
 
+bool reef_board_rt_any(const struct reef_board *board)
+{
+    return atomic_load(&board->map->rt) != 0;
+}
+
 uint32_t reef_board_bell(const struct reef_board *board)
 {
     return atomic_load(&board->map->slots[board->slot].bell);

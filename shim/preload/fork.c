@@ -14,6 +14,7 @@ static void in_child(void)
     atomic_store(&reef_state.forked, true);
     atomic_store(&reef_state.passive, true);
     reef_amd_forked();
+    reef_cuda_forked();
 }
 
 void reef_fork_register(void)

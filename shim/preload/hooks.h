@@ -17,4 +17,7 @@ struct reef_hook_table {
 /** Ends with NULL hooks. */
 extern const struct reef_hook_table reef_hook_tables[];
 
-extern const struct reef_hook reef_hsa_hooks[], reef_hip_hooks[];
+extern const struct reef_hook reef_hsa_hooks[], reef_hip_hooks[], reef_cuda_hooks[];
+
+/** The first library that was loaded with RTLD_DEEPBIND, or NULL: its calls pass the hooks by. */
+const char *reef_deepbind_library(void);

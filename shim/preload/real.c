@@ -7,18 +7,32 @@
 #include <stdatomic.h>
 #include <string.h>
 
+REEF_BEFORE_SANITIZERS static void *cached_function(_Atomic(void *) *cache, const char *name)
+{
+    void *fn = atomic_load_explicit(cache, memory_order_acquire);
+    if (!fn) {
+        fn = reef_libc_function(name);
+        atomic_store_explicit(cache, fn, memory_order_release);
+    }
+    return fn;
+}
+
 REEF_BEFORE_SANITIZERS reef_dlsym_fn *reef_real_dlsym(void)
 {
-    static _Atomic(reef_dlsym_fn *) cached;
-    reef_dlsym_fn *fn = atomic_load_explicit(&cached, memory_order_acquire);
-    if (fn)
-        return fn;
-    /* dlsym moved from libdl to libc in glibc 2.34; the older names are x86-64's and aarch64's. */
-    static const char *const versions[] = {"GLIBC_2.34", "GLIBC_2.2.5", "GLIBC_2.17"};
-    for (size_t i = 0; !fn && i < sizeof(versions) / sizeof(versions[0]); i++)
-        fn = (reef_dlsym_fn *)dlvsym(RTLD_NEXT, "dlsym", versions[i]);
-    atomic_store_explicit(&cached, fn, memory_order_release);
-    return fn;
+    static _Atomic(void *) cache;
+    return (reef_dlsym_fn *)cached_function(&cache, "dlsym");
+}
+
+REEF_BEFORE_SANITIZERS reef_dlvsym_fn *reef_real_dlvsym(void)
+{
+    static _Atomic(void *) cache;
+    return (reef_dlvsym_fn *)cached_function(&cache, "dlvsym");
+}
+
+REEF_BEFORE_SANITIZERS reef_dlopen_fn *reef_real_dlopen(void)
+{
+    static _Atomic(void *) cache;
+    return (reef_dlopen_fn *)cached_function(&cache, "dlopen");
 }
 
 bool reef_real_is_own(const void *address)
@@ -53,11 +67,17 @@ static int match_library(struct dl_phdr_info *info, size_t size, void *arg)
     return 1;
 }
 
+static void *open_library(const char *path)
+{
+    reef_dlopen_fn *real = reef_real_dlopen();
+    return real ? real(path, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+}
+
 static void *library_handle(struct reef_library *library)
 {
     struct search search = {.prefix = library->soname_prefix};
     if (!library->handle && dl_iterate_phdr(match_library, &search))
-        library->handle = dlopen(search.path, RTLD_LAZY | RTLD_NOLOAD);
+        library->handle = open_library(search.path);
     return library->handle;
 }
 

@@ -15,8 +15,15 @@
 
 typedef void *reef_dlsym_fn(void *handle, const char *name);
 
-/** The C library's dlsym (never our hook), or NULL. Any thread; does not log. */
+typedef void *reef_dlvsym_fn(void *handle, const char *name, const char *version);
+typedef void *reef_dlopen_fn(const char *file, int mode);
+
+/** A function that the C library defines, whatever is preloaded before it; or NULL. libc.c. */
+void *reef_libc_function(const char *name);
+/** The C library's dlsym, dlvsym and dlopen (never our hooks), or NULL. Any thread; do not log. */
 reef_dlsym_fn *reef_real_dlsym(void);
+reef_dlvsym_fn *reef_real_dlvsym(void);
+reef_dlopen_fn *reef_real_dlopen(void);
 
 /** A vendor library: how its symbols are found. Static, zero but for @soname_prefix. */
 struct reef_library {

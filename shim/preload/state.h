@@ -48,3 +48,4 @@ static inline uint64_t reef_now_ns(void)
 void reef_fork_register(void);
 /** Called in the forked child: the platforms forget what they have. */
 void reef_amd_forked(void);
+void reef_cuda_forked(void);

@@ -225,10 +225,13 @@ static void opcode(const struct layout *l, unsigned number, unsigned random, enc
     uint32_t base[3] = {l->match[0] | (uint32_t)number << l->number_low, l->match[1], 0};
     unsigned fields = 0;
 
-    while (fields < FIELDS && l->fields[fields].width)
-        fields++;
-    /* One field at a time; of a second round the others are random. */
-    for (unsigned round = 0; round < 2; round++)
+    /* Sources are VGPRs apart from the destination where they are not varied: that is always legal.
+     */
+    for (; fields < FIELDS && l->fields[fields].width; fields++)
+        if (l->fields[fields].kind == SOURCE)
+            set(base, &l->fields[fields], 264 + l->fields[fields].low / 9 * 4);
+    /* One field at a time; in a second round some of the others are random. */
+    for (unsigned round = 0; round < (random ? 2 : 1); round++)
         for (unsigned n = 0; n < fields; n++) {
             uint32_t value;
             unsigned count = interesting(&l->fields[n], 0, &value);

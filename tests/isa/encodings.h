@@ -20,6 +20,7 @@ enum encodings_group {
 
 typedef void (*encodings_take)(void *context, const uint32_t *words, unsigned count);
 
-/** Calls @take for each; @random is how many random ones there are per opcode number and layout. */
+/** Calls @take for each. @random 0: one field varied at a time. Otherwise also with some of the
+ * others random, and @random ones per opcode number and layout with all of them random. */
 void encodings_make(enum encodings_group group, unsigned random, uint64_t seed, encodings_take take,
                     void *context);

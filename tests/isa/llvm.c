@@ -89,24 +89,36 @@ static void copy_text(char *text, const char *line, const char *end)
     text[length] = '\0';
 }
 
-/* "  text   // address: WORD WORD": @comment is where the slashes are. */
-static void take_line(const char *line, const char *comment, struct llvm_inst *inst, size_t count)
+bool llvm_take_line(const char *line, const char *comment, struct llvm_inst *inst)
 {
     char *end;
-    const unsigned long long address = strtoull(comment + 2, &end, 16);
-    const size_t slot = address / (SLOT_WORDS * 4);
-    unsigned words = 0;
 
-    if (*end != ':' || address % (SLOT_WORDS * 4) || slot >= count)
-        return;
-    for (const char *p = end + 1; words < 8; words++) {
-        strtoul(p, &end, 16);
+    strtoull(comment + 2, &end, 16);
+    if (*end != ':')
+        return false;
+    inst->count = 0;
+    for (const char *p = end + 1; inst->count < LLVM_WORDS; inst->count++) {
+        inst->words[inst->count] = (uint32_t)strtoul(p, &end, 16);
         if (end == p || (*end && !isspace((unsigned char)*end)))
             break;
         p = end;
     }
-    copy_text(inst[slot].text, line, comment);
-    inst[slot].bytes = strncmp(inst[slot].text, ".long", 5) ? words * 4 : 0;
+    copy_text(inst->text, line, comment);
+    inst->bytes = strncmp(inst->text, ".long", 5) ? inst->count * 4 : 0;
+    return true;
+}
+
+/* The line of a slot: its words are known. */
+static void take_slot(const char *line, const char *comment, struct llvm_inst *inst, size_t count)
+{
+    const unsigned long long address = strtoull(comment + 2, NULL, 16);
+    const size_t slot = address / (SLOT_WORDS * 4);
+    struct llvm_inst found;
+
+    if (address % (SLOT_WORDS * 4) || slot >= count || !llvm_take_line(line, comment, &found))
+        return;
+    memcpy(inst[slot].text, found.text, sizeof(found.text));
+    inst[slot].bytes = found.bytes;
 }
 
 bool llvm_disassemble(struct llvm_inst *inst, size_t count)
@@ -131,7 +143,7 @@ bool llvm_disassemble(struct llvm_inst *inst, size_t count)
         const char *comment = strstr(line, "// 0");
 
         if (comment)
-            take_line(line, comment, inst, count);
+            take_slot(line, comment, inst, count);
     }
     status = out ? pclose(out) : -1;
     unlink(path);

@@ -23,5 +23,8 @@ struct llvm_inst {
 bool llvm_present(void);
 /** Disassembles words: fills bytes and text of each. False: could not run llvm-objdump-15. */
 bool llvm_disassemble(struct llvm_inst *inst, size_t count);
+/** Takes a line of llvm-objdump-15, "  text  // address: WORD WORD ...", whose comment begins at
+ *  @comment: fills text, words (if they fit), count and bytes. False: it is none. */
+bool llvm_take_line(const char *line, const char *comment, struct llvm_inst *inst);
 /** Assembles text: fills words, count and bytes (0: not accepted). False: could not run. */
 bool llvm_assemble(struct llvm_inst *inst, size_t count);

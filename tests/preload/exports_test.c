@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * exports_test LIBREEF HOOKS_DEF: the library as the dynamic linker sees it. It must export exactly
- * its hooks and dlsym, without version nodes (a version node makes a preloaded hook be passed by
- * silently), need no vendor library, and call none of the functions it hooks by name.
+ * exports_test LIBREEF HOOKS_DEF API_DEF: the library as the dynamic linker sees it. It must export
+ * exactly its hooks of the vendors' functions and of the C library's, without version nodes (a
+ * version node makes a preloaded hook be passed by silently), need no vendor library, and call none
+ * of the functions it hooks by name.
  */
 #include <elf.h>
 #include <stdbool.h>
@@ -35,34 +36,45 @@ static char *read_file(const char *path, size_t *size)
     return data;
 }
 
-/* Whether the table has a line HSA_HOOK(name), HSA_LATER(name), HSA_GUARD(name) or HIP_HOOK(name). */
-static bool in_table(const char *table, const char *name)
+/* Of the C library's functions. */
+static const char *const own[] = {"dlsym", "dlvsym", "dlopen", "ioctl"};
+
+/* Whether a table has a row for a hook of this name: @rows end in what follows the name. */
+static bool in_table(const char *hooks, const char *api, const char *name)
 {
+    static const char *const kinds[] = {"\nHSA_HOOK(%s)\n", "\nHIP_HOOK(%s)\n", "\nHSA_LATER(%s)\n",
+                                        "\nHSA_GUARD(%s)\n", "\nHOOK(%s, ", "\nHOOK_PT(%s, "};
     char row[128];
-    static const char *const kinds[] = {"\nHSA_HOOK(%s)\n", "\nHIP_HOOK(%s)\n",
-                                        "\nHSA_LATER(%s)\n", "\nHSA_GUARD(%s)\n"};
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 6; i++) {
         snprintf(row, sizeof(row), kinds[i], name);
-        if (strstr(table, row))
+        if (strstr(i < 4 ? hooks : api, row))
             return true;
     }
-    return strcmp(name, "dlsym") == 0;
+    for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (strcmp(name, own[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_vendors(const char *name)
+{
+    return strncmp(name, "hsa_", 4) == 0 || strncmp(name, "hip", 3) == 0 ||
+           (strncmp(name, "cu", 2) == 0 && name[2] >= 'A' && name[2] <= 'Z');
 }
 
 static void check_symbols(const char *elf, const Elf64_Shdr *section, const Elf64_Shdr *sections,
-                          const char *table, char *seen)
+                          const char *hooks, const char *api, char *seen)
 {
     const Elf64_Sym *symbols = (const void *)(elf + section->sh_offset);
     const char *names = elf + sections[section->sh_link].sh_offset;
     for (size_t i = 1; i < section->sh_size / sizeof(*symbols); i++) {
         const char *name = names + symbols[i].st_name;
-        bool vendor = strncmp(name, "hsa_", 4) == 0 || strncmp(name, "hip", 3) == 0;
         if (symbols[i].st_shndx == SHN_UNDEF) {
-            if (vendor)
+            if (is_vendors(name))
                 complain("is called by name", name);
             continue;
         }
-        if (!in_table(table, name))
+        if (!in_table(hooks, api, name))
             complain("is exported and is no hook", name);
         strcat(strcat(seen, "\n"), name);
     }
@@ -81,17 +93,17 @@ static void check_needed(const char *elf, const Elf64_Shdr *section, const Elf64
     }
 }
 
-/* Every hook of the table must be exported. */
-static void check_complete(const char *table, const char *seen)
+/* Every hook of a table must be exported; HSA_REAL and PASS rows are none. */
+static void check_complete(const char *table, const char *seen, unsigned least)
 {
     unsigned rows = 0;
     for (const char *at = strchr(table, '\n'); at; at = strchr(at + 1, '\n')) {
         char name[128] = "\n";
         const char *open = at + strcspn(at + 1, "( \n") + 1; /* a row begins with its macro */
-        if (strncmp(at + 1, "H", 1) != 0 || *open != '(' || strncmp(at + 1, "HSA_REAL", 8) == 0 ||
+        if (at[1] != 'H' || *open != '(' || strncmp(at + 1, "HSA_REAL", 8) == 0 ||
             strncmp(at + 1, "HSA_NEED", 8) == 0)
             continue;
-        size_t length = strcspn(open + 1, ")");
+        size_t length = strcspn(open + 1, "),");
         if (length > 100)
             continue;
         memcpy(name + 1, open + 1, length);
@@ -100,28 +112,35 @@ static void check_complete(const char *table, const char *seen)
         if (!strstr(seen, name))
             complain("is not exported", name + 1);
     }
-    if (rows < 40 || !strstr(seen, "\ndlsym\n"))
-        complain("is not exported", "dlsym, or the table was not understood");
+    if (rows < least)
+        complain("is not understood", "the table");
 }
 
 int main(int argc, char **argv)
 {
-    size_t elf_size, table_size;
-    if (argc != 3)
+    size_t elf_size, size;
+    if (argc != 4)
         return 1;
     const char *elf = read_file(argv[1], &elf_size);
-    const char *table = read_file(argv[2], &table_size);
+    const char *hooks = read_file(argv[2], &size), *api = read_file(argv[3], &size);
     const Elf64_Ehdr *header = (const void *)elf;
     const Elf64_Shdr *sections = (const void *)(elf + header->e_shoff);
     char *seen = calloc(1, 1 << 20);
     for (unsigned i = 0; i < header->e_shnum; i++) {
         if (sections[i].sh_type == SHT_DYNSYM)
-            check_symbols(elf, &sections[i], sections, table, seen);
+            check_symbols(elf, &sections[i], sections, hooks, api, seen);
         else if (sections[i].sh_type == SHT_GNU_verdef)
             complain("has version nodes", argv[1]);
         else if (sections[i].sh_type == SHT_DYNAMIC)
             check_needed(elf, &sections[i], sections);
     }
-    check_complete(table, seen);
+    check_complete(hooks, seen, 40);
+    check_complete(api, seen, 280);
+    for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        char line[32];
+        snprintf(line, sizeof(line), "\n%s\n", own[i]);
+        if (!strstr(seen, line))
+            complain("is not exported", own[i]);
+    }
     return failures > 0;
 }

@@ -4,6 +4,7 @@
  * the handler beside it. The semantics of the families are joined when the first instruction is
  * decoded.
  */
+#include "refusal.h"
 #include "wave.h"
 
 #include <pthread.h>
@@ -95,7 +96,8 @@ unsigned gcn_decode(const uint32_t *words, unsigned available, struct gcn_inst *
     if (isa_decode_fields(words, available, &decoded) != ISA_OK)
         return 0;
     inst->op = decoded.op;
-    inst->handler = semantics[isa_id(decoded.op)].handler;
+    if (!gcn_refusal(&decoded))
+        inst->handler = semantics[isa_id(decoded.op)].handler;
     inst->issue_cycles = semantics[isa_id(decoded.op)].issue_cycles;
     inst->size = decoded.bytes / 4;
     copy_fields(inst, &decoded.fields);

@@ -34,6 +34,15 @@ struct gcn_memory {
     atomic_uint_fast64_t generation;
 };
 
+/** Barriers among work-groups (global wave sync) of one queue. All zero at first; any thread. */
+struct gcn_gws {
+    atomic_flag lock;
+    struct gcn_gws_resource {
+        uint32_t counter; /* how many more have to come */
+        uint32_t phase;   /* changes when they have */
+    } resource[64];
+};
+
 /** What the packet, the descriptor and the hardware queue say of a dispatch. All addresses are
  * device addresses. Filled by the command processor; constant while any of its work-groups runs. */
 struct gcn_dispatch {
@@ -56,6 +65,7 @@ struct gcn_dispatch {
     uint32_t scratch_wave_bytes;                      /* stride between waves */
     uint32_t vmem_latency, lds_latency, smem_latency; /* shader cycles, from the profile */
     uint32_t clock_mhz;
+    struct gcn_gws *gws; /* of the queue; NULL: it has none */
     /* s_sendmsg MSG_INTERRUPT with M0 (an event id, see the ROCm device libraries); called from the
      * interpreting thread; NULL: nobody listens. */
     void (*interrupt)(const struct gcn_dispatch *dispatch, uint32_t m0);

@@ -396,6 +396,10 @@ struct mem_direction {
 };
 extern const struct mem_direction gcn_mem_loads, gcn_mem_stores;
 
+/* Global wave sync (ops_gws.c). */
+void mem_gws_init(struct gcn_wave *w, const struct gcn_inst *inst);
+void mem_gws_barrier(struct gcn_wave *w, const struct gcn_inst *inst);
+
 /* Handlers: gcn_<mnemonic>, one per row. */
 #define DS(number, name, ...)             void gcn_##name(struct gcn_wave *w, const struct gcn_inst *inst);
 #define FLAT(format, number, name, ...)   DS(number, name)

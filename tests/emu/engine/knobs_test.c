@@ -138,6 +138,61 @@ static void test_prefetch_stops_at_invalid(void **state)
     rig_queue_destroy(&queue);
 }
 
+/* Each packet is carried out, once, in a ring that wraps. */
+static void test_prefetch_order(void **state)
+{
+    enum { PACKETS = 700 };
+    struct rig_queue queue;
+    amd_signal_t *done;
+    uint32_t *stored;
+
+    knob("REEF_EMU_PREFETCH", "5");
+    rig_open();
+    queue = rig_queue_create(7);
+    done = rig_signal(PACKETS);
+    stored = rig_alloc(PACKETS * sizeof(*stored));
+    for (int i = 0; i < PACKETS; i++) {
+        while (queue.next - __atomic_load_n(&queue.aql->read_dispatch_id, __ATOMIC_ACQUIRE) >= 256)
+            usleep(100);
+        if (i % 3 == 2)
+            rig_submit(&queue, rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, NULL, done), i % 2);
+        else
+            rig_submit(&queue, rig_dispatch(RIG_STORE, 1, pointer_to(&stored[i]), done), i % 2);
+    }
+    assert_true(rig_wait(done, 0, 30));
+    for (int i = 0; i < PACKETS; i++)
+        assert_int_equal(stored[i], i % 3 != 2);
+    rig_queue_destroy(&queue);
+}
+
+/* A packet that comes while work-groups of the one before wait for places is copied as well. */
+static void test_prefetch_while_placing(void **state)
+{
+    enum { MANY = 3000 /* work-groups: more than there are places */ };
+    struct rig_queue queue, other;
+    amd_signal_t *seen, *ran;
+    uint32_t *gate, *stored;
+
+    knob("REEF_EMU_PREFETCH", "4");
+    rig_open();
+    queue = rig_queue_create(7);
+    other = rig_queue_create(7);
+    seen = rig_signal(1);
+    ran = rig_signal(1);
+    gate = word(0);
+    stored = word(0);
+    rig_submit(&queue, rig_dispatch(RIG_POLL, MANY, pointer_to(gate), NULL), true);
+    wait_running();
+    rig_submit(&other, rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, NULL, seen), true);
+    assert_true(rig_wait(seen, 0, 20)); /* the device thread has looked around */
+    rig_submit(&queue, rig_dispatch(RIG_STORE, 1, pointer_to(stored), ran), true);
+    __atomic_store_n(gate, 1, __ATOMIC_RELEASE);
+    assert_true(rig_wait(ran, 0, 60));
+    assert_int_equal(*stored, 1);
+    rig_queue_destroy(&queue);
+    rig_queue_destroy(&other);
+}
+
 /* ---- when read_dispatch_id advances ---- */
 
 static void read_index(uint64_t while_running)
@@ -411,6 +466,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_prefetch),
         cmocka_unit_test(test_no_prefetch),
         cmocka_unit_test(test_prefetch_stops_at_invalid),
+        cmocka_unit_test(test_prefetch_order),
+        cmocka_unit_test(test_prefetch_while_placing),
         cmocka_unit_test(test_read_index_at_completion),
         cmocka_unit_test(test_read_index_at_launch),
         cmocka_unit_test(test_doorbell_delay),

@@ -4,6 +4,8 @@
  */
 #include "mem_fixture.h"
 
+#include "rows.h"
+
 static bool find(struct gcn_memory *memory, uint64_t va, struct gcn_range *range)
 {
     struct fixture *f = (struct fixture *)memory;
@@ -87,6 +89,7 @@ struct gcn_inst instruction(const char *name)
 
 void run(struct fixture *f, const struct gcn_inst *inst)
 {
+    rows_note(inst->op);
     inst->handler(&f->wave, inst);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "harness.h"
 
+#include "rows.h"
 #include "wave.h"
 
 #include <setjmp.h>
@@ -36,6 +37,12 @@ static struct gcn_workgroup *wave_of(struct harness *h, const char *text)
     assert_true(count > 0);
     wg = harness_wave(h, words, (unsigned)count);
     assert_non_null(wg);
+    for (unsigned at = 0; at < (unsigned)count;) {
+        struct gcn_inst inst;
+
+        at += gcn_decode(words + at, (unsigned)count - at, &inst);
+        rows_note(inst.op);
+    }
     return wg;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "harness.h"
 
+#include "rows.h"
 #include "wave.h"
 
 #include <stdio.h>
@@ -255,6 +256,12 @@ static bool check(struct harness *h, const struct row *row, const uint32_t *word
     w->scc = row->scc_in;
     if (harness_wave_run(h, NULL) != GCN_DONE)
         return false;
+    for (unsigned at = 0; at < count;) {
+        struct gcn_inst inst;
+
+        at += gcn_decode(words + at, count - at, &inst);
+        rows_note(inst.op);
+    }
     d = gcn_sgpr64(w, 4);
     if (d == row->d && w->scc == row->scc)
         return true;
@@ -291,7 +298,7 @@ int main(void)
         failed += !check(h, &rows[i], words + at + 1, (unsigned)(end - at - 1));
         at = end;
     }
-    printf("%d rows, %d failed\n", ROWS, failed);
+    printf("%d values compared, %d failed\n", ROWS, failed);
     harness_destroy(h);
     return failed != 0;
 }

@@ -5,6 +5,8 @@
  */
 #include "valu_check.h"
 
+#include "rows.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -26,13 +28,21 @@ void check_init(struct check *c)
 
 int check_finish(struct check *c)
 {
-    printf("%u values, %u failures\n", c->checks, c->failures);
+    printf("%u values compared, %u failed\n", c->checks, c->failures);
     harness_destroy(c->harness);
     for (unsigned i = 0; i < CHECK_TEXTS; i++) {
         free(c->text[i].text);
         free(c->text[i].words);
     }
     return c->failures ? 1 : 0;
+}
+
+static gcn_handler plain_handler(const struct isa_opcode *op)
+{
+    for (unsigned i = 0; i < gcn_ops_valu_count; i++)
+        if (gcn_ops_valu_plain[i].id == isa_id(op))
+            return gcn_ops_valu_plain[i].handler;
+    return gcn_fault_illegal;
 }
 
 unsigned check_step(struct check *c, const uint32_t *words, unsigned count)
@@ -45,11 +55,9 @@ unsigned check_step(struct check *c, const uint32_t *words, unsigned count)
         check_fail(c, "not decoded as a vector ALU instruction", 0, words[0], 0);
         return 0;
     }
-#ifdef GCN_HAVE_AVX2
-    if (c->plain && inst.op >= gcn_ops_valu_avx2 &&
-        inst.op < gcn_ops_valu_avx2 + gcn_ops_valu_count)
-        handler = gcn_ops_valu_plain[inst.op - gcn_ops_valu_avx2].handler;
-#endif
+    if (c->plain)
+        handler = plain_handler(inst.op);
+    rows_note(inst.op);
     handler(c->wave, &inst);
     if (c->wave->fault.kind != GCN_FAULT_NONE) {
         check_fail(c, inst.op->name, 0, words[0], 0);

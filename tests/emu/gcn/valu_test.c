@@ -127,6 +127,116 @@ static uint64_t bytes_apart(uint32_t a, uint32_t b)
     return r;
 }
 
+/* The reference is the second operand: its zero bytes do not count. */
+static uint64_t masked_bytes_apart(uint32_t a, uint32_t b)
+{
+    uint64_t r = 0;
+
+    for (int i = 0; i < 4; i++) {
+        int y = (int)(b >> (8 * i) & 255);
+
+        r += y ? (uint64_t)abs((int)(a >> (8 * i) & 255) - y) : 0;
+    }
+    return r;
+}
+
+/* At the four byte positions of @a; sums that leave 16 bits stay at their limit. */
+static uint64_t four_sads(uint64_t a, uint32_t b, uint64_t c, bool masked)
+{
+    uint64_t r = 0;
+
+    for (int i = 0; i < 4; i++) {
+        uint32_t window = (uint32_t)(a >> (8 * i));
+        uint64_t sad = masked ? masked_bytes_apart(window, b) : bytes_apart(window, b);
+
+        sad += c >> (16 * i) & 0xffff;
+        r |= (sad > 0xffff ? 0xffff : sad) << (16 * i);
+    }
+    return r;
+}
+
+/* x + y as it must be to round once to a half: x is exact, the sum may need more than a double has.
+ */
+static double sum_for_half(double x, double y)
+{
+    const long double sum = (long double)x + y;
+    double r = (double)sum;
+
+    /* Beside a tie between halves only the direction of what was lost matters. */
+    if (r != sum && isfinite(r))
+        r = nextafter(r, sum > r ? INFINITY : -INFINITY);
+    return r;
+}
+
+/* Quotient @q of @n / @d with the special cases put right. */
+static double half_fixed_up(double q, double d, double n)
+{
+    const double sign = signbit(d) != signbit(n) ? -1 : 1;
+
+    if (isnan(n) || isnan(d) || (n == 0 && d == 0) || (isinf(n) && isinf(d)))
+        return NAN;
+    if (d == 0 || isinf(n))
+        return sign * INFINITY;
+    if (isinf(d) || n == 0)
+        return copysign(0, sign);
+    return copysign(q, sign);
+}
+
+/* Sum of the products of fields of @bits. */
+static int64_t products(uint32_t a, uint32_t b, int bits, bool is_signed)
+{
+    const int64_t modulus = 1 << bits;
+    int64_t sum = 0;
+
+    for (int i = 0; i < 32; i += bits) {
+        int64_t x = a >> i & (modulus - 1), y = b >> i & (modulus - 1);
+
+        if (is_signed && x >= modulus / 2)
+            x -= modulus;
+        if (is_signed && y >= modulus / 2)
+            y -= modulus;
+        sum += x * y;
+    }
+    return sum;
+}
+
+/* Operations on one half of packed operands. */
+typedef uint16_t half_fn(uint16_t x, uint16_t y, uint16_t z);
+
+static uint32_t each(uint32_t a, uint32_t b, uint32_t c, half_fn *f)
+{
+    return f((uint16_t)a, (uint16_t)b, (uint16_t)c) |
+           (uint32_t)f((uint16_t)(a >> 16), (uint16_t)(b >> 16), (uint16_t)(c >> 16)) << 16;
+}
+
+#define HALF(name, ...)                                                                            \
+    static uint16_t half_##name(uint16_t x, uint16_t y, uint16_t z)                                \
+    {                                                                                              \
+        (void)z;                                                                                   \
+        return (uint16_t)(__VA_ARGS__);                                                            \
+    }
+#define SIGNED(x) ((int16_t)(x))
+#define REAL(x)   check_f16(x)
+HALF(add, x + y)
+HALF(sub, x - y)
+HALF(mul, (uint32_t)x *y)
+HALF(mad, (uint32_t)x *y + z)
+HALF(shl, y << x % 16)
+HALF(shr, y >> x % 16)
+HALF(sar, (int32_t)floor(ldexp(SIGNED(y), -(x % 16))))
+HALF(add_signed, (int32_t)saturate(SIGNED(x) + SIGNED(y), -32768, 32767))
+HALF(add_unsigned, saturate(x + y, 0, 65535))
+HALF(sub_unsigned, saturate(x - y, 0, 65535))
+HALF(max_signed, SIGNED(x) > SIGNED(y) ? x : y)
+HALF(min_signed, SIGNED(x) < SIGNED(y) ? x : y)
+HALF(max, x > y ? x : y)
+HALF(min, x < y ? x : y)
+HALF(fadd, check_f16_bits(REAL(x) + REAL(y)))
+HALF(fmul, check_f16_bits(REAL(x) * REAL(y)))
+HALF(fmin, check_f16_bits(minimum(REAL(x), REAL(y))))
+HALF(fmax, check_f16_bits(-minimum(-REAL(x), -REAL(y))))
+HALF(ffma, check_f16_bits(sum_for_half(REAL(x) * REAL(y), REAL(z))))
+
 static uint32_t lerped(uint32_t a, uint32_t b, uint32_t c)
 {
     uint32_t r = 0;
@@ -156,6 +266,7 @@ typedef uint64_t (*expect_fn)(const uint64_t *source, unsigned m);
 #define TYPE_I int64_t
 #define TYPE_s uint16_t
 #define TYPE_t int16_t
+#define TYPE_w uint32_t
 
 #define GET_f(x) check_f32((uint32_t)(x))
 #define GET_d(x) check_f64(x)
@@ -166,6 +277,7 @@ typedef uint64_t (*expect_fn)(const uint64_t *source, unsigned m);
 #define GET_I(x) ((int64_t)(x))
 #define GET_s(x) ((uint16_t)(x))
 #define GET_t(x) ((int16_t)(x))
+#define GET_w(x) ((uint32_t)(x))
 #define PUT_f(x) check_f32_bits((float)(x))
 #define PUT_d(x) check_f64_bits(x)
 #define PUT_h(x) check_f16_bits(x)
@@ -176,6 +288,10 @@ typedef uint64_t (*expect_fn)(const uint64_t *source, unsigned m);
 #define PUT_s(x) ((uint16_t)(int64_t)(x))
 #define PUT_t(x) ((uint16_t)(int64_t)(x))
 #define PUT_m(x) ((x) ? 1 : 0)
+#define PUT_v(x) PUT_u(x)
+#define PUT_k(x) PUT_h(x)
+#define PUT_p(x) PUT_s(x)
+#define PUT_q(x) PUT_t(x)
 
 #define EXPECT_(line) expect_##line
 #define EXPECT(line)  EXPECT_(line)
@@ -271,6 +387,8 @@ static uint64_t value(struct check *c, char type, unsigned i)
         EDGE(edges_h);
         r >>= 48;
         return (r & 0x7fff) > 0x7c00 ? r | 0x200 : r;
+    case 'w': /* two halves */
+        return value(c, 'h', i) | value(c, 'h', (unsigned)(r >> 32) % 48) << 16;
     case 'U':
     case 'I':
         EDGE(edges_U);
@@ -289,6 +407,7 @@ static unsigned edges_of(char type)
     case 'd':
         return sizeof(edges_d) / sizeof(edges_d[0]);
     case 'h':
+    case 'w':
         return sizeof(edges_h) / sizeof(edges_h[0]);
     case 'U':
     case 'I':
@@ -312,6 +431,8 @@ static uint64_t distance(char type, uint64_t x, uint64_t y)
 
     if (x == y)
         return 0;
+    if (type == 'v')
+        return distance('h', x & 0xffff, y & 0xffff) | distance('h', x >> 16, y >> 16);
     if (type != 'f' && type != 'd' && type != 'h')
         return UINT64_MAX;
     if (nan_x || nan_y)
@@ -340,6 +461,11 @@ static void check_lane(struct check *c, const struct test_case *t, unsigned lane
     } else if (!active) {
         want = CHECK_UNTOUCHED;
         type = 'u';
+    } else if (type == 'k' || type == 'p' || type == 'q') {
+        if (got >> 16 != CHECK_UNTOUCHED >> 16)
+            check_fail(c, t->text, lane, got, want);
+        got &= 0xffff;
+        type = type == 'k' ? 'h' : 's';
     } else if (is_wide(type)) {
         got |= (uint64_t)w->vgpr[CHECK_RESULT + 1][lane] << 32;
     }

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Commands: what was submitted, with edges to what waits for it. Streams, events, legacy-stream
+ * barriers and graphs are nothing but edges; the device thread starts a command when none of those
+ * it waits for is left.
+ */
+#include "driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_IN_FLIGHT = 16384 }; /* of a context: then a submitting thread waits, as for a full queue */
+
+static uint64_t numbers;
+
+bool nv_op_copy(struct nv_op *to, const struct nv_op *from)
+{
+    *to = *from;
+    if (from->kind == NV_OP_KERNEL) {
+        size_t bytes = from->kernel.function->ptx->param_bytes;
+
+        to->kernel.params = malloc(bytes + 1);
+        if (!to->kernel.params)
+            return false;
+        memcpy(to->kernel.params, from->kernel.params, bytes);
+        if (to->kernel.event)
+            to->kernel.event->refs++;
+        to->kernel.function->module->refs++;
+    } else if (from->kind == NV_OP_BATCH) {
+        to->batch.ops = malloc(from->batch.count * sizeof(*to->batch.ops) + 1);
+        if (!to->batch.ops)
+            return false;
+        memcpy(to->batch.ops, from->batch.ops, from->batch.count * sizeof(*to->batch.ops));
+    } else if (from->kind == NV_OP_RECORD || from->kind == NV_OP_WAIT_EVENT) {
+        to->record.event->refs++;
+    } else if (from->kind == NV_OP_GRAPH) {
+        nv_exec_retain(to->exec);
+    } else if (from->kind == NV_OP_COPY) {
+        to->copy.staged = NULL; /* of a graph: never staged */
+    }
+    return true;
+}
+
+void nv_op_clear(struct nv_op *op)
+{
+    switch (op->kind) {
+    case NV_OP_KERNEL:
+        free(op->kernel.params);
+        if (op->kernel.event)
+            nv_event_release(op->kernel.event);
+        nv_module_release(op->kernel.function->module);
+        break;
+    case NV_OP_COPY:
+        free(op->copy.staged);
+        break;
+    case NV_OP_BATCH:
+        free(op->batch.ops);
+        break;
+    case NV_OP_RECORD:
+    case NV_OP_WAIT_EVENT:
+        nv_event_release(op->record.event);
+        break;
+    case NV_OP_GRAPH:
+        nv_exec_release(op->exec);
+        break;
+    default:
+        break;
+    }
+    op->kind = NV_OP_EMPTY;
+}
+
+struct nv_command *nv_command_new(struct nv_context *ctx, const struct nv_op *op)
+{
+    struct nv_command *command = calloc(1, sizeof(*command));
+
+    if (!command)
+        return NULL;
+    command->refs = 1; /* until it is done */
+    command->number = ++numbers;
+    command->op = *op;
+    command->op.ctx = ctx;
+    command->waits = 1; /* until nv_command_submit */
+    ctx->in_flight++;
+    return command;
+}
+
+void nv_command_release(struct nv_command *command)
+{
+    if (!command || --command->refs > 0)
+        return;
+    if (command->stream)
+        nv_stream_release(command->stream);
+    free(command);
+}
+
+bool nv_command_after(struct nv_command *command, struct nv_command *before)
+{
+    struct nv_edge *edge;
+
+    if (!before || before->done)
+        return true;
+    edge = malloc(sizeof(*edge));
+    if (!edge)
+        return false;
+    *edge = (struct nv_edge){command, before->followers};
+    before->followers = edge;
+    command->waits++;
+    return true;
+}
+
+void nv_command_submit(struct nv_command *command)
+{
+    if (--command->waits == 0)
+        nv_engine_ready(command);
+}
+
+/* In the order of submission, which is the reverse of the list's. */
+static void release_followers(struct nv_command *command)
+{
+    struct nv_edge *edge = command->followers, *reversed = NULL, *next;
+
+    command->followers = NULL;
+    for (; edge; edge = next) {
+        next = edge->next;
+        edge->next = reversed;
+        reversed = edge;
+    }
+    for (edge = reversed; edge; edge = next) {
+        next = edge->next;
+        nv_command_submit(edge->to);
+        free(edge);
+    }
+}
+
+void nv_command_done(struct nv_command *command, uint64_t now)
+{
+    struct nv_command *parent = command->parent;
+
+    if (command->done)
+        return;
+    if (command->op.kind == NV_OP_KERNEL && command->op.kernel.event &&
+        !command->op.kernel.event_at_start) {
+        command->op.kernel.event->time_ns = now;
+        command->op.kernel.event->timed = true;
+    }
+    command->done = true;
+    command->end_ns = now;
+    command->op.ctx->in_flight--;
+    nv_op_clear(&command->op);
+    release_followers(command);
+    if (parent && --parent->children == 0)
+        nv_command_done(parent, now);
+    if (parent)
+        nv_command_release(parent);
+    nv_engine_completed();
+    nv_command_release(command);
+}
+
+void nv_command_wait(struct nv_command *command)
+{
+    nv_command_retain(command);
+    while (!command->done)
+        nv_engine_wait();
+    nv_command_release(command);
+}
+
+void nv_context_wait(struct nv_context *ctx)
+{
+    uint64_t until = numbers;
+
+    for (struct nv_stream *stream = ctx->streams; stream;) {
+        struct nv_command *last = stream->last;
+
+        if (last && !last->done && last->number <= until) {
+            nv_command_wait(last);
+            stream = ctx->streams; /* the list may have changed */
+            continue;
+        }
+        stream = stream->next;
+    }
+}
+
+CUresult nv_submit_after(struct nv_stream *stream, struct nv_op *op, struct nv_command *before,
+                         struct nv_command **out)
+{
+    struct nv_context *ctx = stream->ctx;
+    struct nv_command *command;
+
+    if (out)
+        *out = NULL;
+    if (stream->capture)
+        return nv_capture_add(stream, op);
+    if (before)
+        nv_command_retain(before);
+    while (ctx->in_flight > MOST_IN_FLIGHT && !nv_engine_is_device_thread())
+        nv_engine_wait();
+    command = nv_command_new(ctx, op);
+    if (!command || !nv_stream_order(stream, command) || !nv_command_after(command, before)) {
+        emu_report("out of memory");
+        abort();
+    }
+    if (before)
+        nv_command_release(before);
+    command->stream = stream;
+    stream->refs++;
+    command->priority = stream->priority;
+    nv_command_release(stream->last);
+    stream->last = nv_command_retain(command);
+    if (out)
+        *out = nv_command_retain(command);
+    nv_command_submit(command);
+    return CUDA_SUCCESS;
+}
+
+CUresult nv_submit(struct nv_stream *stream, struct nv_op *op, struct nv_command **out)
+{
+    return nv_submit_after(stream, op, NULL, out);
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Handles. A program may hand us any pointer, also one of an object that is gone, so handles point
+ * into one table that is never unmapped, and are looked up there. Freed entries are used again as
+ * late as possible.
+ *
+ * The driver's lock guards it.
+ */
+#include "driver.h"
+
+#include <sys/mman.h>
+
+enum { ENTRIES = 1 << 20 };
+
+struct entry {
+    uint32_t kind;
+    uint32_t next; /* in the list of free ones */
+    void *object;
+};
+
+static struct entry *entries; /* ENTRIES of them; 0 is never used, so no handle is a small number */
+static uint32_t used = 1, first_free, last_free;
+
+void *nv_handle_new(enum nv_kind kind, void *object)
+{
+    struct entry *entry;
+
+    if (!entries) {
+        void *map = mmap(NULL, ENTRIES * sizeof(*entries), PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+        if (map == MAP_FAILED)
+            return NULL;
+        entries = map;
+    }
+    if (used < ENTRIES && (used < 4096 || !first_free)) {
+        entry = &entries[used++];
+    } else if (first_free) {
+        entry = &entries[first_free];
+        first_free = entry->next;
+        if (!first_free)
+            last_free = 0;
+    } else {
+        return NULL;
+    }
+    *entry = (struct entry){kind, 0, object};
+    return entry;
+}
+
+void *nv_object(const void *handle, enum nv_kind kind)
+{
+    uintptr_t offset = (uintptr_t)handle - (uintptr_t)entries;
+    const struct entry *entry = handle;
+
+    if (!entries || (uintptr_t)handle < (uintptr_t)entries ||
+        offset >= used * sizeof(struct entry) || offset % sizeof(struct entry) ||
+        entry->kind != (uint32_t)kind)
+        return NULL;
+    return entry->object;
+}
+
+void nv_handle_free(void *handle)
+{
+    struct entry *entry = handle;
+    uint32_t index = (uint32_t)(entry - entries);
+
+    *entry = (struct entry){NV_FREE, 0, NULL};
+    if (last_free)
+        entries[last_free].next = index;
+    else
+        first_free = index;
+    last_free = index;
+}

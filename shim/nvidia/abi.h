@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What libreef.so has to know of the CUDA driver API's binary interface, written by hand: a few
+ * constants and the places of fields. No header of a toolkit is needed to build or run libreef, so
+ * a library built on a bare Debian is the same as one built beside a toolkit;
+ * tests/preload/abi_cuda.c compares all of this with the vendor's cuda.h where there is one. Facts:
+ * cuda.h of CUDA 13.0.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** CUresult, an int in registers. */
+typedef int cu_result;
+/** An argument of a driver function: they are all integers or pointers. */
+typedef uint64_t cu_word;
+
+#define CU_RESULTS(X)                                                                              \
+    X(SUCCESS, 0)                                                                                  \
+    X(ERROR_INVALID_VALUE, 1)                                                                      \
+    X(ERROR_NOT_INITIALIZED, 3)                                                                    \
+    X(ERROR_DEINITIALIZED, 4)                                                                      \
+    X(ERROR_NOT_READY, 600)
+
+#define X(name, value) CUDA_##name = value,
+enum { CU_RESULTS(X) };
+#undef X
+
+enum {
+    CU_STREAM_LEGACY_HANDLE = 1,     /* CU_STREAM_LEGACY */
+    CU_STREAM_PER_THREAD_HANDLE = 2, /* CU_STREAM_PER_THREAD */
+    CU_NON_BLOCKING = 1,             /* CU_STREAM_NON_BLOCKING */
+    CU_CAPTURE_STATUS_NONE = 0,      /* CU_STREAM_CAPTURE_STATUS_NONE */
+    CU_CAPTURE_MODE_RELAXED = 2,     /* CU_STREAM_CAPTURE_MODE_RELAXED */
+    CU_CAPABLE_PER_THREAD = 2,       /* CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM */
+    CU_FOUND = 0,                    /* CU_GET_PROC_ADDRESS_SUCCESS */
+
+    CU_MEMORY_HOST = 1, /* CU_MEMORYTYPE_* */
+    CU_MEMORY_DEVICE = 2,
+    CU_MEMORY_ARRAY = 3,
+    CU_MEMORY_UNIFIED = 4,
+
+    CU_POINTER_MEMORY_TYPE = 2, /* CU_POINTER_ATTRIBUTE_* */
+    CU_POINTER_RANGE_START = 11,
+    CU_POINTER_RANGE_SIZE = 12,
+
+    CU_FUNCTION_MAX_THREADS = 0, /* CU_FUNC_ATTRIBUTE_* */
+    CU_FUNCTION_STATIC_SHARED = 1,
+    CU_FUNCTION_MAX_DYNAMIC_SHARED = 8,
+    CU_FUNCTION_CLUSTER_MUST_BE_SET = 10,
+
+    CU_DEVICE_MAX_BLOCK_X = 2, /* CU_DEVICE_ATTRIBUTE_MAX_* */
+    CU_DEVICE_MAX_BLOCK_Y = 3,
+    CU_DEVICE_MAX_BLOCK_Z = 4,
+    CU_DEVICE_MAX_GRID_X = 5,
+    CU_DEVICE_MAX_GRID_Y = 6,
+    CU_DEVICE_MAX_GRID_Z = 7,
+
+    CU_EXTRA_END = 0, /* CU_LAUNCH_PARAM_* */
+    CU_EXTRA_BUFFER = 1,
+    CU_EXTRA_SIZE = 2,
+};
+
+/** CUlaunchConfig */
+struct cu_launch_config {
+    uint32_t grid[3], block[3], shared_bytes;
+    cu_word stream;
+    const void *attributes;
+    uint32_t attribute_count;
+};
+
+enum {
+    CU_LAUNCH_ATTRIBUTE_BYTES = 72, /* sizeof(CUlaunchAttribute); begins with its 32-bit id */
+    CU_LAUNCH_ATTRIBUTE_EVENT = 7,  /* CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT */
+    CU_LAUNCH_ATTRIBUTE_KNOWN = 11, /* up to this id all others are plain values */
+    CU_LAUNCH_ATTRIBUTE_CARVEOUT = 14,
+    CU_LAUNCH_ATTRIBUTE_NVLINK = 16,
+};
+
+/** CUDA_MEMCPY2D_v2, CUDA_MEMCPY3D_v2 and CUDA_MEMCPY3D_PEER: where a copy's two ends are told. */
+struct cu_copy_layout {
+    unsigned bytes;
+    unsigned src_type, src_host, src_device;
+    unsigned dst_type, dst_host, dst_device;
+};
+#define CU_COPY_2D_LAYOUT                                                                          \
+    {                                                                                              \
+        128, 16, 24, 32, 72, 80, 88                                                                \
+    }
+#define CU_COPY_3D_LAYOUT                                                                          \
+    {                                                                                              \
+        200, 32, 40, 48, 120, 128, 136                                                             \
+    }

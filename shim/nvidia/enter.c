@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Where every hooked function of the driver API comes in, and what is done for its kind
+ * (kinds.def).
+ */
+#include <string.h>
+
+#include "shim/nvidia/nvidia.h"
+#include "shim/preload/log.h"
+
+static cu_result pass(struct cu_api *api, const cu_word *a)
+{
+    return cu_call(cu_real(api), a, api->arguments);
+}
+
+/* --- events --- */
+
+static bool event_is(cu_word event, bool *exported, bool *captured)
+{
+    pthread_mutex_lock(&reef_cuda.lock);
+    struct reef_object *o = cu_object_locked(event, false);
+    *exported = o && o->exported;
+    *captured = o && o->captured;
+    pthread_mutex_unlock(&reef_cuda.lock);
+    return o != NULL;
+}
+
+static void event_captured(cu_word event, bool captured)
+{
+    pthread_mutex_lock(&reef_cuda.lock);
+    struct reef_object *o = cu_object_locked(event, captured);
+    if (o && !o->exported)
+        reef_cuda.objects_kept += (unsigned)captured - (unsigned)o->captured;
+    if (o)
+        o->captured = captured;
+    pthread_mutex_unlock(&reef_cuda.lock);
+}
+
+static cu_result event_record(struct cu_api *api, cu_word *a, struct reef_stream *s)
+{
+    bool exported = false, captured = false;
+    if (reef_unlikely(cu_stream_captured(s))) {
+        event_captured(a[0], true);
+        return pass(api, a);
+    }
+    if (reef_unlikely(reef_cuda.objects_kept > 0) && event_is(a[0], &exported, &captured)) {
+        if (captured)
+            event_captured(a[0], false);
+        if (exported) { /* other processes look at the event, not at our queues */
+            cu_take_turn_behind(a[0], false);
+            cu_take_turn(s->legacy ? NULL : s, true);
+            return pass(api, a);
+        }
+    }
+    struct reef_call call = {.api = api, .a = a, .stream = s, .objects = {a[0]}, .records = true};
+    return cu_submit(&call);
+}
+
+static cu_result event_wait(struct cu_api *api, cu_word *a, struct reef_stream *s)
+{
+    bool exported = false, captured = false;
+    /* A wait for an event that was recorded in a capture joins the stream to it. */
+    if (reef_unlikely(reef_cuda.objects_kept > 0) && event_is(a[1], &exported, &captured) &&
+        captured) {
+        cu_take_turn(s->legacy ? NULL : s, false);
+        return pass(api, a);
+    }
+    struct reef_call call = {.api = api, .a = a, .stream = s, .objects = {a[1]}};
+    call.fence = cu_event_pending(a[1]);
+    return cu_submit(&call);
+}
+
+static cu_result event_destroy(struct cu_api *api, cu_word *a)
+{
+    bool exported, captured;
+    if (!event_is(a[0], &exported, &captured))
+        return pass(api, a);
+    if (cu_put_off(api, a, NULL))
+        return CUDA_SUCCESS;
+    pthread_mutex_lock(&reef_cuda.lock);
+    cu_object_forget_locked(a[0]);
+    pthread_mutex_unlock(&reef_cuda.lock);
+    return pass(api, a);
+}
+
+static cu_result event_export(struct cu_api *api, cu_word *a)
+{
+    cu_take_turn_behind(a[1], false);
+    cu_result result = pass(api, a);
+    pthread_mutex_lock(&reef_cuda.lock);
+    struct reef_object *o = result == CUDA_SUCCESS ? cu_object_locked(a[1], true) : NULL;
+    if (o && !o->captured && !o->exported)
+        reef_cuda.objects_kept++;
+    if (o)
+        o->exported = true;
+    pthread_mutex_unlock(&reef_cuda.lock);
+    return result;
+}
+
+/* --- graphs --- */
+
+static cu_result graph_launch(struct cu_api *api, cu_word *a, struct reef_stream *s)
+{
+    struct reef_call call = {
+        .api = api,
+        .a = a,
+        .stream = s,
+        .key = api->kind == CU_KIND_GRAPH_LAUNCH ? a[0] : 0,
+        .objects = {a[0]},
+    };
+    return cu_submit(&call);
+}
+
+static cu_result exec_destroy(struct cu_api *api, cu_word *a)
+{
+    pthread_mutex_lock(&reef_cuda.lock);
+    struct reef_object *o = cu_object_locked(a[0], false);
+    bool pending = o && o->pending > 0;
+    pthread_mutex_unlock(&reef_cuda.lock);
+    return pending && cu_put_off(api, a, NULL) ? CUDA_SUCCESS : pass(api, a);
+}
+
+static cu_result capture_begin(struct cu_api *api, cu_word *a, struct reef_stream *s)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    cu_take_turn(s->legacy ? NULL : s, false);
+    /* From here on the agent and other threads ask about no stream: asking may break a capture. */
+    atomic_fetch_add(&cuda->captures, 1);
+    for (bool asking = true; asking;) {
+        pthread_mutex_lock(&cuda->lock);
+        asking = s->querying;
+        pthread_mutex_unlock(&cuda->lock);
+    }
+    cu_result result = pass(api, a);
+    if (result != CUDA_SUCCESS || atomic_exchange(&s->capturing, true))
+        atomic_fetch_sub(&cuda->captures, 1);
+    return result;
+}
+
+static cu_result capture_end(struct cu_api *api, cu_word *a, struct reef_stream *s)
+{
+    int status = CU_CAPTURE_STATUS_NONE;
+    cu_result result = pass(api, a);
+    /* After an error it may still be capturing (another thread's capture): then nothing changes. */
+    bool over = cu.cuStreamIsCapturing(s->handle, cu_out(status)) != CUDA_SUCCESS ||
+                status == CU_CAPTURE_STATUS_NONE;
+    if (over && atomic_exchange(&s->capturing, false))
+        atomic_fetch_sub(&reef_cuda.captures, 1);
+    return result;
+}
+
+/* --- streams --- */
+
+static cu_result stream_create(struct cu_api *api, cu_word *a)
+{
+    const cu_word *made = cu_pointer(a[0]);
+    struct reef_context *context = NULL;
+    bool raise = api->kind == CU_KIND_STREAM_CREATE && cu_is_rt() && made &&
+                 (context = cu_context()) && context->greatest_priority < 0;
+    unsigned flags = cu_u32(a[api->kind == CU_KIND_STREAM_CREATE_GREEN ? 2 : 1]);
+    cu_result result = raise ? cu.cuStreamCreateWithPriority(
+                                   a[0], a[1], (cu_word)(int64_t)context->greatest_priority)
+                             : pass(api, a);
+    struct reef_stream *s = result == CUDA_SUCCESS && made ? cu_stream_created(*made, flags) : NULL;
+    if (s && raise)
+        s->changed_priority = true; /* shown as 0, the default */
+    return result;
+}
+
+static cu_result stream_destroy(struct cu_api *api, cu_word *a)
+{
+    struct reef_stream *s = a[0] > CU_STREAM_PER_THREAD_HANDLE ? cu_stream(a[0]) : NULL;
+    if (!s)
+        return pass(api, a);
+    if (s->head && cu_put_off(api, a, s))
+        return CUDA_SUCCESS;
+    cu_take_turn(s, false);
+    return cu_stream_destroy_now(s, api, a);
+}
+
+static cu_result stream_get_priority(struct cu_api *api, cu_word *a)
+{
+    struct reef_stream *s = cu_stream(a[0]);
+    cu_result result = pass(api, a);
+    int *priority = cu_pointer(a[1]);
+    if (result == CUDA_SUCCESS && priority && s && s->changed_priority)
+        *priority = s->shown_priority;
+    return result;
+}
+
+/* --- waiting and asking --- */
+
+static cu_result current_late_error(void)
+{
+    if (reef_likely(atomic_load_explicit(&reef_cuda.late_errors, memory_order_relaxed) == 0))
+        return CUDA_SUCCESS;
+    return cu_late_error(cu_context());
+}
+
+static cu_result after_wait(struct cu_api *api, const cu_word *a)
+{
+    cu_result result = pass(api, a);
+    cu_result late = current_late_error();
+    return result != CUDA_SUCCESS ? result : late;
+}
+
+static cu_result query_stream(struct cu_api *api, cu_word *a, struct reef_stream *s)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    if (atomic_load_explicit(&cuda->pending, memory_order_acquire) > 0) {
+        pthread_mutex_lock(&cuda->lock);
+        bool waits = s->legacy ? cuda->first != NULL : s->head != NULL;
+        pthread_mutex_unlock(&cuda->lock);
+        if (waits)
+            return CUDA_ERROR_NOT_READY;
+    }
+    return after_wait(api, a);
+}
+
+static cu_word context_argument(const struct cu_api *api, const cu_word *a)
+{
+    return strncmp(api->name, "cuCtxDe", 7) == 0 ? a[0] : 0;
+}
+
+static cu_result context_destroy(struct cu_api *api, cu_word *a)
+{
+    if (atomic_load(&reef_cuda.exiting))
+        cu_drop_all();
+    cu_take_turn(NULL, false);
+    cu_result result = pass(api, a);
+    if (result == CUDA_SUCCESS && context_argument(api, a))
+        cu_forget_context(context_argument(api, a));
+    return result;
+}
+
+static cu_result sync_all(struct cu_api *api, cu_word *a)
+{
+    bool unload = api == &cu_api[CU_cuModuleUnload] || api == &cu_api[CU_cuLibraryUnload];
+    if (reef_unlikely(unload && atomic_load(&reef_cuda.exiting)))
+        cu_drop_all();
+    cu_take_turn(NULL, false);
+    if (unload)
+        cu_launch_forget_functions();
+    return after_wait(api, a);
+}
+
+/* --- dispatch --- */
+
+/* Work of a BE process, and what depends on it. @s: the stream, if the function has one. */
+static cu_result enter_be(struct cu_api *api, cu_word *a, struct reef_stream *s)
+{
+    switch (api->kind) {
+    case CU_KIND_LAUNCH:
+    case CU_KIND_LAUNCH_COOPERATIVE:
+        return cu_launch(api, a);
+    case CU_KIND_GRAPH_LAUNCH:
+    case CU_KIND_GRAPH_UPLOAD:
+        return graph_launch(api, a, s);
+    case CU_KIND_COPY:
+    case CU_KIND_COPY_PEER:
+    case CU_KIND_COPY_HTOA:
+    case CU_KIND_COPY_ATOH:
+    case CU_KIND_COPY_2D:
+    case CU_KIND_COPY_3D:
+    case CU_KIND_COPY_3D_PEER:
+        return cu_copy(api, a, s);
+    case CU_KIND_MEMSET:
+    case CU_KIND_DEFER: {
+        struct reef_call call = {.api = api, .a = a, .stream = s};
+        if (api->kind == CU_KIND_MEMSET)
+            call.key = 1 + ((uint64_t)(api - cu_api) << 8);
+        return cu_submit(&call);
+    }
+    case CU_KIND_EVENT_RECORD:
+        return event_record(api, a, s);
+    case CU_KIND_EVENT_WAIT:
+        return event_wait(api, a, s);
+    case CU_KIND_CAPTURE_BEGIN:
+        return capture_begin(api, a, s);
+    case CU_KIND_CAPTURE_END:
+        return capture_end(api, a, s);
+    case CU_KIND_TURN_STREAM:
+    case CU_KIND_SYNC_STREAM:
+        if (!cu_stream_captured(s))
+            cu_take_turn(s->legacy ? NULL : s, false);
+        return after_wait(api, a);
+    case CU_KIND_TURN_STREAM_WORK:
+        if (!cu_stream_captured(s))
+            cu_take_turn(s->legacy ? NULL : s, true);
+        return after_wait(api, a);
+    case CU_KIND_QUERY_STREAM:
+        return query_stream(api, a, s);
+    default:
+        return pass(api, a);
+    }
+}
+
+/* Functions without a stream argument. */
+static cu_result enter_other(struct cu_api *api, cu_word *a)
+{
+    switch (api->kind) {
+    case CU_KIND_EXEC_CHANGE:
+        cu_take_turn_behind(a[0], false);
+        return pass(api, a);
+    case CU_KIND_EXEC_DESTROY:
+        return exec_destroy(api, a);
+    case CU_KIND_SYNC_COPY:
+    case CU_KIND_TURN_ALL:
+        cu_take_turn(NULL, true);
+        return after_wait(api, a);
+    case CU_KIND_TURN_STREAM:
+        cu_take_turn(NULL, false);
+        return pass(api, a);
+    case CU_KIND_SYNC_ALL:
+        return sync_all(api, a);
+    case CU_KIND_CTX_DESTROY:
+        return context_destroy(api, a);
+    case CU_KIND_EVENT_QUERY:
+        return cu_event_pending(a[0]) ? CUDA_ERROR_NOT_READY : after_wait(api, a);
+    case CU_KIND_EVENT_SYNC:
+        cu_take_turn_behind(a[0], true);
+        return after_wait(api, a);
+    case CU_KIND_EVENT_ELAPSED:
+        return cu_event_pending(a[1]) || cu_event_pending(a[2]) ? CUDA_ERROR_NOT_READY
+                                                                : pass(api, a);
+    case CU_KIND_EVENT_DESTROY:
+        return event_destroy(api, a);
+    case CU_KIND_EVENT_EXPORT:
+        return event_export(api, a);
+    default:
+        return pass(api, a);
+    }
+}
+
+cu_result cu_enter(struct cu_api *api, cu_word *a)
+{
+    void *real = cu_real(api);
+    struct reef_stream *s = NULL;
+    if (reef_unlikely(!real))
+        return CUDA_ERROR_NOT_INITIALIZED; /* only by calling a hook without the library */
+    if (reef_unlikely(api->kind == CU_KIND_RESOLVER)) {
+        reef_start();
+        return cu_resolve(api, real, a);
+    }
+    if (reef_unlikely(!cu_active()))
+        return cu_call(real, a, api->arguments);
+    if (api->kind == CU_KIND_LAUNCH_EX)
+        return cu_launch_ex(api, a);
+    if (api->kind == CU_KIND_STREAM_CREATE || api->kind == CU_KIND_STREAM_CREATE_PRIORITY ||
+        api->kind == CU_KIND_STREAM_CREATE_GREEN)
+        return stream_create(api, a);
+    if (api->kind == CU_KIND_STREAM_DESTROY)
+        return stream_destroy(api, a);
+    if (api->stream < 0) {
+        if (api->work && cu_is_rt()) {
+            cu_rt_arrive(cu_stream(0));
+            return pass(api, a);
+        }
+        return enter_other(api, a);
+    }
+    cu_word *handle = &a[(int)api->stream];
+    if (reef_unlikely(!cu_stream_substitute(api, handle)))
+        return pass(api, a);
+    if (api == &cu_api[CU_cuStreamCopyAttributes] || api == &cu_api[CU_cuStreamCopyAttributes_ptsz])
+        cu_stream_substitute(api, &a[1]);
+    if (api->kind == CU_KIND_STREAM_PASS)
+        return pass(api, a);
+    if (api->kind == CU_KIND_STREAM_GET_PRIORITY)
+        return stream_get_priority(api, a);
+    if (!(s = cu_stream(*handle)))
+        return pass(api, a);
+    if (!cu_is_rt())
+        return enter_be(api, a, s);
+    if (api->work)
+        cu_rt_arrive(s);
+    if (reef_unlikely(api->kind == CU_KIND_CAPTURE_BEGIN))
+        return capture_begin(api, a, s);
+    if (reef_unlikely(api->kind == CU_KIND_CAPTURE_END))
+        return capture_end(api, a, s);
+    return pass(api, a);
+}

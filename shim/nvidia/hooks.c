@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The functions of libcuda that libreef.so exports: one for each HOOK row of api.def, which packs
+ * its arguments into an array of machine words and goes to cu_enter(). That is sound because every
+ * one of them takes only integers and pointers and returns an int (checked against cuda.h by the
+ * audit test): such arguments travel in the same registers and stack slots whatever their exact
+ * types are (System V ABI, AMD64 3.2.3; AAPCS64 6.4), and the words are handed on as they came.
+ */
+#include <string.h>
+
+#include "shim/nvidia/api.h"
+#include "shim/preload/hooks.h"
+#include "shim/preload/real.h"
+#include "shim/preload/state.h"
+
+#define P0  void
+#define P1  cu_word a0
+#define P2  P1, cu_word a1
+#define P3  P2, cu_word a2
+#define P4  P3, cu_word a3
+#define P5  P4, cu_word a4
+#define P6  P5, cu_word a5
+#define P7  P6, cu_word a6
+#define P8  P7, cu_word a7
+#define P9  P8, cu_word a8
+#define P10 P9, cu_word a9
+#define P11 P10, cu_word a10
+#define A0  0
+#define A1  a0
+#define A2  A1, a1
+#define A3  A2, a2
+#define A4  A3, a3
+#define A5  A4, a4
+#define A6  A5, a5
+#define A7  A6, a6
+#define A8  A7, a7
+#define A9  A8, a8
+#define A10 A9, a9
+#define A11 A10, a10
+
+#define HOOK(symbol, name, version, arguments, kind, stream)                                       \
+    REEF_EXPORT cu_result symbol(P##arguments);                                                    \
+    cu_result symbol(P##arguments)                                                                 \
+    {                                                                                              \
+        cu_word a[] = {A##arguments};                                                              \
+        return cu_enter(&cu_api[CU_##symbol], a);                                                  \
+    }
+#include "shim/nvidia/api.def"
+
+enum {
+#define KIND(name, work, text) WORK_##name = work,
+#include "shim/nvidia/kinds.def"
+};
+
+#define ROW(symbol_, name_, version_, arguments_, kind_, stream_, per_thread_)                     \
+    {                                                                                              \
+        .symbol = #symbol_,                                                                        \
+        .name = #name_,                                                                            \
+        .version = version_,                                                                       \
+        .arguments = arguments_,                                                                   \
+        .kind = CU_KIND_##kind_,                                                                   \
+        .stream = stream_,                                                                         \
+        .per_thread = per_thread_,                                                                 \
+        .work = WORK_##kind_,                                                                      \
+        .hook = (void *)&symbol_,                                                                  \
+    },
+struct cu_api cu_api[CU_SYMBOL_COUNT] = {
+#define HOOK(s, n, v, a, k, i)    ROW(s, n, v, a, k, i, false)
+#define HOOK_PT(s, n, v, a, k, i) ROW(s, n, v, a, k, i, true)
+#include "shim/nvidia/api.def"
+};
+
+/* For the dlsym hook. */
+const struct reef_hook reef_cuda_hooks[] = {
+#define HOOK(symbol, name, version, arguments, kind, stream) {#symbol, (void *)&symbol},
+#include "shim/nvidia/api.def"
+    {NULL, NULL},
+};
+
+static struct reef_library library = {.soname_prefix = "libcuda.so"};
+
+void *cu_real_by_name(const char *symbol)
+{
+    return reef_real_lookup(&library, symbol);
+}
+
+void *cu_real(struct cu_api *api)
+{
+    void *real = atomic_load_explicit(&api->real, memory_order_relaxed);
+    if (reef_unlikely(!real)) {
+        real = cu_real_by_name(api->symbol);
+        if (real)
+            atomic_store_explicit(&api->real, real, memory_order_relaxed);
+    }
+    return real;
+}
+
+cu_result cu_call(void *function, const cu_word *a, unsigned count)
+{
+    typedef cu_result fn0(void);
+    typedef cu_result fn2(cu_word, cu_word);
+    typedef cu_result fn4(cu_word, cu_word, cu_word, cu_word);
+    typedef cu_result fn6(cu_word, cu_word, cu_word, cu_word, cu_word, cu_word);
+    typedef cu_result fn11(cu_word, cu_word, cu_word, cu_word, cu_word, cu_word, cu_word, cu_word,
+                           cu_word, cu_word, cu_word);
+    /* A word too many is an unused register. On the stack it would be one too, but is not passed.
+     */
+    cu_word w[CU_ARGUMENTS_MAX] = {0};
+    switch (count) {
+    case 0:
+        return ((fn0 *)function)();
+    case 1:
+        return ((fn2 *)function)(a[0], 0);
+    case 2:
+        return ((fn2 *)function)(a[0], a[1]);
+    case 3:
+        return ((fn4 *)function)(a[0], a[1], a[2], 0);
+    case 4:
+        return ((fn4 *)function)(a[0], a[1], a[2], a[3]);
+    case 5:
+        return ((fn6 *)function)(a[0], a[1], a[2], a[3], a[4], 0);
+    case 6:
+        return ((fn6 *)function)(a[0], a[1], a[2], a[3], a[4], a[5]);
+    default: /* more words on the stack than the function takes are not looked at */
+        memcpy(w, a, count * sizeof(*a));
+        return ((fn11 *)function)(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9],
+                                  w[10]);
+    }
+}

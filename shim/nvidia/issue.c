@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The agent's part of a BE process: it tells the core of RT work and of completed commands, and
+ * issues held operations when the core allows, oldest call first.
+ *
+ * Liveness. The depth keeps back work that a bare driver would have been given, and what is in
+ * flight may be waiting for just that (a stream waits for a value that another writes). So when
+ * nothing has moved for much longer than the work in flight should take, the oldest command of a
+ * full device queue is no longer counted, and more is issued.
+ */
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/nvidia/nvidia.h"
+#include "shim/preload/log.h"
+
+enum {
+    POLL_MIN_NS = 20000,
+    POLL_MAX_NS = 500000,
+    HELD_POLL_NS = 10000000, /* a lease ends without a bell */
+    STALL_NS = 20000000,
+    STALL_FACTOR = 4,
+    STALL_AGAIN_NS = 2000000,
+    STREAM_GROUP_NS = 10000, /* with work waiting, shorter groups: so it can follow sooner */
+};
+
+void cu_actions_locked(void)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    struct reef_action action;
+    while (reef_core_next(cuda->core, &action)) {
+        if (action.type == REEF_ACTION_ARM_TIMER) {
+            cuda->timer_ns = action.at_ns;
+            continue;
+        }
+        if (action.type != REEF_ACTION_SUBMIT && action.type != REEF_ACTION_RESUBMIT)
+            continue; /* nothing is ever killed here */
+        for (struct reef_stream *s = cuda->streams; s; s = s->all_next)
+            if (s->core_queue == (int)action.queue)
+                s->allowed = action.first + action.count;
+    }
+}
+
+void cu_announce_locked(void)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    for (struct reef_op *op; (op = cuda->unannounced) && !cuda->fence_announced;) {
+        if (op->fence && op != cuda->first)
+            return;
+        if (op->stream) {
+            const struct reef_command command = {.key = op->key};
+            struct reef_stream *s = op->stream;
+            uint64_t number = reef_core_enqueued(cuda->core, (uint32_t)s->core_queue, &command, 0);
+            if (number == REEF_CORE_FULL)
+                return;
+            op->command = number;
+            s->enqueued = number + 1;
+        }
+        op->announced = true;
+        cuda->fence_announced = op->fence;
+        cuda->unannounced = op->call_next;
+        cu_actions_locked();
+    }
+}
+
+/* The oldest operation that may be issued now, or NULL. */
+static struct reef_op *pick_locked(uint64_t now_ns)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    struct reef_op *oldest = NULL;
+    cu_announce_locked();
+    if (!cuda->first)
+        return NULL;
+    if (!cuda->first->stream) /* administration: no work for the GPU */
+        return cuda->first->announced ? cuda->first : NULL;
+    if (cu_held_locked(now_ns))
+        return NULL;
+    for (struct reef_stream *s = cuda->streams; s; s = s->all_next) {
+        struct reef_op *op = s->head;
+        if (op && op->announced && op->command < s->allowed && (!oldest || op->seq < oldest->seq))
+            oldest = op;
+    }
+    return oldest;
+}
+
+static void unpin_locked(struct reef_op *op)
+{
+    for (unsigned i = 0; i < 2 && op->pins[i]; i++) {
+        struct reef_object *o = op->pins[i];
+        bool record = i == 0 && op->api->kind == CU_KIND_EVENT_RECORD;
+        o->pending--;
+        o->records -= record;
+        if (o->pending > 0 || o->exported || o->captured)
+            continue;
+        struct reef_object **at =
+            &reef_cuda.objects[(o->handle * 0x9e3779b97f4a7c15ull >> 48) % REEF_OBJECT_BUCKETS];
+        while (*at != o)
+            at = &(*at)->next;
+        *at = o->next;
+        free(o);
+    }
+}
+
+static void unlink_locked(struct reef_op *op)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    if (op->seq == UINT64_MAX)
+        return; /* dropped meanwhile */
+    if (op->stream) {
+        op->stream->head = op->next;
+        if (!op->next)
+            op->stream->tail = NULL;
+    }
+    if (op->call_prev)
+        op->call_prev->call_next = op->call_next;
+    else
+        cuda->first = op->call_next;
+    if (op->call_next)
+        op->call_next->call_prev = op->call_prev;
+    else
+        cuda->last = op->call_prev;
+    if (op->fence) {
+        cuda->fences--;
+        cuda->fence_announced = false;
+    }
+    cuda->held_bytes -= op->bytes;
+    unpin_locked(op);
+    atomic_fetch_sub(&cuda->pending, 1);
+    free(op);
+}
+
+static void make_current(cu_word context)
+{
+    static _Thread_local cu_word current;
+    static _Thread_local bool known;
+    if (known && current == context)
+        return;
+    cu.cuCtxSetCurrent(context);
+    current = context;
+    known = true;
+}
+
+/* Waits for nothing: only the agent asks streams about their work while they have some. */
+cu_result cu_stream_destroy_now(struct reef_stream *s, struct cu_api *api, const cu_word *a)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    cu_word events[2 * REEF_MARKS];
+    unsigned count = 0;
+    pthread_mutex_lock(&cuda->lock);
+    while (s->querying) { /* a call of the driver that does not block */
+        pthread_mutex_unlock(&cuda->lock);
+        sched_yield();
+        pthread_mutex_lock(&cuda->lock);
+    }
+    for (unsigned i = 0; i < REEF_MARKS; i++) {
+        if (s->marks[i].start)
+            events[count++] = s->marks[i].start;
+        if (s->marks[i].end)
+            events[count++] = s->marks[i].end;
+    }
+    if (s->key)
+        cu_stream_forget_locked(s);
+    pthread_mutex_unlock(&cuda->lock);
+    for (unsigned i = 0; i < count; i++)
+        cu.cuEventDestroy_v2(events[i]);
+    return cu_call(cu_real(api), a, api->arguments);
+}
+
+static cu_result call_now(struct reef_op *op)
+{
+    if (op->api->kind == CU_KIND_STREAM_DESTROY) {
+        struct reef_stream *s = cu_stream(op->a[0]);
+        if (s)
+            return cu_stream_destroy_now(s, op->api, op->a);
+    }
+    if (op->api->kind == CU_KIND_EVENT_DESTROY) {
+        pthread_mutex_lock(&reef_cuda.lock);
+        cu_object_forget_locked(op->a[0]);
+        pthread_mutex_unlock(&reef_cuda.lock);
+    }
+    return cu_call(cu_real(op->api), op->a, op->api->arguments);
+}
+
+static void issue(struct reef_op *op, struct reef_mark_plan *plan)
+{
+    make_current(op->context);
+    if (op->stream)
+        cu_marks_before(op->stream, plan);
+    cu_result result = call_now(op);
+    if (op->stream)
+        cu_marks_after(op->stream, plan);
+    if (result == CUDA_SUCCESS || result == CUDA_ERROR_DEINITIALIZED)
+        return;
+    reef_debug("held %s failed: %d", op->api->symbol, result);
+    struct reef_context *context = op->stream ? op->stream->context : NULL;
+    if (!context)
+        return;
+    atomic_store(&context->late_error, result);
+    atomic_fetch_add(&reef_cuda.late_errors, 1);
+}
+
+static bool issue_one(uint64_t now_ns)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    struct reef_mark_plan plan = {0};
+    pthread_mutex_lock(&cuda->lock);
+    struct reef_op *op = pick_locked(now_ns);
+    if (op && op->stream) {
+        uint64_t ns = reef_estimator_get(&cuda->estimator, op->key).typical_ns;
+        bool close = op->stream->group_ns + ns >= STREAM_GROUP_NS;
+        cu_marks_plan_locked(op->stream, op->command, op->key, close, &plan);
+    }
+    pthread_mutex_unlock(&cuda->lock);
+    if (!op)
+        return false;
+    issue(op, &plan);
+    pthread_mutex_lock(&cuda->lock);
+    unlink_locked(op);
+    if (!cuda->stalled)
+        cuda->progress_ns = now_ns;
+    if (cuda->waiters > 0)
+        pthread_cond_broadcast(&cuda->turn);
+    pthread_mutex_unlock(&cuda->lock);
+    return true;
+}
+
+/* What the core is told of the world, and what follows for those that wait. True while BE is held.
+ */
+static bool look_at_rt(uint64_t now_ns)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    bool active = false;
+    int count = atomic_load(&cuda->gpu_count);
+    for (int i = 0; i < count && !active; i++)
+        active = !reef_disabled() && reef_board_rt_active(cuda->gpus[i].board, now_ns);
+    pthread_mutex_lock(&cuda->lock);
+    reef_core_rt(cuda->core, active, now_ns);
+    if (cuda->timer_ns && now_ns >= cuda->timer_ns) {
+        cuda->timer_ns = 0;
+        reef_core_timer(cuda->core, now_ns);
+    }
+    cu_actions_locked();
+    bool held = cu_held_locked(now_ns);
+    if (held != atomic_load(&cuda->was_held)) {
+        reef_debug("best-effort work is %s, %u operations wait", held ? "held" : "released",
+                   atomic_load(&cuda->pending));
+        atomic_store(&cuda->was_held, held);
+        cuda->progress_ns = now_ns;
+        pthread_cond_broadcast(&cuda->turn);
+    }
+    pthread_mutex_unlock(&cuda->lock);
+    return held;
+}
+
+static void report(void)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    struct reef_core_stats core;
+    if (atomic_load(&cuda->gpu_count) == 0)
+        return;
+    struct reef_board_stats *stats = reef_board_stats(cuda->gpus[0].board);
+    pthread_mutex_lock(&cuda->lock);
+    reef_core_stats(cuda->core, &core);
+    pthread_mutex_unlock(&cuda->lock);
+    atomic_store(&stats->launches_be, atomic_load(&cuda->launches));
+    atomic_store(&stats->be_completed, core.completed);
+    atomic_store(&stats->preemptions, core.preemptions);
+    atomic_store(&stats->drains, core.drains);
+}
+
+/* Streams with work waiting: what they have completed, and when to look again. */
+static uint64_t look_at_streams(uint64_t now_ns)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    uint64_t next_ns = POLL_MAX_NS;
+    for (struct reef_stream *s = __atomic_load_n(&cuda->streams, __ATOMIC_ACQUIRE); s;
+         s = s->all_next) {
+        pthread_mutex_lock(&cuda->lock);
+        bool waits = s->key && s->head && s->core_queue >= 0;
+        uint64_t backlog_ns = waits ? reef_core_backlog_ns(cuda->core, (uint32_t)s->core_queue) : 0;
+        pthread_mutex_unlock(&cuda->lock);
+        if (!waits)
+            continue;
+        if (s->legacy)
+            make_current(s->context->handle);
+        if (cu_marks_reap(s, true)) {
+            cuda->progress_ns = now_ns;
+            cuda->stalled = 0;
+        }
+        if (backlog_ns / 8 < next_ns)
+            next_ns = backlog_ns / 8;
+    }
+    return next_ns < POLL_MIN_NS ? POLL_MIN_NS : next_ns;
+}
+
+/* Whether nothing has moved for too long. After the first time less patience is shown. */
+static bool stalled(uint64_t now_ns, uint64_t backlog_ns)
+{
+    uint64_t still_ns = now_ns - reef_cuda.progress_ns;
+    return still_ns > (reef_cuda.stalled ? STALL_AGAIN_NS : STALL_NS + STALL_FACTOR * backlog_ns);
+}
+
+/* See "Liveness" above. Each time twice as much as before. */
+static void unstall(uint64_t now_ns)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    bool any = false;
+    pthread_mutex_lock(&cuda->lock);
+    for (struct reef_stream *s = cuda->streams; s; s = s->all_next) {
+        if (!s->head || !s->head->announced || s->core_queue < 0 ||
+            !stalled(now_ns, reef_core_backlog_ns(cuda->core, (uint32_t)s->core_queue)))
+            continue;
+        for (unsigned n = 0; n < 1u << cuda->stalled && s->done < s->head->command; n++)
+            reef_core_completed(cuda->core, (uint32_t)s->core_queue, s->done++, 0, now_ns);
+        cu_actions_locked();
+        any = true;
+    }
+    if (any) {
+        reef_debug("nothing moves: going beyond the depth");
+        cuda->stalled += cuda->stalled < 12;
+        cuda->progress_ns = now_ns;
+    }
+    pthread_mutex_unlock(&cuda->lock);
+}
+
+uint64_t cu_issue(uint64_t now_ns)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    bool held = look_at_rt(now_ns);
+    uint64_t poll_ns = UINT64_MAX;
+    if (atomic_load(&cuda->pending) > 0) {
+        if (!held)
+            poll_ns = look_at_streams(now_ns);
+        for (unsigned n = 0; n < REEF_STREAM_OPS && issue_one(reef_now_ns()); n++)
+            if (n % 16 == 15)
+                look_at_streams(now_ns);
+        if (!held && atomic_load(&cuda->pending) > 0)
+            unstall(reef_now_ns());
+    }
+    report();
+    if (atomic_load(&cuda->was_held)) {
+        uint64_t timer_ns = cuda->timer_ns > now_ns ? cuda->timer_ns - now_ns : HELD_POLL_NS;
+        return timer_ns < HELD_POLL_NS ? timer_ns : HELD_POLL_NS;
+    }
+    return atomic_load(&cuda->pending) > 0 ? poll_ns : UINT64_MAX;
+}

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Kernel launches: what is copied when one is held, and when it may be.
+ *
+ * A launch is put off only if the driver would surely accept it: its function answers questions
+ * about its parameters, and grid, block, shared memory and cluster are within the limits of
+ * function and device. Everything else is launched in turn, so that the error comes from the driver
+ * and from the call itself. What is asked is asked only for launches that are held.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/nvidia/nvidia.h"
+
+enum { FUNCTION_BUCKETS = 512, PARAMETERS_MAX = 4096 };
+
+struct function {
+    struct function *next;
+    cu_word handle;
+    cu_word attributes_of; /* the CUfunction to ask */
+    unsigned count;
+    uint32_t bytes; /* of all parameters, each aligned to 8 */
+    int max_threads, static_shared, cluster_needed;
+    uint32_t sizes[];
+};
+static struct function *functions[FUNCTION_BUCKETS];
+static pthread_mutex_t functions_lock = PTHREAD_MUTEX_INITIALIZER;
+
+typedef __typeof__(cu.cuFuncGetParamInfo) parameter_info;
+
+/* How many parameters @handle has by @ask, which answers an error past the last one; -1: it is no
+ * handle of that kind. */
+static int count_parameters(parameter_info ask, cu_word handle)
+{
+    size_t offset, size;
+    int count = 0;
+    cu_result result = CUDA_SUCCESS;
+    if (!ask)
+        return -1;
+    while (count < PARAMETERS_MAX &&
+           (result = ask(handle, (cu_word)count, cu_out(offset), cu_out(size))) == CUDA_SUCCESS)
+        count++;
+    return count > 0 || result == CUDA_ERROR_INVALID_VALUE ? count : -1;
+}
+
+static bool attribute(cu_word function, int which, int *value)
+{
+    return cu.cuFuncGetAttribute &&
+           cu.cuFuncGetAttribute(cu_out(*value), (cu_word)which, function) == CUDA_SUCCESS;
+}
+
+/* @handle is a CUfunction, or a CUkernel in its place (cuda.h, cuLaunchKernel). */
+static struct function *learn(cu_word handle)
+{
+    parameter_info ask = cu.cuFuncGetParamInfo;
+    cu_word function = handle;
+    int count = count_parameters(ask, handle);
+    if (count <= 0) {
+        int of_kernel = count_parameters(cu.cuKernelGetParamInfo, handle);
+        if (of_kernel > count) {
+            count = of_kernel;
+            ask = cu.cuKernelGetParamInfo;
+            if (!cu.cuKernelGetFunction ||
+                cu.cuKernelGetFunction(cu_out(function), handle) != CUDA_SUCCESS)
+                return NULL;
+        }
+    }
+    struct function *f =
+        count < 0 ? NULL : calloc(1, sizeof(*f) + (size_t)count * sizeof(f->sizes[0]));
+    if (!f)
+        return NULL;
+    f->handle = handle;
+    f->attributes_of = function;
+    f->count = (unsigned)count;
+    bool known = attribute(function, CU_FUNCTION_MAX_THREADS, &f->max_threads) &&
+                 attribute(function, CU_FUNCTION_STATIC_SHARED, &f->static_shared);
+    attribute(function, CU_FUNCTION_CLUSTER_MUST_BE_SET, &f->cluster_needed);
+    for (unsigned i = 0; i < f->count && known; i++) {
+        size_t offset = 0, size = 0;
+        known = ask(handle, i, cu_out(offset), cu_out(size)) == CUDA_SUCCESS && size <= UINT16_MAX;
+        f->sizes[i] = (uint32_t)size;
+        f->bytes += (uint32_t)((size + 7) & ~(size_t)7);
+    }
+    if (!known) {
+        free(f);
+        return NULL;
+    }
+    return f;
+}
+
+/* Entries live until a module is unloaded, when nothing is held. */
+static const struct function *function_of(cu_word handle)
+{
+    struct function **bucket =
+        &functions[(handle * 0x9e3779b97f4a7c15ull >> 48) % FUNCTION_BUCKETS];
+    pthread_mutex_lock(&functions_lock);
+    struct function *f = *bucket;
+    while (f && f->handle != handle)
+        f = f->next;
+    pthread_mutex_unlock(&functions_lock);
+    if (f || !handle)
+        return f;
+    f = learn(handle);
+    if (f) {
+        pthread_mutex_lock(&functions_lock);
+        f->next = *bucket;
+        *bucket = f;
+        pthread_mutex_unlock(&functions_lock);
+    }
+    return f;
+}
+
+/* A handle may mean another function after this. The entries themselves are kept: another thread
+ * may be looking at one. They are few and small. */
+void cu_launch_forget_functions(void)
+{
+    pthread_mutex_lock(&functions_lock);
+    for (unsigned i = 0; i < FUNCTION_BUCKETS; i++)
+        for (struct function *f = functions[i]; f; f = f->next)
+            f->handle = 0;
+    pthread_mutex_unlock(&functions_lock);
+}
+
+/* --- limits --- */
+
+struct shape {
+    cu_word function;
+    const uint32_t *grid, *block;
+    uint32_t shared_bytes;
+    void **parameters;
+    void **extra;
+};
+
+static bool within_device(const struct shape *shape)
+{
+    static _Atomic int
+        limits[6]; /* the same for all GPUs that CUDA 13 supports; the least is kept */
+    static const int which[6] = {CU_DEVICE_MAX_BLOCK_X, CU_DEVICE_MAX_BLOCK_Y,
+                                 CU_DEVICE_MAX_BLOCK_Z, CU_DEVICE_MAX_GRID_X,
+                                 CU_DEVICE_MAX_GRID_Y,  CU_DEVICE_MAX_GRID_Z};
+    if (atomic_load(&limits[5]) == 0) {
+        int device = 0, value[6];
+        if (cu.cuCtxGetDevice(cu_out(device)) != CUDA_SUCCESS)
+            return false;
+        for (unsigned i = 0; i < 6; i++) {
+            if (cu.cuDeviceGetAttribute(cu_out(value[i]), (cu_word)which[i],
+                                        (cu_word)(unsigned)device) != CUDA_SUCCESS)
+                return false;
+            atomic_store(&limits[i], value[i]);
+        }
+    }
+    for (unsigned i = 0; i < 3; i++)
+        if (shape->block[i] == 0 || shape->block[i] > (uint32_t)limits[i] || shape->grid[i] == 0 ||
+            shape->grid[i] > (uint32_t)limits[3 + i])
+            return false;
+    return true;
+}
+
+static bool acceptable(const struct shape *shape, const struct function *f)
+{
+    int max_dynamic = 0;
+    if (!f || f->cluster_needed || !within_device(shape) ||
+        !attribute(f->attributes_of, CU_FUNCTION_MAX_DYNAMIC_SHARED, &max_dynamic))
+        return false;
+    uint64_t threads = (uint64_t)shape->block[0] * shape->block[1] * shape->block[2];
+    if (threads > (uint64_t)f->max_threads || shape->shared_bytes > (uint32_t)max_dynamic)
+        return false;
+    if (shape->parameters && shape->extra)
+        return false;
+    return shape->parameters || shape->extra || f->count == 0;
+}
+
+/* --- copies --- */
+
+/* CU_LAUNCH_PARAM_BUFFER_POINTER and _SIZE, in any order, up to _END. */
+static bool read_extra(void **extra, const void **buffer, size_t *bytes)
+{
+    *buffer = NULL;
+    *bytes = 0;
+    for (unsigned i = 0; i < 8; i += 2) {
+        uintptr_t what = (uintptr_t)extra[i];
+        if (what == CU_EXTRA_END)
+            return *buffer && *bytes > 0 && *bytes <= 65536;
+        if (what == CU_EXTRA_BUFFER)
+            *buffer = extra[i + 1];
+        else if (what == CU_EXTRA_SIZE && extra[i + 1])
+            *bytes = *(size_t *)extra[i + 1];
+        else
+            return false;
+    }
+    return false;
+}
+
+/* Bytes that the copy of @shape's arguments takes, or SIZE_MAX. */
+static size_t arguments_bytes(const struct shape *shape, const struct function *f)
+{
+    const void *buffer;
+    size_t bytes;
+    if (!shape->extra)
+        return f->count * sizeof(void *) + f->bytes;
+    return read_extra(shape->extra, &buffer, &bytes) ? 6 * sizeof(void *) + bytes : SIZE_MAX;
+}
+
+/* Copies the arguments to @to and sets the two argument words. */
+static void copy_arguments(const struct shape *shape, const struct function *f, char *to,
+                           cu_word *parameters, cu_word *extra)
+{
+    void **array = (void **)to;
+    if (shape->extra) {
+        const void *buffer;
+        size_t bytes;
+        read_extra(shape->extra, &buffer, &bytes);
+        size_t *size = (size_t *)&array[5];
+        array[0] = (void *)(uintptr_t)CU_EXTRA_BUFFER;
+        array[1] = &array[6];
+        array[2] = (void *)(uintptr_t)CU_EXTRA_SIZE;
+        array[3] = size;
+        array[4] = (void *)(uintptr_t)CU_EXTRA_END;
+        *size = bytes;
+        memcpy(&array[6], buffer, bytes);
+        *parameters = 0;
+        *extra = (cu_word)(uintptr_t)array;
+        return;
+    }
+    char *data = to + f->count * sizeof(void *);
+    for (unsigned i = 0; i < f->count; i++) {
+        memcpy(data, shape->parameters[i], f->sizes[i]);
+        array[i] = data;
+        data += (f->sizes[i] + 7) & ~7u;
+    }
+    *parameters = f->count > 0 ? (cu_word)(uintptr_t)array : 0;
+}
+
+static struct reef_op *copy_launch(const struct reef_call *call)
+{
+    const struct shape *shape = call->more;
+    const struct function *f = function_of(shape->function);
+    if (!acceptable(shape, f))
+        return NULL;
+    size_t bytes = arguments_bytes(shape, f);
+    struct reef_op *op = bytes == SIZE_MAX ? NULL : cu_op_new(call, bytes);
+    cu_word none = 0;
+    if (op)
+        copy_arguments(shape, f, (char *)&op->a[call->api->arguments], &op->a[9],
+                       call->api->arguments > 10 ? &op->a[10] : &none);
+    return op;
+}
+
+/* Whether the launch fits together on the device only the driver knows: in turn. */
+static struct reef_op *copy_never(const struct reef_call *call)
+{
+    return NULL;
+}
+
+static uint64_t kernel_key(const struct shape *shape)
+{
+    uint64_t grid = shape->grid[0] * 0x9e3779b97f4a7c15ull;
+    grid = (grid ^ shape->grid[1]) * 0x9e3779b97f4a7c15ull;
+    grid = (grid ^ shape->grid[2]) * 0x9e3779b97f4a7c15ull;
+    uint64_t key = shape->function ^ (grid >> 16);
+    return key ? key : 1;
+}
+
+cu_result cu_launch(struct cu_api *api, cu_word *a)
+{
+    const uint32_t dimensions[6] = {cu_u32(a[1]), cu_u32(a[2]), cu_u32(a[3]),
+                                    cu_u32(a[4]), cu_u32(a[5]), cu_u32(a[6])};
+    const struct shape shape = {
+        .function = a[0],
+        .grid = dimensions,
+        .block = dimensions + 3,
+        .shared_bytes = cu_u32(a[7]),
+        .parameters = cu_pointer(a[9]),
+        .extra = api->arguments > 10 ? cu_pointer(a[10]) : NULL,
+    };
+    struct reef_call call = {
+        .api = api,
+        .a = a,
+        .stream = cu_stream(a[8]),
+        .key = kernel_key(&shape),
+        .copy = api->kind == CU_KIND_LAUNCH ? copy_launch : copy_never,
+        .more = &shape,
+    };
+    return call.stream ? cu_submit(&call) : cu_call(cu_real(api), a, api->arguments);
+}
+
+/* --- cuLaunchKernelEx --- */
+
+/* Whether all attributes are plain values that the driver will accept. */
+static bool plain_attributes(const struct cu_launch_config *config)
+{
+    const char *at = config->attributes;
+    for (uint32_t i = 0; i < config->attribute_count; i++, at += CU_LAUNCH_ATTRIBUTE_BYTES) {
+        enum { COOPERATIVE = 2, CLUSTER = 4, PREFERRED_CLUSTER = 11 };
+        uint32_t id, value[3];
+        memcpy(&id, at, sizeof(id));
+        memcpy(value, at + 8, sizeof(value));
+        if (id == COOPERATIVE && value[0])
+            return false;
+        if (id == CLUSTER || id == PREFERRED_CLUSTER)
+            for (unsigned d = 0; d < 3; d++)
+                if (value[d] == 0 || config->grid[d] % value[d] != 0 ||
+                    (uint64_t)value[0] * value[1] * value[2] > 8)
+                    return false;
+        bool known = id <= CU_LAUNCH_ATTRIBUTE_KNOWN && id != CU_LAUNCH_ATTRIBUTE_EVENT;
+        if (!known && id != CU_LAUNCH_ATTRIBUTE_CARVEOUT && id != CU_LAUNCH_ATTRIBUTE_NVLINK)
+            return false;
+    }
+    return true;
+}
+
+static struct reef_op *copy_launch_ex(const struct reef_call *call)
+{
+    const struct shape *shape = call->more;
+    const struct cu_launch_config *config = cu_pointer(call->a[0]);
+    const struct function *f = function_of(shape->function);
+    size_t attributes = (size_t)config->attribute_count * CU_LAUNCH_ATTRIBUTE_BYTES;
+    if (config->attribute_count > 32 || !acceptable(shape, f) || !plain_attributes(config))
+        return NULL;
+    size_t bytes = arguments_bytes(shape, f);
+    struct reef_op *op =
+        bytes == SIZE_MAX ? NULL : cu_op_new(call, sizeof(*config) + attributes + bytes);
+    if (!op)
+        return NULL;
+    struct cu_launch_config *copy = (struct cu_launch_config *)&op->a[call->api->arguments];
+    char *copied_attributes = (char *)(copy + 1);
+    *copy = *config;
+    if (attributes)
+        memcpy(copied_attributes, config->attributes, attributes);
+    copy->attributes = attributes ? copied_attributes : NULL;
+    op->a[0] = (cu_word)(uintptr_t)copy;
+    copy_arguments(shape, f, copied_attributes + attributes, &op->a[2], &op->a[3]);
+    return op;
+}
+
+cu_result cu_launch_ex(struct cu_api *api, cu_word *a)
+{
+    const struct cu_launch_config *given = cu_pointer(a[0]);
+    if (!given)
+        return cu_call(cu_real(api), a, api->arguments);
+    struct cu_launch_config config = *given;
+    if (!cu_stream_substitute(api, &config.stream))
+        return cu_call(cu_real(api), a, api->arguments);
+    const struct shape shape = {
+        .function = a[1],
+        .grid = config.grid,
+        .block = config.block,
+        .shared_bytes = config.shared_bytes,
+        .parameters = cu_pointer(a[2]),
+        .extra = cu_pointer(a[3]),
+    };
+    cu_word words[] = {(cu_word)(uintptr_t)&config, a[1], a[2], a[3]};
+    struct reef_call call = {
+        .api = api,
+        .a = words,
+        .stream = cu_stream(config.stream),
+        .key = kernel_key(&shape),
+        .copy = copy_launch_ex,
+        .more = &shape,
+    };
+    if (!call.stream)
+        return cu_call(cu_real(api), words, api->arguments);
+    if (cu_is_rt()) {
+        cu_rt_arrive(call.stream);
+        return cu_call(cu_real(api), words, api->arguments);
+    }
+    return cu_submit(&call);
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * How it is known what the device queue of a stream has completed, and how long kernels take:
+ * events of ours in the stream, one for a group of commands (a *mark*). A group is closed when it
+ * is thought to take a quarter of the depth, or is 32 commands long; so on the way of short kernels
+ * there is an event for every 32 of them. A kernel that was never seen, and one command in 64, is
+ * put between two events and its time learned.
+ *
+ * Events are recorded by the thread that issues the command, in the stream's own context; where
+ * that is not current the mark is FAILED, and the stream is asked instead. Never in a stream that
+ * is captured.
+ */
+#include "shim/nvidia/nvidia.h"
+
+#include <string.h>
+
+enum { GROUP_COMMANDS = 32, SAMPLE_MASK = 63 };
+/* The resolution of events is about half a microsecond (cuda.h, cuEventElapsedTime). */
+enum { LEAST_KERNEL_NS = 500 };
+
+static struct reef_mark *new_mark(struct reef_stream *s, uint64_t last, uint64_t timed_key)
+{
+    if (s->mark_count == REEF_MARKS)
+        return NULL;
+    struct reef_mark *m = &s->marks[(s->mark_head + s->mark_count) % REEF_MARKS];
+    s->mark_count++;
+    m->last = last;
+    m->timed = timed_key != 0;
+    m->key = timed_key;
+    atomic_store_explicit(&m->state, REEF_MARK_PENDING, memory_order_relaxed);
+    return m;
+}
+
+void cu_marks_plan_locked(struct reef_stream *s, uint64_t command, uint64_t key, bool close_now,
+                          struct reef_mark_plan *plan)
+{
+    const struct reef_cuda *cuda = &reef_cuda;
+    uint64_t ns = reef_estimator_get(&cuda->estimator, key).typical_ns;
+    bool unknown = ns == cuda->estimator.unknown_ns;
+    *plan = (struct reef_mark_plan){0};
+    if (key && (unknown || (++s->samples & SAMPLE_MASK) == 0) && s->mark_count + 2 <= REEF_MARKS) {
+        if (s->group_count > 0)
+            plan->close = new_mark(s, command - 1, 0);
+        plan->start = plan->end = new_mark(s, command, key);
+        s->group_count = 0;
+        s->group_ns = 0;
+        return;
+    }
+    s->group_count++;
+    s->group_ns += ns;
+    bool full =
+        s->group_count >= GROUP_COMMANDS || s->group_ns >= reef_state.config.depth_us * 1000 / 4;
+    if ((full || close_now) && (plan->end = new_mark(s, command, 0))) {
+        s->group_count = 0;
+        s->group_ns = 0;
+    }
+}
+
+static bool record(struct reef_stream *s, cu_word *event)
+{
+    if (!*event && cu.cuEventCreate(cu_out(*event), 0) != CUDA_SUCCESS) {
+        *event = 0;
+        return false;
+    }
+    return cu.cuEventRecord(*event, s->handle) == CUDA_SUCCESS;
+}
+
+static void finish(struct reef_mark *m, bool recorded)
+{
+    atomic_store_explicit(&m->state, recorded ? REEF_MARK_RECORDED : REEF_MARK_FAILED,
+                          memory_order_release);
+}
+
+void cu_marks_before(struct reef_stream *s, struct reef_mark_plan *plan)
+{
+    bool current = cu_current_context() == s->context->handle;
+    if (plan->close)
+        finish(plan->close, current && record(s, &plan->close->end));
+    if (plan->start && !(current && record(s, &plan->start->start)))
+        plan->start->timed = false;
+}
+
+void cu_marks_after(struct reef_stream *s, struct reef_mark_plan *plan)
+{
+    if (plan->end)
+        finish(plan->end, cu_current_context() == s->context->handle && record(s, &plan->end->end));
+}
+
+static void complete_locked(struct reef_stream *s, uint64_t last, uint64_t last_ns)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    uint64_t from = s->done;
+    for (; s->done <= last && s->done < s->enqueued; s->done++)
+        reef_core_completed(cuda->core, (uint32_t)s->core_queue, s->done,
+                            s->done == last ? last_ns : 0, 0);
+    atomic_fetch_add_explicit(&cuda->completed, s->done - from, memory_order_relaxed);
+    cu_actions_locked();
+}
+
+/* Whether the stream has nothing to do. @s is not destroyed meanwhile. */
+static cu_result ask_stream(struct reef_stream *s)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    cu_result result = CUDA_ERROR_NOT_READY;
+    if (s->legacy && cu_current_context() != s->context->handle)
+        return result;
+    pthread_mutex_lock(&cuda->lock);
+    bool may = s->key != 0 && !s->querying && atomic_load(&cuda->captures) == 0;
+    s->querying = s->querying || may;
+    pthread_mutex_unlock(&cuda->lock);
+    if (!may)
+        return result;
+    result = cu.cuStreamQuery(s->handle);
+    pthread_mutex_lock(&cuda->lock);
+    s->querying = false;
+    pthread_mutex_unlock(&cuda->lock);
+    return result;
+}
+
+static bool reap_tail(struct reef_stream *s)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    pthread_mutex_lock(&cuda->lock);
+    uint64_t issued = s->head ? s->head->command : s->enqueued;
+    if (s->head && !s->head->announced)
+        issued = s->enqueued;
+    bool any = s->mark_count == 0 && s->done < issued;
+    pthread_mutex_unlock(&cuda->lock);
+    if (!any || ask_stream(s) == CUDA_ERROR_NOT_READY)
+        return false;
+    pthread_mutex_lock(&cuda->lock);
+    if (s->key && s->core_queue >= 0 && issued > 0)
+        complete_locked(s, issued - 1, 0);
+    pthread_mutex_unlock(&cuda->lock);
+    return true;
+}
+
+bool cu_marks_reap(struct reef_stream *s, bool query_stream)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    bool any = false;
+    for (;;) {
+        pthread_mutex_lock(&cuda->lock);
+        struct reef_mark *m = &s->marks[s->mark_head];
+        bool there = s->key && s->mark_count > 0;
+        struct reef_mark seen = {.start = m->start, .end = m->end, .last = m->last};
+        seen.timed = m->timed;
+        uint8_t state = atomic_load_explicit(&m->state, memory_order_acquire);
+        pthread_mutex_unlock(&cuda->lock);
+        if (!there)
+            return (query_stream && reap_tail(s)) || any;
+        if (state == REEF_MARK_PENDING)
+            return any;
+        cu_result result = state == REEF_MARK_RECORDED ? cu.cuEventQuery(seen.end)
+                           : query_stream              ? ask_stream(s)
+                                                       : CUDA_ERROR_NOT_READY;
+        if (result == CUDA_ERROR_NOT_READY)
+            return any;
+        float ms = 0;
+        uint64_t ns = 0;
+        if (seen.timed && result == CUDA_SUCCESS && state == REEF_MARK_RECORDED &&
+            cu.cuEventElapsedTime(cu_out(ms), seen.start, seen.end) == CUDA_SUCCESS && ms >= 0)
+            ns = (uint64_t)(ms * 1e6f) < LEAST_KERNEL_NS ? LEAST_KERNEL_NS : (uint64_t)(ms * 1e6f);
+        pthread_mutex_lock(&cuda->lock);
+        if (s->key && s->mark_count > 0 && &s->marks[s->mark_head] == m && m->last == seen.last) {
+            if (ns)
+                reef_estimator_learn(&cuda->estimator, m->key, ns);
+            complete_locked(s, seen.last, ns);
+            atomic_store(&m->state, REEF_MARK_FREE);
+            s->mark_head = (s->mark_head + 1) % REEF_MARKS;
+            s->mark_count--;
+            any = true;
+        }
+        pthread_mutex_unlock(&cuda->lock);
+    }
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The NVIDIA part of libreef.so: virtual host queues for the streams of the CUDA driver API.
+ *
+ * BE class. As long as nothing is held and a stream's device queue is within its depth, a call goes
+ * straight to the driver in the caller's thread. Else it becomes an *operation*: the function, its
+ * argument words and a deep copy of what they point to, appended to its stream's virtual host
+ * queue. The agent issues operations when reef_core allows. The order of issue keeps what CUDA
+ * promises:
+ *  - operations of a stream are issued in the order of the calls;
+ *  - a *fence* (work on the legacy default stream, a wait for an event whose record is held,
+ * whatever else touches something that a held operation uses) is issued after everything called
+ * before it and before everything called after it, in the whole process. Between operations of
+ * different streams without a fence CUDA promises nothing. So the driver sees calls in an order
+ * that the program could have made itself, and does the rest.
+ *
+ * What cannot be copied, or would not be accepted for sure, is not put off: the calling thread
+ * takes its *turn*, that is, it waits until everything before it has been issued, and makes the
+ * call itself. Its result is then the driver's own.
+ *
+ * RT class: calls go straight through after the board's RT bit is set. The agent finds out when the
+ * streams are idle again.
+ *
+ * The whole process is held and released together: a stream that runs may wait for one that does
+ * not.
+ *
+ * Locks: cuda->lock guards all of struct reef_cuda and of its streams but what is _Atomic. The
+ * driver is never called with it held. It is held for fractions of a microsecond, and never while
+ * waiting.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "sched/core.h"
+#include "sched/estimator.h"
+#include "shim/agent/agent.h"
+#include "shim/nvidia/driver.h"
+#include "shim/preload/state.h"
+
+struct reef_stream;
+struct reef_op;
+
+enum {
+    REEF_CUDA_GPUS = 16,
+    REEF_STREAM_BUCKETS = 1024,
+    REEF_OBJECT_BUCKETS = 256,
+    REEF_MARKS = 8,         /* per stream; a power of two */
+    REEF_STREAM_OPS = 4096, /* operations of a stream that are not complete */
+};
+#define REEF_HELD_BYTES ((size_t)64 << 20) /* of the whole process; then the caller waits */
+
+/** An event that closes a group of commands in the device queue: when it is over so are they. */
+struct reef_mark {
+    cu_word start, end;    /* CUevents, owned; 0: not made yet */
+    uint64_t last;         /* the last command of the group */
+    uint64_t key;          /* of that command, if timed */
+    bool timed;            /* start was recorded right before the group's only command */
+    _Atomic uint8_t state; /* enum reef_mark_state */
+};
+enum reef_mark_state { REEF_MARK_FREE, REEF_MARK_PENDING, REEF_MARK_RECORDED, REEF_MARK_FAILED };
+
+/** A context the process used, and its GPU. Never freed. */
+struct reef_context {
+    struct reef_context *next;
+    cu_word handle;
+    int gpu; /* index */
+    int greatest_priority;
+    _Atomic int late_error; /* cu_result of an operation that failed after its call had returned */
+};
+
+struct reef_stream {
+    _Atomic(struct reef_stream *) next; /* in its bucket */
+    struct reef_stream *all_next;
+    _Atomic cu_word key; /* handle, or context | 1 for its legacy stream; 0: free */
+    cu_word handle;      /* as the driver wants it */
+    struct reef_context *context;
+    bool legacy, nonblocking, substitute;
+    int shown_priority; /* what the program chose; only if changed_priority */
+    bool changed_priority;
+    bool zombie; /* destroyed by the program, not yet by us */
+
+    /* BE */
+    struct reef_op *head, *tail;
+    int core_queue;          /* -1: none, everything is done in turn */
+    uint64_t allowed;        /* commands below may be issued: the core said submit */
+    uint64_t enqueued, done; /* of the core's numbers */
+    struct reef_mark marks[REEF_MARKS];
+    unsigned mark_head, mark_count;
+    unsigned group_count;
+    uint64_t group_ns;
+    unsigned samples;
+    bool querying; /* the agent asks the driver about it: it must not be destroyed now */
+    _Atomic bool capturing;
+
+    /* RT */
+    _Atomic uint64_t arrivals;
+    uint64_t idle_at; /* agent: arrivals when it was last seen idle */
+};
+
+/** A held operation. */
+struct reef_op {
+    struct reef_op *next;                  /* in its stream */
+    struct reef_op *call_next, *call_prev; /* in the order of the calls */
+    struct reef_stream *stream; /* NULL: administration, waits for nothing but its turn */
+    struct cu_api *api;
+    cu_word context;             /* current when the call was made */
+    uint64_t seq;                /* of all calls */
+    uint64_t command;            /* number in the core */
+    uint64_t key;                /* for the estimator */
+    struct reef_object *pins[2]; /* may be NULL */
+    uint32_t bytes;
+    bool fence, announced;
+    cu_word a[]; /* arguments; payload behind them */
+};
+
+/** An event or CUgraphExec that held operations use, or of which something is to be remembered. */
+struct reef_object {
+    struct reef_object *next;
+    cu_word handle;
+    uint32_t pending; /* held operations that use it */
+    uint32_t records; /* of them: records of the event */
+    bool exported;    /* an event of other processes */
+    bool captured;    /* an event recorded in a capturing stream */
+};
+
+struct reef_cuda_gpu {
+    struct reef_board *board; /* owned */
+    _Atomic bool rt_raised;
+};
+
+struct reef_cuda {
+    pthread_mutex_t lock;
+    pthread_cond_t turn; /* operations were issued, room was made, or BE was released */
+    unsigned waiters;
+    struct reef_core *core;          /* BE only */
+    struct reef_estimator estimator; /* as the core's: how long a command takes */
+    int probe;         /* a queue of the core without commands: it shows whether BE is held */
+    uint64_t timer_ns; /* 0: not armed */
+    struct reef_agent agent;
+    struct reef_cuda_gpu gpus[REEF_CUDA_GPUS];
+    _Atomic int gpu_count;
+    struct reef_context *contexts;
+    struct reef_stream *streams;
+    struct reef_object *objects[REEF_OBJECT_BUCKETS];
+
+    struct reef_op *first, *last; /* in the order of the calls */
+    struct reef_op *unannounced;  /* the oldest the core does not know of */
+    bool fence_announced;         /* a fence is with the core: nothing behind it is announced */
+    _Atomic unsigned pending;     /* operations */
+    unsigned fences;
+    unsigned
+        objects_kept; /* exported events and events of captures: something is remembered of them */
+    _Atomic int late_errors; /* ever */
+    uint64_t next_seq;
+    size_t held_bytes;
+    _Atomic int captures; /* streams being captured */
+    _Atomic bool exiting;
+
+    _Atomic uint64_t rt_arrivals;
+    bool rt_watching;
+    uint64_t rt_since_ns, rt_moved_ns, rt_arrivals_seen;
+    _Atomic uint64_t launches, unmanaged;
+    _Atomic bool timeslice_wanted; /* there are channel groups to be looked after */
+    _Atomic bool was_held;         /* what the agent saw last */
+    uint64_t progress_ns;          /* agent: when a command was issued or completed last */
+    unsigned stalled;              /* agent: how often in a row nothing had moved */
+    _Atomic uint64_t completed;    /* commands */
+};
+
+extern struct reef_cuda reef_cuda;
+
+/* --- process.c --- */
+/** Whether calls are to be scheduled; starts everything at the first call. Fast afterwards. */
+bool cu_active(void);
+/** The record of the calling thread's context, opened if need be; NULL: there is none. No lock
+ * held. */
+struct reef_context *cu_context(void);
+struct reef_context *cu_context_of(cu_word handle);
+void cu_forget_context(cu_word handle);
+bool cu_is_rt(void);
+void cu_count_unmanaged(void);
+void cu_notify_agent(void);
+
+/* --- stream.c --- */
+/** The record of a stream by its driver handle (0 or 1: legacy, of the current context); made if it
+ * is not known. NULL: no such stream, or it cannot be scheduled. No lock held. */
+struct reef_stream *cu_stream(cu_word handle);
+/** The stream that stands for the calling thread's per-thread default stream. NULL: none. */
+struct reef_stream *cu_stream_per_thread(void);
+struct reef_stream *cu_stream_created(cu_word handle, unsigned flags);
+/** Puts the real stream in place of a per-thread one among @a. False: it cannot be. */
+bool cu_stream_substitute(const struct cu_api *api, cu_word *word);
+void cu_stream_forget_locked(struct reef_stream *s);
+/** Whether @s is being captured now (asks the driver if any stream is). */
+bool cu_stream_captured(struct reef_stream *s);
+
+/* --- queue.c --- */
+/** One call that may be held. */
+struct reef_call {
+    struct cu_api *api;
+    cu_word *a;
+    struct reef_stream *stream;
+    uint64_t key; /* kernel identity for the estimator; 0: takes no time */
+    bool fence;
+    cu_word objects[2]; /* handles to pin; 0: none */
+    bool records;       /* objects[0] is an event that this records */
+    /* Makes the operation; NULL: the words alone. Returns NULL if it cannot be put off. */
+    struct reef_op *(*copy)(const struct reef_call *call);
+    const void *more;
+};
+/** Straight through, held, or in turn. */
+cu_result cu_submit(struct reef_call *call);
+/** An operation with @payload bytes behind its words, or NULL. */
+struct reef_op *cu_op_new(const struct reef_call *call, size_t payload);
+/** Puts off an administrative call behind everything held. False: nothing is held, or no memory. */
+bool cu_put_off(struct cu_api *api, const cu_word *a, struct reef_stream *zombie);
+/** In turn behind @stream (NULL: all). @work: also while BE is held. */
+void cu_take_turn(struct reef_stream *stream, bool work);
+/** Forgets what is known of an event or graph that is no more. Lock held. */
+void cu_object_forget_locked(cu_word handle);
+void cu_take_turn_behind(cu_word object, bool records_only);
+/** The object of @handle if it is known. Lock held. */
+struct reef_object *cu_object_locked(cu_word handle, bool make);
+bool cu_event_pending(cu_word event);
+/** The error of a held operation that has not been told yet. */
+cu_result cu_late_error(struct reef_context *context);
+/** Forgets all held operations: the process ends. */
+void cu_drop_all(void);
+bool cu_held_locked(uint64_t now_ns);
+
+/* --- issue.c --- */
+/** The agent's part: issues what may be issued. Returns after how many ns to look again. */
+uint64_t cu_issue(uint64_t now_ns);
+void cu_announce_locked(void);
+void cu_actions_locked(void);
+
+/** Destroys the stream and what belongs to it. No lock held. */
+cu_result cu_stream_destroy_now(struct reef_stream *s, struct cu_api *api, const cu_word *a);
+
+/* --- marks.c --- */
+/** What is to be recorded around a command. */
+struct reef_mark_plan {
+    struct reef_mark *close, *start, *end; /* each may be NULL */
+};
+void cu_marks_plan_locked(struct reef_stream *s, uint64_t command, uint64_t key, bool close_now,
+                          struct reef_mark_plan *plan);
+void cu_marks_before(struct reef_stream *s, struct reef_mark_plan *plan);
+void cu_marks_after(struct reef_stream *s, struct reef_mark_plan *plan);
+/** Tells the core of commands that are over. No lock held. True if there were any. */
+bool cu_marks_reap(struct reef_stream *s, bool query_stream);
+
+/* --- launch.c, copy.c --- */
+cu_result cu_launch(struct cu_api *api, cu_word *a);
+cu_result cu_launch_ex(struct cu_api *api, cu_word *a);
+void cu_launch_forget_functions(void);
+cu_result cu_copy(struct cu_api *api, cu_word *a, struct reef_stream *s);
+
+/* --- rt.c --- */
+void cu_rt_arrive(struct reef_stream *s);
+uint64_t cu_rt_step(uint64_t now_ns);
+void cu_rt_end(void);
+
+/* --- resolve.c --- */
+cu_result cu_resolve(struct cu_api *api, void *real_resolver, const cu_word *a);
+/** The hook for @real, which the driver gave for @name; or @real itself. */
+void *cu_resolve_replace(void *real, const char *name, int version, uint64_t flags);
+struct cu_api *cu_resolve_variant(const char *name, int version, bool per_thread);
+
+/* --- timeslice.c --- */
+/** Sets the timeslice of channel groups that have had work since. Agent of a BE process only; no
+ * lock held. Returns after how many ns to be called again. */
+uint64_t cu_timeslice_step(uint64_t now_ns);

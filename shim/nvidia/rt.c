@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The RT side: when this process's bit on the board is set and cleared.
+ *
+ * Set: by the thread that makes a call which puts work on a stream, before the driver gets it: one
+ * atomic addition and one load when it is set already. Cleared: by the agent, which now and then
+ * asks the driver whether the streams that had work are idle (cuStreamQuery; nothing is put into
+ * the program's streams). Between clearing and looking again the order of stores makes sure that an
+ * arrival is not lost: the thread adds to rt_arrivals before it looks at rt_raised, the agent the
+ * other way round. While a stream of the process is captured the driver must not be asked; then RT
+ * work counts as running.
+ *
+ * RT work that makes no progress does not hold BE for ever: after STALL_NS without an arrival or a
+ * stream that became idle, it no longer counts until the next arrival.
+ */
+#include "shim/nvidia/nvidia.h"
+#include "shim/preload/log.h"
+
+enum { POLL_MIN_NS = 50000, POLL_MAX_NS = 1000000 };
+#define STALL_NS 10000000000u
+
+void cu_rt_arrive(struct reef_stream *s)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    if (reef_unlikely(!s))
+        return;
+    atomic_fetch_add_explicit(&s->arrivals, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&cuda->rt_arrivals, 1, memory_order_seq_cst);
+    struct reef_cuda_gpu *gpu = &cuda->gpus[s->context->gpu];
+    if (reef_likely(atomic_load_explicit(&gpu->rt_raised, memory_order_seq_cst)) ||
+        reef_unlikely(atomic_load_explicit(&cuda->gpu_count, memory_order_relaxed) == 0))
+        return;
+    if (!atomic_exchange(&gpu->rt_raised, true))
+        reef_board_rt_raise(gpu->board); /* rings our own agent too: it watches from now on */
+}
+
+/* Whether work of the stream is (or may be) running. */
+static bool runs(struct reef_stream *s)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    pthread_mutex_lock(&cuda->lock);
+    uint64_t arrivals = atomic_load(&s->arrivals);
+    bool has_work = s->key != 0 && arrivals != s->idle_at;
+    bool may_ask = has_work && atomic_load(&cuda->captures) == 0;
+    cu_word handle = s->handle, context = s->legacy ? s->context->handle : 0;
+    s->querying = may_ask; /* until then it is neither destroyed nor captured */
+    pthread_mutex_unlock(&cuda->lock);
+    if (!may_ask)
+        return has_work;
+    if (context)
+        cu.cuCtxSetCurrent(context);
+    bool idle = cu.cuStreamQuery(handle) != CUDA_ERROR_NOT_READY;
+    pthread_mutex_lock(&cuda->lock);
+    s->querying = false;
+    if (idle)
+        s->idle_at = arrivals;
+    pthread_mutex_unlock(&cuda->lock);
+    return !idle;
+}
+
+static void lower(uint64_t arrivals)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    int count = atomic_load(&cuda->gpu_count);
+    for (int i = 0; i < count; i++)
+        if (atomic_exchange_explicit(&cuda->gpus[i].rt_raised, false, memory_order_seq_cst))
+            reef_board_rt_clear(cuda->gpus[i].board);
+    reef_debug("rt work is over");
+    if (atomic_load_explicit(&cuda->rt_arrivals, memory_order_seq_cst) == arrivals)
+        return;
+    /* Something came meanwhile, and its thread may have seen the bit still set. */
+    for (int i = 0; i < count; i++) {
+        atomic_store(&cuda->gpus[i].rt_raised, true);
+        reef_board_rt_raise(cuda->gpus[i].board);
+    }
+}
+
+uint64_t cu_rt_step(uint64_t now_ns)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    int count = atomic_load(&cuda->gpu_count);
+    bool raised = false, running = false;
+    for (int i = 0; i < count; i++)
+        raised = raised || atomic_load(&cuda->gpus[i].rt_raised);
+    if (!raised) {
+        cuda->rt_watching = false;
+        return UINT64_MAX;
+    }
+    uint64_t arrivals = atomic_load(&cuda->rt_arrivals);
+    if (!cuda->rt_watching || arrivals != cuda->rt_arrivals_seen) {
+        if (!cuda->rt_watching)
+            cuda->rt_since_ns = now_ns;
+        cuda->rt_moved_ns = now_ns;
+        cuda->rt_arrivals_seen = arrivals;
+    }
+    cuda->rt_watching = true;
+    for (int i = 0; i < count; i++)
+        reef_board_rt_renew(cuda->gpus[i].board, now_ns);
+    for (struct reef_stream *s = __atomic_load_n(&cuda->streams, __ATOMIC_ACQUIRE); s;
+         s = s->all_next)
+        running = runs(s) || running;
+    if (count > 0)
+        atomic_store(&reef_board_stats(cuda->gpus[0].board)->launches_rt, arrivals);
+    bool stalled = now_ns - cuda->rt_moved_ns > STALL_NS;
+    if (running && !stalled) {
+        uint64_t poll_ns = (now_ns - cuda->rt_since_ns) / 8;
+        return poll_ns < POLL_MIN_NS ? POLL_MIN_NS : poll_ns > POLL_MAX_NS ? POLL_MAX_NS : poll_ns;
+    }
+    cuda->rt_watching = false;
+    lower(arrivals);
+    for (int i = 0; i < count; i++)
+        if (atomic_load(&cuda->gpus[i].rt_raised))
+            return POLL_MIN_NS;
+    return UINT64_MAX;
+}
+
+void cu_rt_end(void)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    int count = atomic_load(&cuda->gpu_count);
+    for (int i = 0; i < count; i++)
+        if (atomic_exchange(&cuda->gpus[i].rt_raised, false))
+            reef_board_rt_clear(cuda->gpus[i].board);
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Timeslice control: the GPU takes turns between the channel groups of different processes, and the
+ * process that owns a group may say how long its turns are (an ordinary user, the stock driver). A
+ * BE process gives its own groups the shortest: then RT work of others waits for a context switch
+ * and not for the rest of a millisecond; what runs is saved and goes on later, so nothing needs to
+ * be restartable.
+ *
+ * libcuda makes its ioctls through the C library's ioctl, which is hooked here. Only calls that
+ * have succeeded are looked at, only sizes and classes that are known, and only groups seen to be
+ * made in this process are set, on the very file they were made on. Whatever the driver answers but
+ * success, the group is left alone and `reef doctor` and the log say so.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shim/nvidia/nvidia.h"
+#include "shim/nvidia/rm.h"
+#include "shim/preload/log.h"
+#include "shim/preload/real.h"
+
+typedef int ioctl_fn(int fd, unsigned long request, ...);
+
+static struct rm_groups groups;
+static pthread_mutex_t groups_lock = PTHREAD_MUTEX_INITIALIZER;
+
+REEF_BEFORE_SANITIZERS static ioctl_fn *real_ioctl(void)
+{
+    static _Atomic(ioctl_fn *) cached;
+    ioctl_fn *fn = atomic_load_explicit(&cached, memory_order_acquire);
+    if (!fn) {
+        reef_dlsym_fn *find = reef_real_dlsym();
+        fn = find ? (ioctl_fn *)find((void *)-1l /* RTLD_NEXT */, "ioctl") : NULL;
+        atomic_store_explicit(&cached, fn, memory_order_release);
+    }
+    return fn;
+}
+
+static bool describe_file(int fd, struct rm_file *file)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return false;
+    *file = (struct rm_file){.fd = fd, .device = st.st_dev, .inode = st.st_ino, .rdev = st.st_rdev};
+    return true;
+}
+
+/* The call has returned 0, so what @argument points to is there, of the size that @request says. */
+static void watch(int fd, unsigned long request, const void *argument)
+{
+    unsigned command = _IOC_NR(request);
+    size_t size = _IOC_SIZE(request);
+    struct rm_file file;
+    if (command == RM_ESC_XFER) {
+        struct rm_xfer xfer;
+        if (size != sizeof(xfer))
+            return;
+        memcpy(&xfer, argument, sizeof(xfer));
+        command = xfer.command;
+        size = xfer.size;
+        argument = (const void *)(uintptr_t)xfer.pointer;
+    }
+    if (!argument || size > 64 || !describe_file(fd, &file))
+        return;
+    pthread_mutex_lock(&groups_lock);
+    bool added =
+        rm_watch(&groups, &file, command, size, argument, atomic_load(&reef_cuda.launches));
+    pthread_mutex_unlock(&groups_lock);
+    if (added)
+        atomic_store(&reef_cuda.timeslice_wanted, true);
+}
+
+REEF_EXPORT int ioctl(int fd, unsigned long request, ...);
+
+REEF_BEFORE_SANITIZERS int ioctl(int fd, unsigned long request, ...)
+{
+    va_list list;
+    va_start(list, request);
+    void *argument = va_arg(list, void *);
+    va_end(list);
+    ioctl_fn *real = real_ioctl();
+    if (reef_unlikely(!real)) {
+        errno = ENOSYS;
+        return -1;
+    }
+    if (reef_likely(!rm_wants(request)))
+        return real(fd, request, argument);
+    int result = real(fd, request, argument);
+    int saved_errno = errno;
+    if (result == 0 && argument && !atomic_load(&reef_state.forked))
+        watch(fd, request, argument);
+    errno = saved_errno;
+    return result;
+}
+
+/* --- setting --- */
+
+static bool driver_is_known(void)
+{
+    char version[64] = "";
+    int fd = open("/sys/module/nvidia/version", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        if (read(fd, version, sizeof(version) - 1) < 0)
+            version[0] = '\0';
+        close(fd);
+    }
+    if (rm_known_driver(version))
+        return true;
+    version[strcspn(version, "\n")] = '\0';
+    reef_info("kernel driver '%s' is not known: timeslices are left alone", version);
+    return false;
+}
+
+/* 0: timeslices are left alone. Agent only. */
+static uint32_t wanted_us(void)
+{
+    static bool known, given;
+    static uint32_t us;
+    if (known)
+        return us;
+    known = true;
+    if (!rm_parse_timeslice(reef_state.config.timeslice, &us, &given))
+        reef_warn(
+            "REEF_TIMESLICE=%s is not auto, off or 1 to 1000000 us: timeslices are left alone",
+            reef_state.config.timeslice);
+    if (us && !given && !driver_is_known())
+        us = 0;
+    return us;
+}
+
+static void set_group(struct rm_group *group, uint32_t us, uint64_t now_ns)
+{
+    uint64_t parameters = us; /* NVA06C_CTRL_TIMESLICE_PARAMS */
+    struct rm_control control = {
+        .client = group->client,
+        .object = group->object,
+        .command = RM_SET_TIMESLICE,
+        .parameters = (uint64_t)(uintptr_t)&parameters,
+        .parameters_size = sizeof(parameters),
+    };
+    struct rm_file file;
+    const struct rm_file *made_on = &group->file;
+    int error = 0;
+    if (!describe_file(made_on->fd, &file) || file.device != made_on->device ||
+        file.inode != made_on->inode || file.rdev != made_on->rdev)
+        error = EBADF; /* closed, and the number may be another file's by now */
+    else if (real_ioctl()(made_on->fd, _IOWR(RM_IOCTL_MAGIC, RM_ESC_CONTROL, struct rm_control),
+                          &control) != 0)
+        error = errno;
+    rm_answer(&groups, group, error, control.status, atomic_load(&reef_cuda.launches), now_ns);
+    if (error || control.status)
+        reef_info("channel group %#x: no timeslice (errno %d, status %#x)", group->object, error,
+                  control.status);
+    else
+        reef_debug("channel group %#x: timeslice %u us", group->object, us);
+}
+
+uint64_t cu_timeslice_step(uint64_t now_ns)
+{
+    uint64_t next_ns = UINT64_MAX;
+    if (!atomic_load(&reef_cuda.timeslice_wanted))
+        return UINT64_MAX;
+    uint32_t us = wanted_us();
+    if (!us || reef_disabled()) {
+        atomic_store(&reef_cuda.timeslice_wanted, false);
+        return UINT64_MAX;
+    }
+    uint64_t work = atomic_load(&reef_cuda.launches);
+    struct rm_group *group;
+    /* Under the lock: the driver may free a group, and must not do so between our look and our
+     * call. The call takes some hundred microseconds, once or twice in the life of a group. */
+    pthread_mutex_lock(&groups_lock);
+    while ((group = rm_due(&groups, work, now_ns, &next_ns)))
+        set_group(group, us, now_ns);
+    bool open = false;
+    for (unsigned i = 0; i < RM_GROUPS; i++)
+        open = open ||
+               (groups.groups[i].state >= RM_GROUP_NEW && groups.groups[i].state <= RM_GROUP_SET);
+    if (!open)
+        atomic_store(&reef_cuda.timeslice_wanted, false);
+    pthread_mutex_unlock(&groups_lock);
+    return next_ns;
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * reef bench launch, the CUDA part: what cuLaunchKernel costs the launching thread above a libcuda
+ * that only counts, so that the figures are libreef's own; and the memory of a launch that is held.
+ * The measured program is tests/preload/cuda/launchcost.c, which comes with that libcuda. It is
+ * there in a build tree only.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tools/bench.h"
+
+static const struct way {
+    const char *key, *label, *priority;
+} ways[] = {
+    {"native_ns", "native", NULL},
+    {"off_ns", "off", "off"},
+    {"rt_ns", "rt", "rt"},
+    {"be_ns", "be", "be"},
+};
+enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
+
+struct samples {
+    double cpu_ns[WAYS][REEF_BENCH_MAX_ROUNDS];
+    unsigned long held_bytes;
+};
+
+static bool measure(const struct reef_bench_libraries *libraries, const struct way *way,
+                    char *program, double *cpu_ns, unsigned long *held_bytes)
+{
+    char *argv[] = {program, NULL}, line[64];
+    double wall_ns;
+    unsigned long bytes;
+
+    if (!reef_bench_run(libraries, way->priority, argv, line, sizeof(line)))
+        return false;
+    if (sscanf(line, "%lf %lf %lu", cpu_ns, &wall_ns, &bytes) != 3) {
+        reef_say("bench: %s printed no figures", program);
+        return false;
+    }
+    if (bytes)
+        *held_bytes = bytes;
+    return true;
+}
+
+bool reef_bench_launch_cuda(const struct reef_bench_libraries *libraries, int rounds, FILE *json,
+                            bool *there)
+{
+    static struct samples samples;
+    struct reef_bench_libraries own = *libraries;
+    char program[PATH_MAX];
+    double medians[WAYS];
+
+    *there = reef_find_app("../preload/cuda/launchcost", program);
+    if (!*there)
+        return false;
+    own.profile = NULL; /* its driver is linked to it */
+    setenv("FAKE_CUDA_COUNT", "1", 1);
+    for (int round = 0; round < rounds; round++)
+        for (int w = 0; w < WAYS; w++) {
+            int way = (w + round) % WAYS;
+            if (!measure(&own, &ways[way], program, &samples.cpu_ns[way][round],
+                         &samples.held_bytes))
+                return false;
+        }
+    printf("cuda launch, the same, above a driver that only counts\n");
+    for (int w = 0; w < WAYS; w++) {
+        medians[w] = reef_bench_median(samples.cpu_ns[w], rounds);
+        printf("  %-8s %8.1f ns  %+6.1f ns\n", ways[w].label, medians[w], medians[w] - medians[0]);
+    }
+    printf("  a held launch with 16 bytes of arguments takes %lu bytes\n", samples.held_bytes);
+    for (int w = 0; json && w < WAYS; w++)
+        fprintf(json, "%s\"%s\": %.1f", w ? ", " : "\"cuda\": {", ways[w].key, medians[w]);
+    if (json)
+        fprintf(json, ", \"held_bytes_per_launch\": %lu}", samples.held_bytes);
+    return true;
+}
