@@ -372,6 +372,17 @@ uint64_t reef_core_backlog_ns(const struct reef_core *core, uint32_t queue)
     return q ? q->view.typical_ns : 0;
 }
 
+uint64_t reef_core_oldest_ns(const struct reef_core *core, uint32_t queue)
+{
+    const struct reef_queue *q = find(core, queue);
+    for (uint64_t seq = q ? q->retired : 0; q && seq < q->next; seq++) {
+        const struct reef_entry *entry = &q->entries[seq & q->mask];
+        if (entry->place == REEF_ENTRY_IN && entry->key != 0)
+            return entry->estimate.typical_ns;
+    }
+    return 0;
+}
+
 void reef_core_stats(const struct reef_core *core, struct reef_core_stats *stats)
 {
     *stats = core->stats;

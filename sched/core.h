@@ -236,4 +236,6 @@ bool reef_core_would_submit(const struct reef_core *core, uint32_t queue, uint64
  * what the running kernel has done already is not subtracted), for the caller's polling interval.
  */
 uint64_t reef_core_backlog_ns(const struct reef_core *core, uint32_t queue);
+/** The usual time of the oldest kernel in the queue's DQ, 0 if there is none. */
+uint64_t reef_core_oldest_ns(const struct reef_core *core, uint32_t queue);
 void reef_core_stats(const struct reef_core *core, struct reef_core_stats *stats);

@@ -5,6 +5,7 @@
 #include "tools/bench.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -16,6 +17,7 @@ static const struct bench {
 } benches[] = {
     {"launch", reef_bench_launch},
     {"emu", reef_bench_emu},
+    {"preempt", reef_bench_preempt},
 };
 enum { BENCHES = sizeof(benches) / sizeof(benches[0]) };
 
@@ -62,6 +64,21 @@ static bool enter(const struct reef_bench_libraries *libraries, const char *prio
     if (*preload)
         setenv("LD_PRELOAD", preload, 1);
     return true;
+}
+
+pid_t reef_bench_spawn(const struct reef_bench_libraries *libraries, const char *priority,
+                       char *const *argv, int out)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        int nowhere = out < 0 ? open("/dev/null", O_WRONLY) : out;
+
+        dup2(nowhere, STDOUT_FILENO);
+        if (enter(libraries, priority))
+            execv(argv[0], argv);
+        _exit(REEF_EXIT_NOT_EXECUTABLE);
+    }
+    return child;
 }
 
 bool reef_bench_run(const struct reef_bench_libraries *libraries, const char *priority,

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "tools/reef.h"
 
@@ -20,7 +21,7 @@ struct reef_bench_options {
 /** A benchmark. Returns the exit status, after saying what is wrong if it is not 0. */
 typedef int reef_bench_fn(const struct reef_bench_options *options);
 
-reef_bench_fn reef_bench_launch, reef_bench_emu;
+reef_bench_fn reef_bench_launch, reef_bench_emu, reef_bench_preempt;
 
 /** Where the libraries are that a measured program is run with. */
 struct reef_bench_libraries {
@@ -37,6 +38,11 @@ bool reef_bench_find_app(const char *name, char path[PATH_MAX]);
  * fills @line with the first line that it prints. False after saying that it failed. */
 bool reef_bench_run(const struct reef_bench_libraries *libraries, const char *priority,
                     char *const *argv, char *line, int size);
+
+/** Starts @argv in the same way and does not wait. @out: a descriptor for what it prints; -1:
+ * nowhere. Returns the process, or -1. */
+pid_t reef_bench_spawn(const struct reef_bench_libraries *libraries, const char *priority,
+                       char *const *argv, int out);
 
 /** `reef bench launch` for CUDA, above a driver that only counts: the figures as the object of the key
  *  "cuda" are written to @json (may be NULL). False if the programs for it are not there (nothing is

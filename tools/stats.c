@@ -27,6 +27,8 @@ static const struct column {
     {"evicted", offsetof(struct reef_board_stats, evicted)},
     {"guarded", offsetof(struct reef_board_stats, guarded)},
     {"unguarded", offsetof(struct reef_board_stats, unguarded)},
+    {"done_ns", offsetof(struct reef_board_stats, done_ns)},
+    {"wasted_ns", offsetof(struct reef_board_stats, wasted_ns)},
     {"reexecuted", offsetof(struct reef_board_stats, reexecuted)},
 };
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]), MAX_GPUS = 16 };

@@ -201,10 +201,15 @@ static void list_kernels(struct loaded *loaded, const void *bytes, size_t size)
         }
         const struct reef_guarded_kernel *guarded =
             loaded->own_reader ? &loaded->code.kernels[loaded->count] : NULL;
+        struct reef_analysis analysis;
+        if (guarded)
+            analysis = guarded->analysis;
+        else
+            reef_analyse(&analysis, &object, &kernel);
         loaded->kernels[loaded->count++] = (struct loaded_kernel){
             .descriptor_va = kernel.descriptor_va,
             .blocks_va = guarded ? guarded->blocks_va : 0,
-            .rule = reef_restart_rule_for(&object, &kernel, guarded && guarded->alone),
+            .rule = reef_restart_rule_for(&kernel, &analysis, guarded && guarded->alone),
         };
     }
 }

@@ -110,20 +110,27 @@ void reef_complete_reap(struct reef_vqueue *q, uint64_t now_ns)
             continue;
         }
         q->free[q->free_count++] = number;
+        q->evictable_live -= slot->evictable;
         /* The core's answers are not carried out here: it may want to submit, which changes the
          * list. */
+        uint64_t ran_ns = duration_ns(gpu, slot);
         if (was_evicted(q, number)) {
             q->evicting = true;
+            q->last_end = reef_signal(slot->signal)->end_ts;
+            gpu->wasted_ns += ran_ns;
             q->records[slot->index & q->mask] = REEF_RECORD_QUEUED;
             reef_core_evicted(gpu->core, (uint32_t)q->core_queue, seq, now_ns);
             continue;
         }
         q->records[slot->index & q->mask] = REEF_RECORD_DONE;
         keep_delivery(q, slot);
-        reef_core_completed(gpu->core, (uint32_t)q->core_queue, seq, duration_ns(gpu, slot),
-                            now_ns);
+        gpu->done_ns += ran_ns;
+        reef_core_completed(gpu->core, (uint32_t)q->core_queue, seq, ran_ns, now_ns);
     }
     q->live_count = kept;
+    if (q->evicting && kept == 0 && live_count > 0)
+        reef_debug("queue %p: evicted, the last packet ended at tick %llu", (void *)q,
+                   (unsigned long long)q->last_end);
     if (kept != live_count) {
         q->progress_ns = now_ns;
         retire(q);
@@ -163,6 +170,8 @@ static void publish_stats(struct reef_gpu *gpu)
     atomic_store_explicit(&to->reexecuted, stats.resubmitted, memory_order_relaxed);
     struct reef_guard_counts counts = reef_guards_counts();
     atomic_store_explicit(&to->evictions, stats.evictions, memory_order_relaxed);
+    atomic_store_explicit(&to->done_ns, gpu->done_ns, memory_order_relaxed);
+    atomic_store_explicit(&to->wasted_ns, gpu->wasted_ns, memory_order_relaxed);
     atomic_store_explicit(&to->evicted, stats.evicted, memory_order_relaxed);
     atomic_store_explicit(&to->guarded, counts.kernels, memory_order_relaxed);
     atomic_store_explicit(&to->unguarded, counts.unguarded, memory_order_relaxed);

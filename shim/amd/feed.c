@@ -127,32 +127,46 @@ static bool wait_for_room(struct reef_vqueue *q)
     return false;
 }
 
+/* An acquire fence of at least agent scope, so that the scalar cache has nothing older (guard.h).
+ */
+static uint32_t with_acquire(uint32_t head)
+{
+    uint32_t mask = (1u << HSA_PACKET_HEADER_WIDTH_SCACQUIRE_FENCE_SCOPE) - 1;
+    return head >> HSA_PACKET_HEADER_SCACQUIRE_FENCE_SCOPE & mask
+               ? head
+               : head | HSA_FENCE_SCOPE_AGENT << HSA_PACKET_HEADER_SCACQUIRE_FENCE_SCOPE;
+}
+
 /*
  * Which descriptor the packet @to names, and whether it may run beside the one before it. Of a
  * kernel that follows (guard.h) all wavefronts must find the chain settled when they begin, so
  * neither what is before it nor what is behind it may run at the same time: an evicted one would
- * set it.
+ * set it. With nothing evictable before it a kernel has nothing to follow, and needs no guard.
  */
 static uint32_t choose_guard(struct reef_vqueue *q, struct reef_slot *slot, unsigned number,
                              union reef_packet *to, uint32_t head)
 {
     struct reef_guards *guards = q->gpu->guards;
     struct reef_kernel kernel;
-    slot->guarded = false;
+    slot->guarded = slot->evictable = false;
     if (reef_packet_type(head) != HSA_PACKET_TYPE_KERNEL_DISPATCH || q->line < 0)
         return head;
     bool alone = q->after_follow;
     q->after_follow = false;
-    if (reef_guards_find(to->dispatch.kernel_object, &kernel) && kernel.blocks) {
-        bool evictable =
-            reef_core_evictable(q->gpu->core, (uint32_t)q->core_queue, slot->index - q->core_base);
+    bool evictable =
+        reef_core_evictable(q->gpu->core, (uint32_t)q->core_queue, slot->index - q->core_base);
+    if ((evictable || q->evictable_live > 0) &&
+        reef_guards_find(to->dispatch.kernel_object, &kernel) && kernel.blocks) {
         unsigned ticket = reef_guards_ticket(guards, q->line, number);
         *reef_guards_record(guards, ticket) = 0;
         to->dispatch.kernel_object = reef_kernel_guard(
             &kernel, evictable ? REEF_GUARD_EVICT : REEF_GUARD_FOLLOW, ticket, &guards->layout);
         slot->guarded = true;
+        slot->evictable = evictable;
+        q->evictable_live += evictable;
         q->after_follow = !evictable;
         alone = alone || !evictable;
+        head = with_acquire(head);
     }
     return alone ? head | 1 << HSA_PACKET_HEADER_BARRIER : head;
 }
@@ -238,6 +252,7 @@ void reef_feed_actions(struct reef_gpu *gpu)
         case REEF_ACTION_EVICT:
             if (q->line >= 0)
                 reef_guards_raise(gpu->guards, q->line);
+            reef_debug("queue %p: evict flag raised", (void *)q);
             break;
         case REEF_ACTION_ALLOW:
             allow(q);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/amd/code/inside.h"
 #include "shim/preload/log.h"
 
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -199,15 +200,23 @@ static void store(struct reef_guards *guards, int line, unsigned offset, uint32_
     guards->lines[(size_t)line * (REEF_LINE_BYTES / 4) + offset / 4] = value;
 }
 
+/* The flag and its replicas. */
+static void store_flag(struct reef_guards *guards, int line, uint32_t value)
+{
+    store(guards, line, REEF_GUARD_FLAG, value);
+    for (unsigned i = 0; i < REEF_INSIDE_REPLICAS; i++)
+        store(guards, line, (i + 1) * REEF_GUARD_REPLICA, value);
+}
+
 void reef_guards_raise(struct reef_guards *guards, int line)
 {
-    store(guards, line, REEF_GUARD_FLAG, 1);
+    store_flag(guards, line, 1);
     atomic_thread_fence(memory_order_seq_cst);
 }
 
 void reef_guards_lower(struct reef_guards *guards, int line, bool empty)
 {
-    store(guards, line, REEF_GUARD_FLAG, 0);
+    store_flag(guards, line, 0);
     if (empty)
         store(guards, line, REEF_GUARD_CHAIN, 0);
     atomic_thread_fence(memory_order_seq_cst);

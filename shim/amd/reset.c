@@ -18,6 +18,8 @@
 static unsigned forget_killed(struct reef_vqueue *q)
 {
     unsigned killed = q->live_count;
+    /* How long they ran nobody knows: what the oldest commonly takes, at most. */
+    q->gpu->wasted_ns += reef_core_oldest_ns(q->gpu->core, (uint32_t)q->core_queue);
     for (uint32_t i = 0; i < q->live_count; i++) {
         struct reef_slot *slot = &q->slots[q->live[i]];
         q->records[slot->index & q->mask] = REEF_RECORD_QUEUED;
@@ -32,6 +34,7 @@ static unsigned forget_killed(struct reef_vqueue *q)
         }
     }
     q->live_count = 0;
+    q->evictable_live = 0;
     return killed;
 }
 

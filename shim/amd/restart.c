@@ -57,22 +57,25 @@ static enum reef_rule rule_of(const struct reef_object_kernel *kernel)
     return reef_rules_find(rules, kernel->name, kernel->name_length);
 }
 
-struct reef_restart_rule reef_restart_rule_for(const struct reef_object *object,
-                                               const struct reef_object_kernel *kernel, bool alone)
+struct reef_restart_rule reef_restart_rule_for(const struct reef_object_kernel *kernel,
+                                               const struct reef_analysis *analysis, bool alone)
 {
-    struct reef_analysis analysis;
+    static const char *const what[] = {
+        [REEF_RULE_ANALYZE] = "",
+        [REEF_RULE_ASSUME] = "assumed to be restartable; ",
+        [REEF_RULE_NEVER] = "not to be run again; ",
+    };
     enum reef_rule word = rule_of(kernel);
+    reef_debug("kernel %.*s: %s%s", (int)kernel->name_length, kernel->name, what[word],
+               analysis->reason);
     if (word == REEF_RULE_NEVER)
         return (struct reef_restart_rule){.restart = REEF_RESTART_NEVER};
-    reef_analyse(&analysis, object, kernel);
-    reef_debug("kernel %.*s: %s%s", (int)kernel->name_length, kernel->name,
-               word == REEF_RULE_ASSUME ? "assumed to be restartable; " : "", analysis.reason);
     struct reef_restart_rule rule = {
-        .reads = analysis.reads,
-        .writes = analysis.writes,
-        .mixed = analysis.mixed,
-        .restart = (uint8_t)analysis.restart,
-        .independent = analysis.independent || alone,
+        .reads = analysis->reads,
+        .writes = analysis->writes,
+        .mixed = analysis->mixed,
+        .restart = (uint8_t)analysis->restart,
+        .independent = analysis->independent || alone,
     };
     if (word == REEF_RULE_ASSUME)
         rule.restart = REEF_RESTART_ALWAYS;

@@ -17,9 +17,10 @@ struct reef_restart_rule {
 
 /** Whether any kernel of this process may be run again, by its options. */
 bool reef_restart_wanted(void);
-/** The rule for a kernel of @object: analysed if its name asks for that. Takes as long as that. */
-struct reef_restart_rule reef_restart_rule_for(const struct reef_object *object,
-                                               const struct reef_object_kernel *kernel, bool alone);
+/** The rule for a kernel: by its name, or what the analysis says. @alone: no wavefront of it can
+ * wait for another. */
+struct reef_restart_rule reef_restart_rule_for(const struct reef_object_kernel *kernel,
+                                               const struct reef_analysis *analysis, bool alone);
 /** Hot path: a few microseconds at most. */
 bool reef_restart_allowed(const struct reef_restart_rule *rule,
                           const hsa_kernel_dispatch_packet_t *packet);

@@ -35,6 +35,7 @@ struct reef_slot {
     hsa_signal_t signal; /* owned; 1: in flight, less: complete */
     uint64_t index;      /* of the packet in the virtual queue */
     bool guarded;        /* the packet names a guard: its record says whether it was evicted */
+    bool evictable;      /* and may be evicted itself */
     bool seen;           /* reef_complete_reap: the signal has fired */
 };
 
@@ -98,6 +99,8 @@ struct reef_vqueue {
     int line;          /* of the evict flag (guards.h); -1: the queue's kernels are not guarded */
     bool evicting;     /* something in the device queue was evicted: what is behind it is as well */
     bool after_follow; /* the last kernel submitted must not be joined by another one */
+    uint64_t last_end; /* of what was evicted, in GPU ticks */
+    uint32_t evictable_live; /* slots in use whose packets may be evicted */
 
     /* RT */
     pthread_mutex_t direct_lock;
@@ -134,6 +137,7 @@ struct reef_gpu {
     struct reef_delivery deliveries[REEF_DELIVERIES]; /* reef_complete_lock */
     unsigned delivery_count;
     uint64_t closed_launches[2]; /* of destroyed queues, by class */
+    uint64_t done_ns, wasted_ns; /* device time of BE kernels: complete; to be repeated */
 
     /* RT work of this process (rt.c) */
     _Atomic uint64_t rt_arrivals;

@@ -32,7 +32,8 @@ struct reef_board_stats {
     _Atomic uint64_t be_completed;
     _Atomic uint64_t evictions, evicted;       /* queues, and commands of them */
     _Atomic uint64_t guarded, unguarded;       /* kernels loaded with guards, and without */
-    _Atomic uint64_t reserved[4];
+    _Atomic uint64_t done_ns, wasted_ns;       /* device time of kernels: complete; to be repeated */
+    _Atomic uint64_t reserved[2];
 };
 
 struct reef_board;

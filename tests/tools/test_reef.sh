@@ -154,7 +154,7 @@ expect 0 '{"peers": []}' "$reef" stats --json --dir "$tree/other"
 says 0 '^gpu +pid ' "$reef" stats --dir "$tree/other"
 says 1 'no boards: No such file' "$reef" stats --dir "$tree/none"
 says 2 'usage: reef stats' "$reef" stats --all
-says 2 'what\? \(launch, emu\)' "$reef" bench
+says 2 'what\? \(launch, emu, preempt\)' "$reef" bench
 says 2 'usage: reef bench launch' "$reef" bench launch --rounds 0
 
 [ $failures = 0 ] && echo "all as expected"

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "shim/amd/code/inside.h"
+
 /* --- encodings --- */
 
 enum { LITERAL = 255, INLINE_0 = 128, VGPR_0 = 256 };
@@ -40,42 +42,56 @@ static void v_mov_number(struct code *code, unsigned d, unsigned value)
     emit(code, 0x7e000200u | d << 17 | (INLINE_0 + value));
 }
 
-/* FLAT, segment "global", with an SGPR base: the VGPR @address is an offset. */
-static void flat(struct code *code, uint32_t op, unsigned address, unsigned data, unsigned base,
-                 unsigned vdst)
+/* global_store_dword, the VGPR @data to the address in an SGPR pair; the VGPR @zero is an offset.
+ */
+static void store(struct code *code, unsigned zero, unsigned data, unsigned base, unsigned offset)
 {
-    emit(code, 0xdc008000u | op);
-    emit(code, address | data << 8 | base << 16 | vdst << 24);
+    emit(code, 0xdc708000u | offset);
+    emit(code, zero | data << 8 | base << 16);
 }
 
-enum { LOAD_DWORD = 20 << 18, LOAD_DWORDX2 = 21 << 18, STORE_DWORD = 28 << 18 };
+enum { LOAD_DWORD = 0, LOAD_DWORDX2 = 1 };
 
-static void s_waitcnt_vmcnt_0(struct code *code)
+/* s_load_dword or s_load_dwordx2 from the address in an SGPR pair, glc. */
+static void s_load(struct code *code, unsigned op, unsigned d, unsigned base, unsigned offset)
 {
-    emit(code, 0xbf8c0f70u);
+    emit(code, 0xc0030000u | op << 18 | d << 6 | base >> 1);
+    emit(code, offset);
 }
 
 /* --- the guard --- */
 
-/* Leaves in the SGPR whether the wavefront must end; branches over the jump to @ends if so. Returns
- * the number of the branch, to be resolved. */
-static unsigned test_flag(struct code *code, enum reef_guard guard,
-                          const struct reef_target *target, unsigned s, unsigned v, uint64_t line)
+/* Waits for the flag. Returns the number of the branch to the end, to be resolved. */
+static unsigned test_flag(struct code *code, enum reef_guard guard, unsigned s, uint64_t line)
 {
     s_mov_address(code, s, line);
-    v_mov_number(code, v, 0);
     if (guard == REEF_GUARD_EVICT)
-        flat(code, LOAD_DWORDX2 | target->coherent | REEF_GUARD_FLAG, v, 0, s, v);
+        s_load(code, LOAD_DWORDX2, s, s, REEF_GUARD_FLAG);
     else
-        flat(code, LOAD_DWORD | target->coherent | REEF_GUARD_CHAIN, v, 0, s, v);
-    s_waitcnt_vmcnt_0(code);
+        s_load(code, LOAD_DWORD, s, s, REEF_GUARD_CHAIN);
+    emit(code, 0xbf8cc07fu); /* s_waitcnt lgkmcnt(0) */
     if (guard == REEF_GUARD_EVICT)
-        emit(code, 0x28000000u | v << 17 | (v + 1) << 9 | (VGPR_0 + v)); /* v_or_b32 v, v, v+1 */
-    emit(code, 0xbf800001u); /* s_nop 1: gfx940 wants one state between VALU write and readlane */
-    emit(code, 0x7e000500u | s << 17 | (VGPR_0 + v)); /* v_readfirstlane_b32 s, v */
-    emit(code, 0xbf070000u | INLINE_0 << 8 | s);      /* s_cmp_lg_u32 s, 0 */
-    emit(code, 0xbf850000u);                          /* s_cbranch_scc1 */
+        emit(code, 0x87000000u | s << 16 | (s + 1) << 8 | s); /* s_or_b32 s, s, s+1: sets SCC */
+    else
+        emit(code, 0xbf070000u | INLINE_0 << 8 | s); /* s_cmp_lg_u32 s, 0 */
+    emit(code, 0xbf850000u);                         /* s_cbranch_scc1 */
     return code->count - 1;
+}
+
+/* What the stubs inside the copy want (inside.h). HW_ID's bits 11:8 are the number of the compute
+ * unit. */
+static void set_up_inside(struct code *code, unsigned s, const struct reef_guard_place *place)
+{
+    unsigned poll = s + REEF_INSIDE_POLL, word = s + REEF_INSIDE_WORD;
+    uint64_t replicas = place->line + REEF_GUARD_REPLICA;
+    s_mov_address(code, s + REEF_INSIDE_RECORD, place->record);
+    s_mov_address(code, poll, replicas);
+    emit(code, 0xb8800000u | word << 16 | 3 << 11 | 8 << 6 | 4); /* s_getreg_b32 word, HW_ID 8, 4 */
+    emit(code,
+         0x8e000000u | word << 16 | (INLINE_0 + 7) << 8 | word); /* s_lshl_b32 word, word, 7 */
+    emit(code,
+         0x80000000u | poll << 16 | word << 8 | poll); /* s_add_u32: within the line, no carry */
+    emit(code, 0xb0000000u | (s + REEF_INSIDE_COUNT) << 16 | REEF_INSIDE_CYCLES); /* s_movk_i32 */
 }
 
 static void jump(struct code *code, unsigned s, const struct reef_guard_place *place)
@@ -89,8 +105,7 @@ static void jump(struct code *code, unsigned s, const struct reef_guard_place *p
     emit(code, 0xbe801d00u | s); /* s_setpc_b64 */
 }
 
-/* The chain first, then the record. The wait states after v_readfirstlane wrote an SGPR that a
- * store reads (five) have passed: two moves, two with literals, a compare and a branch. */
+/* The chain first, then the record. */
 static void end_wavefront(struct code *code, enum reef_guard guard, unsigned s, unsigned v,
                           const struct reef_guard_place *place)
 {
@@ -98,11 +113,11 @@ static void end_wavefront(struct code *code, enum reef_guard guard, unsigned s, 
     v_mov_number(code, v + 1, 1);
     if (guard == REEF_GUARD_EVICT) {
         s_mov_address(code, s, place->line);
-        flat(code, STORE_DWORD | REEF_GUARD_CHAIN, v, v + 1, s, 0);
+        store(code, v, v + 1, s, REEF_GUARD_CHAIN);
     }
     s_mov_address(code, s, place->record);
-    flat(code, STORE_DWORD, v, v + 1, s, 0);
-    s_waitcnt_vmcnt_0(code);
+    store(code, v, v + 1, s, 0);
+    emit(code, 0xbf8c0f70u); /* s_waitcnt vmcnt(0) */
     emit(code, 0xbf810000u); /* s_endpgm */
 }
 
@@ -148,12 +163,12 @@ bool reef_guard_registers(const struct reef_target *target, const uint8_t *descr
 /* COMPUTE_PGM_RSRC1: VGPRs in bits 5:0, SGPRs in 9:6. On gfx9 SGPRs come in sixteens, the field
  * counts eights, and six above the last one used are taken for VCC, FLAT_SCRATCH and XNACK_MASK. */
 static uint32_t raise_counts(const struct reef_target *target, uint32_t rsrc1,
-                             const struct reef_guard_registers *registers)
+                             const struct reef_guard_registers *registers, unsigned inside_sgpr)
 {
     enum { EXTRA_SGPRS = 6, SGPR_GRANULE = 16 };
+    uint32_t used = inside_sgpr ? inside_sgpr + REEF_INSIDE_SGPRS : registers->sgpr + 2;
     uint32_t vgprs = (registers->vgpr + 2 + target->vgpr_granule - 1) / target->vgpr_granule - 1;
-    uint32_t sgprs =
-        2 * ((registers->sgpr + 2 + EXTRA_SGPRS + SGPR_GRANULE - 1) / SGPR_GRANULE - 1);
+    uint32_t sgprs = 2 * ((used + EXTRA_SGPRS + SGPR_GRANULE - 1) / SGPR_GRANULE - 1);
     if ((rsrc1 & 63) < vgprs)
         rsrc1 = (rsrc1 & ~63u) | vgprs;
     if ((rsrc1 >> 6 & 15) < sgprs)
@@ -167,17 +182,31 @@ void reef_guard_write(uint8_t *block, enum reef_guard guard, const struct reef_t
 {
     struct code code = {.count = 0};
     unsigned s = registers->sgpr, v = registers->vgpr;
-    unsigned branch = test_flag(&code, guard, target, s, v, place->line);
-    jump(&code, s, place);
-    code.words[branch] |= code.count - branch - 1;
-    end_wavefront(&code, guard, s, v, place);
+    if (place->inside && place->inside->late) {
+        /* Sent for now, looked at where the kernel waits for its arguments. */
+        set_up_inside(&code, place->inside->sgpr, place);
+        s_mov_address(&code, s, place->line);
+        s_load(&code, LOAD_DWORDX2, place->inside->sgpr + REEF_INSIDE_WORD, s, REEF_GUARD_FLAG);
+        jump(&code, s, place);
+    } else {
+        unsigned branch = test_flag(&code, guard, s, place->line);
+        if (place->inside) {
+            set_up_inside(&code, place->inside->sgpr, place);
+            emit(&code, 0xb0000000u | (place->inside->sgpr + REEF_INSIDE_WORD)
+                                          << 16); /* s_movk 0 */
+        }
+        jump(&code, s, place);
+        code.words[branch] |= code.count - branch - 1;
+        end_wavefront(&code, guard, s, v, place);
+    }
     while (code.count < sizeof(code.words) / sizeof(code.words[0]))
         emit(&code, 0xbf800000u); /* s_nop 0: the instruction fetch reads ahead */
     memcpy(block, code.words, sizeof(code.words));
 
     uint8_t *own = block + REEF_GUARD_CODE_BYTES;
     int64_t entry = -REEF_GUARD_CODE_BYTES;
-    uint32_t rsrc1 = raise_counts(target, read32(descriptor, REEF_KD_RSRC1), registers);
+    uint32_t rsrc1 = raise_counts(target, read32(descriptor, REEF_KD_RSRC1), registers,
+                                  place->inside ? place->inside->sgpr : 0);
     memcpy(own, descriptor, REEF_DESCRIPTOR_BYTES);
     memcpy(own + REEF_KD_ENTRY, &entry, sizeof(entry));
     memcpy(own + REEF_KD_RSRC1, &rsrc1, sizeof(rsrc1));

@@ -8,15 +8,17 @@
  * wavefronts a SIMD need at most 80 and 24). SCC is dead at entry, EXEC, VCC and M0 stay as they
  * are. Then it jumps to the kernel.
  *
- * The queue's line, in device memory: flag and chain, 4 bytes each.
- *   REEF_GUARD_EVICT   if flag or chain is not 0: sets the chain, stores 1 to the packet's record,
- *                      waits for both stores, ends the wavefront.
- *   REEF_GUARD_FOLLOW  the same, if the chain is not 0.
+ * The queue's line, in device memory: flag and chain, 4 bytes each; and replicas of the flag for
+ * the guards inside of kernels (inside.h), for which an EVICT guard sets up registers.
+ * REEF_GUARD_EVICT   if flag or chain is not 0: sets the chain, stores 1 to the packet's record,
+ * waits for both stores, ends the wavefront. REEF_GUARD_FOLLOW  the same, if the chain is not 0.
  * The chain is only set by wavefronts that end in a guard, before they end. So a kernel that begins
  * when all before it is over finds it settled: either no wavefront of it passes a FOLLOW guard, or
- * all do. Vector loads that bypass L1 (glc) see what other wavefronts stored, by LLVM's memory
- * model for gfx9 (agent scope); the record is in the host's coherent memory, and its store is
- * complete before the wavefront is, hence before the packet's completion signal.
+ * all do. A wavefront waits for its store to the chain, which is then in L2 (LLVM's memory model
+ * for gfx9); the packet of a kernel with a guard has an acquire fence of at least agent scope, so
+ * the scalar cache has nothing older when it begins. The record is in the host's coherent memory,
+ * and its store too is complete before the wavefront is, hence before the packet's completion
+ * signal.
  */
 #pragma once
 
@@ -25,11 +27,15 @@
 
 #include "shim/amd/code/object.h"
 
+struct reef_inside;
+
 enum reef_guard { REEF_GUARD_EVICT, REEF_GUARD_FOLLOW };
 
 enum {
-    REEF_GUARD_FLAG = 0, /* offsets in a queue's line */
+    REEF_LINE_BYTES = 4096, /* a queue's line, at a multiple of that */
+    REEF_GUARD_FLAG = 0,    /* offsets in it */
     REEF_GUARD_CHAIN = 4,
+    REEF_GUARD_REPLICA = 128, /* of the first, and from one to the next */
     /* A block: code, then its descriptor. The address of a kernel's first instruction must be a
      * multiple of 256 (COMPUTE_PGM_LO holds it divided by that). */
     REEF_GUARD_BLOCK_BYTES = 256,
@@ -47,9 +53,10 @@ bool reef_guard_registers(const struct reef_target *target, const uint8_t *descr
 
 struct reef_guard_place {
     uint64_t block_va; /* where the block will be, relative to the code object */
-    uint64_t entry_va; /* the kernel's first instruction, likewise */
-    uint64_t line;     /* address of the queue's line in the GPU's memory */
-    uint64_t record;   /* address of the packet's record */
+    uint64_t entry_va; /* the kernel's first instruction, likewise; or that of its copy */
+    const struct reef_inside *inside; /* of the copy; NULL: the kernel itself */
+    uint64_t line;                    /* address of the queue's line in the GPU's memory */
+    uint64_t record;                  /* address of the packet's record */
 };
 
 /** Writes a block of REEF_GUARD_BLOCK_BYTES: guard and descriptor. */

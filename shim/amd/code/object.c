@@ -15,27 +15,13 @@ enum {
     SYMBOLS_MAX = 1 << 20,
 };
 
-/* glc of gfx9's FLAT (Vega ISA 13.1: bit 16); sc0 and sc1 of gfx940's (bits 16 and 25), the scope
- * of the system. The encodings are checked against llvm-mc in a test. */
-enum { GLC = 1 << 16, SC0_SC1 = 1 << 16 | 1 << 25 };
-
 static const struct reef_target targets[] = {
-    {.mach = 0x2c, .name = "gfx900", .vgpr_granule = 4, .coherent = GLC},
-    {.mach = 0x2f, .name = "gfx906", .vgpr_granule = 4, .coherent = GLC},
-    {.mach = 0x30, .name = "gfx908", .vgpr_granule = 4, .coherent = GLC},
-    {.mach = 0x3f, .name = "gfx90a", .vgpr_granule = 8, .packed_ids = true, .coherent = GLC},
-    {.mach = 0x40,
-     .name = "gfx940",
-     .vgpr_granule = 8,
-     .packed_ids = true,
-     .flat_scratch = true,
-     .coherent = SC0_SC1},
-    {.mach = 0x4c,
-     .name = "gfx942",
-     .vgpr_granule = 8,
-     .packed_ids = true,
-     .flat_scratch = true,
-     .coherent = SC0_SC1},
+    {.mach = 0x2c, .name = "gfx900", .vgpr_granule = 4},
+    {.mach = 0x2f, .name = "gfx906", .vgpr_granule = 4},
+    {.mach = 0x30, .name = "gfx908", .vgpr_granule = 4},
+    {.mach = 0x3f, .name = "gfx90a", .vgpr_granule = 8, .packed_ids = true},
+    {.mach = 0x40, .name = "gfx940", .vgpr_granule = 8, .packed_ids = true, .flat_scratch = true},
+    {.mach = 0x4c, .name = "gfx942", .vgpr_granule = 8, .packed_ids = true, .flat_scratch = true},
 };
 
 const struct reef_target *reef_target_find(unsigned mach)

@@ -24,7 +24,6 @@ struct reef_target {
     unsigned vgpr_granule; /* of the descriptor's count */
     bool packed_ids;       /* the work-item ids are all in v0 */
     bool flat_scratch;     /* scratch needs no wave offset in an SGPR */
-    uint32_t coherent;     /* bits of a FLAT instruction's first word that make a load see L2 */
 };
 
 struct reef_object {

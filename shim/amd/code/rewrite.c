@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/amd/code/inside.h"
+
 /* Objects beyond these sizes are left alone: a wrong size must not make us ask for all memory. */
 enum { PAGE = 4096, KERNELS_MAX = 1 << 16, ADDED_BYTES_MAX = 256 << 20 };
 
@@ -37,73 +39,117 @@ static bool waves_alone(const struct reef_object *object, const struct reef_obje
     return true;
 }
 
-/* Lists the kernels. @out->kernels has blocks_va 1 for those that get guards. */
-static int list_kernels(struct reef_rewritten *out, const struct reef_object *object)
-{
+/* What is made of one kernel. */
+struct plan {
     struct reef_object_kernel kernel;
+    struct reef_inside inside; /* owned code */
+    bool guardable;
+    uint64_t bytes; /* in the new segment */
+};
+
+struct plans {
+    struct plan *plan; /* owned; one for each of out->kernels */
+    unsigned capacity;
+};
+
+static bool grow(struct reef_rewritten *out, struct plans *plans)
+{
+    if (out->count < plans->capacity)
+        return true;
+    plans->capacity = plans->capacity ? 2 * plans->capacity : 16;
+    void *kernels = realloc(out->kernels, plans->capacity * sizeof(*out->kernels));
+    if (kernels)
+        out->kernels = kernels;
+    void *plan = realloc(plans->plan, plans->capacity * sizeof(*plans->plan));
+    if (plan)
+        plans->plan = plan;
+    return kernels && plan;
+}
+
+static int plan_kernel(struct plan *plan, struct reef_guarded_kernel *known,
+                       const struct reef_object *object, const struct reef_rewrite_config *config)
+{
     struct reef_guard_registers registers;
-    unsigned broken = 0, capacity = 0;
-    for (uint64_t at = 0; reef_object_next_kernel(object, &at, &kernel, &broken);) {
-        if (out->count == KERNELS_MAX)
-            return -ENOEXEC;
-        if (out->count == capacity) {
-            capacity = capacity ? 2 * capacity : 16;
-            void *grown = realloc(out->kernels, capacity * sizeof(*out->kernels));
-            if (!grown)
-                return -ENOMEM;
-            out->kernels = grown;
-        }
-        bool guardable = reef_guard_registers(object->target, kernel.descriptor, &registers);
-        out->kernels[out->count++] = (struct reef_guarded_kernel){
-            .descriptor_va = kernel.descriptor_va,
-            .blocks_va = guardable,
-            .alone = waves_alone(object, &kernel),
-        };
-        out->guarded += guardable;
-    }
-    out->broken = broken;
+    const struct reef_object_kernel *kernel = &plan->kernel;
+    plan->guardable = reef_guard_registers(object->target, kernel->descriptor, &registers);
+    known->descriptor_va = kernel->descriptor_va;
+    known->alone = waves_alone(object, kernel);
+    reef_analyse(&known->analysis, object, kernel);
+    bool may_end = known->analysis.restart != REEF_RESTART_NEVER && known->analysis.independent;
+    if (!plan->guardable)
+        return 0;
+    if (may_end && !reef_inside_make(&plan->inside, object, kernel))
+        return -ENOMEM;
+    known->loops = plan->inside.loops;
+    plan->bytes = 2ull * config->tickets * REEF_GUARD_BLOCK_BYTES +
+                  ((plan->inside.bytes + REEF_GUARD_BLOCK_BYTES - 1) &
+                   ~(uint64_t)(REEF_GUARD_BLOCK_BYTES - 1));
     return 0;
 }
 
-static void write_blocks(uint8_t *segment, uint64_t segment_va, const struct reef_object *object,
-                         const struct reef_object_kernel *kernel, uint64_t blocks_va,
-                         const struct reef_rewrite_config *config)
+static int list_kernels(struct reef_rewritten *out, struct plans *plans,
+                        const struct reef_object *object, const struct reef_rewrite_config *config)
+{
+    struct reef_object_kernel kernel;
+    for (uint64_t at = 0; reef_object_next_kernel(object, &at, &kernel, &out->broken);) {
+        if (out->count == KERNELS_MAX)
+            return -ENOEXEC;
+        if (!grow(out, plans))
+            return -ENOMEM;
+        struct plan *plan = &plans->plan[out->count];
+        *plan = (struct plan){.kernel = kernel};
+        out->kernels[out->count] = (struct reef_guarded_kernel){0};
+        int error = plan_kernel(plan, &out->kernels[out->count++], object, config);
+        if (error)
+            return error;
+        out->guarded += plan->guardable;
+    }
+    return 0;
+}
+
+/* The guards of one kernel, then its copy. */
+static void write_kernel(uint8_t *to, uint64_t va, const struct plan *plan,
+                         const struct reef_object *object, const struct reef_rewrite_config *config)
 {
     struct reef_guard_registers registers;
-    reef_guard_registers(object->target, kernel->descriptor, &registers);
+    const uint8_t *descriptor = plan->kernel.descriptor;
+    uint64_t guards = 2ull * config->tickets * REEF_GUARD_BLOCK_BYTES;
+    reef_guard_registers(object->target, descriptor, &registers);
     for (unsigned guard = REEF_GUARD_EVICT; guard <= REEF_GUARD_FOLLOW; guard++) {
         for (unsigned ticket = 0; ticket < config->tickets; ticket++) {
-            uint64_t block = reef_guard_block((enum reef_guard)guard, ticket, config->tickets);
+            uint64_t offset = reef_guard_block((enum reef_guard)guard, ticket, config->tickets) *
+                              REEF_GUARD_BLOCK_BYTES;
+            bool copied = guard == REEF_GUARD_EVICT && plan->inside.code;
             uint64_t queue = ticket >> config->per_queue_shift;
             struct reef_guard_place place = {
-                .block_va = blocks_va + block * REEF_GUARD_BLOCK_BYTES,
-                .entry_va = kernel->entry_va,
+                .block_va = va + offset,
+                .entry_va = copied ? va + guards : plan->kernel.entry_va,
+                .inside = copied ? &plan->inside : NULL,
                 .line = config->lines + queue * REEF_LINE_BYTES,
                 .record = config->records + (uint64_t)ticket * REEF_RECORD_BYTES,
             };
-            reef_guard_write(segment + (place.block_va - segment_va), (enum reef_guard)guard,
-                             object->target, kernel->descriptor, &registers, &place);
+            reef_guard_write(to + offset, (enum reef_guard)guard, object->target, descriptor,
+                             &registers, &place);
         }
     }
+    if (plan->inside.code)
+        memcpy(to + guards, plan->inside.code, plan->inside.bytes);
 }
 
-/* The old bytes, the new program header, the blocks. */
-static int assemble(struct reef_rewritten *out, const struct reef_object *object,
-                    const struct reef_rewrite_config *config)
+/* The old bytes, the new program header, the new segment. */
+static int assemble(struct reef_rewritten *out, const struct plans *plans,
+                    const struct reef_object *object, const struct reef_rewrite_config *config)
 {
-    struct reef_object_kernel kernel;
-    uint64_t per_kernel = 2ull * config->tickets * REEF_GUARD_BLOCK_BYTES;
-    uint64_t added = per_kernel * out->guarded;
-    uint64_t offset = align(object->size), va = align(object->vaddr_end);
-    unsigned broken = 0, i = 0;
+    uint64_t added = 0, offset = align(object->size), va = align(object->vaddr_end);
+    for (unsigned i = 0; i < out->count; i++)
+        added += plans->plan[i].bytes;
     if (added > ADDED_BYTES_MAX)
         return -ENOEXEC;
     out->size = offset + added;
-    out->bytes = malloc(out->size);
+    out->bytes = calloc(1, out->size);
     if (!out->bytes)
         return -ENOMEM;
     memcpy(out->bytes, object->bytes, object->size);
-    memset(out->bytes + object->size, 0, offset - object->size);
     Elf64_Phdr segment = {
         .p_type = PT_LOAD,
         .p_flags = PF_R | PF_X,
@@ -116,13 +162,13 @@ static int assemble(struct reef_rewritten *out, const struct reef_object *object
     };
     memcpy(out->bytes + object->header.e_phoff + sizeof(segment) * (unsigned)object->spare,
            &segment, sizeof(segment));
-    uint64_t next_va = va;
-    for (uint64_t at = 0; reef_object_next_kernel(object, &at, &kernel, &broken); i++) {
-        if (out->kernels[i].blocks_va == 0)
+    for (unsigned i = 0; i < out->count; i++) {
+        if (!plans->plan[i].guardable)
             continue;
-        out->kernels[i].blocks_va = next_va;
-        write_blocks(out->bytes + offset, va, object, &kernel, next_va, config);
-        next_va += per_kernel;
+        out->kernels[i].blocks_va = va;
+        write_kernel(out->bytes + offset, va, &plans->plan[i], object, config);
+        offset += plans->plan[i].bytes;
+        va += plans->plan[i].bytes;
     }
     return 0;
 }
@@ -132,7 +178,8 @@ int reef_rewrite(struct reef_rewritten *out, const void *bytes, size_t size,
 {
     struct reef_object object;
     memset(out, 0, sizeof(*out));
-    if (config->tickets == 0 || config->tickets > REEF_TICKETS_MAX || config->per_queue_shift > 31)
+    if (config->tickets == 0 || config->tickets > REEF_TICKETS_MAX ||
+        config->per_queue_shift > 31 || config->lines % REEF_LINE_BYTES != 0)
         return -ENOEXEC;
     int error = reef_object_open(&object, bytes, size);
     if (error)
@@ -141,9 +188,13 @@ int reef_rewrite(struct reef_rewritten *out, const void *bytes, size_t size,
         return -ENOTSUP;
     if (object.spare < 0)
         return -ENOEXEC;
-    error = list_kernels(out, &object);
+    struct plans plans = {0};
+    error = list_kernels(out, &plans, &object, config);
     if (!error && out->guarded > 0)
-        error = assemble(out, &object, config);
+        error = assemble(out, &plans, &object, config);
+    for (unsigned i = 0; i < out->count && plans.plan; i++)
+        free(plans.plan[i].inside.code);
+    free(plans.plan);
     if (error)
         reef_rewritten_free(out);
     return error;

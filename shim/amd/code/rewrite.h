@@ -6,7 +6,10 @@
  * descriptors are not touched, so a packet may name those as well.
  *
  * A ticket is a place for one packet in flight: its number gives the record (record + ticket * 64)
- * and the queue's line (line + (ticket >> per_queue_shift) * 128).
+ * and the queue's line (lines + (ticket >> per_queue_shift) * 4096).
+ *
+ * A kernel that may be run again is there once more, with guards inside (inside.h); its EVICT
+ * guards lead to that copy.
  *
  * The segment takes the place of PT_GNU_STACK in the program headers, which means nothing on a GPU:
  * ROCr's loader (loader/executable.cpp, LoadSegmentsV2) allocates up to the end of the last PT_LOAD
@@ -14,12 +17,13 @@
  */
 #pragma once
 
+#include "shim/amd/code/analysis/analysis.h"
 #include "shim/amd/code/guard.h"
 
-enum { REEF_TICKETS_MAX = 1024, REEF_LINE_BYTES = 128, REEF_RECORD_BYTES = 64 };
+enum { REEF_TICKETS_MAX = 1024, REEF_RECORD_BYTES = 64 };
 
 struct reef_rewrite_config {
-    uint64_t lines, records; /* GPU addresses */
+    uint64_t lines, records; /* GPU addresses; lines at a multiple of REEF_LINE_BYTES */
     unsigned tickets;        /* 1 to REEF_TICKETS_MAX */
     unsigned per_queue_shift;
 };
@@ -27,7 +31,9 @@ struct reef_rewrite_config {
 struct reef_guarded_kernel {
     uint64_t descriptor_va; /* the kernel's own; relative to the code object, like the others */
     uint64_t blocks_va; /* of REEF_GUARD_EVICT, then of REEF_GUARD_FOLLOW; 0: it has no guards */
+    unsigned loops;     /* guards in loops */
     bool alone;         /* its wavefronts cannot wait for each other: no barrier, no calls */
+    struct reef_analysis analysis;
 };
 
 struct reef_rewritten {

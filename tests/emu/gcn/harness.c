@@ -252,10 +252,10 @@ static uint32_t scratch_groups(const struct gcn_dispatch *d)
 }
 
 /* The dispatch of a kernel, with packet, queue and arguments in device memory. */
-static bool prepare(struct harness *h, const struct harness_launch *l, uint64_t descriptor_va,
-                    struct gcn_dispatch *d)
+static bool prepare(struct harness *h, const struct harness_launch *l, struct gcn_dispatch *d)
 {
     char symbol[256];
+    uint64_t descriptor_va = l->descriptor_va;
     const char *descriptor;
     char *packet, *kernarg;
     int64_t entry;
@@ -342,7 +342,7 @@ enum gcn_status harness_run(struct harness *h, struct harness_launch *l)
 
     memset(&l->fault, 0, sizeof(l->fault));
     l->cycles = 0;
-    if (!prepare(h, l, 0, &d))
+    if (!prepare(h, l, &d))
         return GCN_STOPPED;
     count = gcn_dispatch_workgroups(&d);
     for (uint32_t i = 0; i < count && status == GCN_DONE; i++) {
@@ -371,8 +371,7 @@ struct harness_steps {
     struct gcn_workgroup **group; /* owned */
 };
 
-struct harness_steps *harness_steps_begin(struct harness *h, const struct harness_launch *launch,
-                                          uint64_t descriptor_va)
+struct harness_steps *harness_steps_begin(struct harness *h, const struct harness_launch *launch)
 {
     struct harness_steps *s = calloc(1, sizeof(*s));
 
@@ -380,7 +379,7 @@ struct harness_steps *harness_steps_begin(struct harness *h, const struct harnes
         return NULL;
     s->h = h;
     s->allocations = h->allocations;
-    if (prepare(h, launch, descriptor_va, &s->dispatch)) {
+    if (prepare(h, launch, &s->dispatch)) {
         s->count = gcn_dispatch_workgroups(&s->dispatch);
         s->group = calloc(s->count, sizeof(struct gcn_workgroup *));
     }

@@ -37,6 +37,7 @@ struct harness_launch {
     uint32_t dynamic_lds;  /* bytes */
     const void *kernarg;   /* explicit arguments, laid out as the kernel wants them */
     size_t kernarg_bytes;
+    uint64_t descriptor_va; /* of the kernel; 0: found by name */
     uint64_t slice_cycles;  /* 0: a default */
     uint64_t cycles;        /* out: the longest work-group's time */
     uint64_t instructions;  /* out: wave-instructions */
@@ -48,9 +49,8 @@ enum gcn_status harness_run(struct harness *h, struct harness_launch *launch);
 
 /** The same, but work-groups are made at once and run in pieces: */
 struct harness_steps;
-/** @descriptor_va: the kernel's descriptor; 0: found by name. NULL: no memory, or no such kernel. */
-struct harness_steps *harness_steps_begin(struct harness *h, const struct harness_launch *launch,
-                                          uint64_t descriptor_va);
+/** NULL: no memory, or no such kernel. */
+struct harness_steps *harness_steps_begin(struct harness *h, const struct harness_launch *launch);
 unsigned harness_steps_count(const struct harness_steps *steps);
 /** A work-group, NULL when it has ended. */
 struct gcn_workgroup *harness_steps_group(struct harness_steps *steps, unsigned number);

@@ -18,6 +18,7 @@
 #include "wave.h"
 
 #include "shim/amd/code/analysis/analysis.h"
+#include "shim/amd/code/inside.h"
 #include "shim/amd/code/rewrite.h"
 
 enum { BUFFERS = 8, WORDS = 4096, TICKETS = 4 };
@@ -170,7 +171,7 @@ static void end_wavefront(struct gcn_workgroup *wg)
 
 static void run_to_random_points(struct bench *b, bool single_wavefronts)
 {
-    struct harness_steps *steps = harness_steps_begin(b->h, &b->launch, 0);
+    struct harness_steps *steps = harness_steps_begin(b->h, &b->launch);
     if (!steps)
         die("no work-groups");
     unsigned count = harness_steps_count(steps), cycles = 1u << (4 + below(14));
@@ -218,10 +219,19 @@ static uint64_t descriptor_of(const struct guarded *g, enum reef_guard guard)
            reef_guard_block(guard, 1, TICKETS) * REEF_GUARD_BLOCK_BYTES + REEF_GUARD_CODE_BYTES;
 }
 
+static void set_flag(const struct guarded *g, uint32_t value)
+{
+    g->line[REEF_GUARD_FLAG / 4] = value;
+    for (unsigned i = 1; i <= REEF_INSIDE_REPLICAS; i++)
+        g->line[i * REEF_GUARD_REPLICA / 4] = value;
+}
+
 /* All work-groups in random order and pieces; the flag goes up at some moment if @raise. */
 static void run_guarded(struct bench *b, const struct guarded *g, enum reef_guard guard, bool raise)
 {
-    struct harness_steps *steps = harness_steps_begin(b->h, &b->launch, descriptor_of(g, guard));
+    b->launch.descriptor_va = descriptor_of(g, guard);
+    struct harness_steps *steps = harness_steps_begin(b->h, &b->launch);
+    b->launch.descriptor_va = 0;
     if (!steps)
         die("no work-groups");
     unsigned count = harness_steps_count(steps), left = count, cycles = 1u << (3 + below(14));
@@ -229,7 +239,7 @@ static void run_guarded(struct bench *b, const struct guarded *g, enum reef_guar
     for (unsigned step = 0; left > 0; step++) {
         unsigned n = below(count);
         if ((int)step == moment)
-            g->line[REEF_GUARD_FLAG / 4] = 1;
+            set_flag(g, 1);
         if (!harness_steps_group(steps, n))
             continue;
         enum gcn_status status = harness_steps_run(steps, n, 1 + below(cycles));
@@ -247,7 +257,8 @@ static unsigned check_guards(struct bench *b, const struct guarded *g, unsigned 
     for (unsigned i = 0; i < trials; i++) {
         bool evictable = b->c->want != REEF_RESTART_NEVER;
         put_back(b);
-        g->line[0] = g->line[1] = *g->record = 0;
+        set_flag(g, 0);
+        g->line[REEF_GUARD_CHAIN / 4] = *g->record = 0;
         run_guarded(b, g, evictable ? REEF_GUARD_EVICT : REEF_GUARD_FOLLOW, true);
         bool evicted = *g->record != 0;
         if (evicted != (g->line[REEF_GUARD_CHAIN / 4] != 0) || (evicted && !evictable) ||
@@ -263,17 +274,70 @@ static unsigned check_guards(struct bench *b, const struct guarded *g, unsigned 
         for (unsigned n = 0; n < b->buffers; n++)
             memcpy(now[n], b->memory[n], sizeof(now[n]));
         *g->record = 0;
-        g->line[REEF_GUARD_FLAG / 4] = below(2);
+        set_flag(g, below(2));
         run_guarded(b, g, below(2) ? REEF_GUARD_EVICT : REEF_GUARD_FOLLOW, false);
         for (unsigned n = 0; n < b->buffers; n++)
             wrong += memcmp(now[n], b->memory[n], sizeof(now[n])) != 0;
         wrong += *g->record != 1;
         /* And again, as it is done when nothing is on the device. */
-        g->line[0] = g->line[1] = *g->record = 0;
+        set_flag(g, 0);
+        g->line[REEF_GUARD_CHAIN / 4] = *g->record = 0;
         run_guarded(b, g, REEF_GUARD_EVICT, false);
         wrong += *g->record != 0 || !as_after(b);
     }
     return wrong;
+}
+
+/* --- what they cost --- */
+
+/* Cycles of the longest work-group, each alone on its compute unit. */
+static uint64_t cycles_with(struct bench *b, uint64_t descriptor)
+{
+    put_back(b);
+    b->launch.descriptor_va = descriptor;
+    run_whole(b);
+    b->launch.descriptor_va = 0;
+    return b->launch.cycles;
+}
+
+/* From the moment the flag goes up, somewhere in the middle, until the work-group has ended. */
+static uint64_t cycles_to_end(struct bench *b, const struct guarded *g, uint64_t whole)
+{
+    uint64_t used = 0;
+    enum gcn_status status = GCN_RUNNING;
+    put_back(b);
+    set_flag(g, 0);
+    b->launch.descriptor_va = descriptor_of(g, REEF_GUARD_EVICT);
+    struct harness_steps *steps = harness_steps_begin(b->h, &b->launch);
+    b->launch.descriptor_va = 0;
+    if (!steps)
+        die("no work-groups");
+    harness_steps_run(steps, 0, whole > 1 ? below((unsigned)whole) + 1 : 1);
+    set_flag(g, 1);
+    while (status == GCN_RUNNING && harness_steps_group(steps, 0)) {
+        uint64_t before = harness_steps_group(steps, 0)->cycle;
+        status = harness_steps_run(steps, 0, 200);
+        used += harness_steps_group(steps, 0) ? harness_steps_group(steps, 0)->cycle - before : 200;
+    }
+    harness_steps_end(steps);
+    set_flag(g, 0);
+    g->line[REEF_GUARD_CHAIN / 4] = *g->record = 0;
+    return used;
+}
+
+static void report_cost(struct bench *b, const struct guarded *g)
+{
+    set_flag(g, 0);
+    g->line[REEF_GUARD_CHAIN / 4] = 0;
+    uint64_t longest = 0, plain = cycles_with(b, 0);
+    uint64_t guarded = cycles_with(b, descriptor_of(g, REEF_GUARD_EVICT));
+    for (unsigned i = 0; i < 50; i++) {
+        uint64_t cycles = cycles_to_end(b, g, plain);
+        longest = cycles > longest ? cycles : longest;
+    }
+    printf("   %llu cycles, with guards %+.1f%%; ends %llu cycles after the flag at the latest\n",
+           (unsigned long long)plain, 100.0 * ((double)guarded / (double)plain - 1),
+           (unsigned long long)longest);
 }
 
 /* --- the object --- */
@@ -329,10 +393,12 @@ static bool check(struct harness *h, const struct reef_object *object, struct gu
     bool clock = strcmp(c->kernel, "stamped") == 0;
     /* What may not be run again must fail for it, or the trials show nothing. */
     ok = ok && (may ? wrong == 0 : wrong > 0 || clock) && (guard_wrong == 0 || clock);
-    printf("%s %-18s %s; %sof %u kills %u wrong; %u evictions, %u wrong\n", ok ? "ok" : "FAILED",
-           c->kernel, analysis.reason,
+    printf("%s %-18s %s; %u loops; %sof %u kills %u wrong; %u evictions, %u wrong\n",
+           ok ? "ok" : "FAILED", c->kernel, analysis.reason, g->code->kernels[g->kernel].loops,
            may && analysis.independent ? "also single wavefronts; " : "", trials, wrong, evictions,
            guard_wrong);
+    if (may)
+        report_cost(&b, g);
     return ok;
 }
 

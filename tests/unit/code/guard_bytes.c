@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/* guard_bytes TARGET evict|follow: the code of a guard as llvm-mc -disassemble reads it. */
+/* guard_bytes TARGET evict|follow|inside: the code of a guard as llvm-mc -disassemble reads it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shim/amd/code/guard.h"
+#include "shim/amd/code/inside.h"
 
 int main(int argc, char **argv)
 {
     uint8_t descriptor[REEF_DESCRIPTOR_BYTES] = {0}, block[REEF_GUARD_BLOCK_BYTES];
-    const struct reef_guard_place place = {
-        .block_va = 0x4000, .entry_va = 0x1000, .line = 0x11122223333, .record = 0x44455556666};
+    struct reef_inside inside = {.late = true, .sgpr = 20};
+    struct reef_guard_place place = {
+        .block_va = 0x4000, .entry_va = 0x1000, .line = 0x11122223000, .record = 0x44455556666};
     /* Eight user SGPRs, a work-group id, work-item ids x and y. */
     uint32_t rsrc2 = 8 << 1 | 1 << 7 | 1 << 11, rsrc3 = 7;
     struct reef_guard_registers registers;
@@ -21,7 +23,9 @@ int main(int argc, char **argv)
     const struct reef_target *target = reef_target_find((unsigned)strtoul(argv[1], NULL, 0));
     if (!target || !reef_guard_registers(target, descriptor, &registers))
         return 1;
-    enum reef_guard guard = strcmp(argv[2], "evict") == 0 ? REEF_GUARD_EVICT : REEF_GUARD_FOLLOW;
+    enum reef_guard guard = strcmp(argv[2], "follow") == 0 ? REEF_GUARD_FOLLOW : REEF_GUARD_EVICT;
+    if (strcmp(argv[2], "inside") == 0)
+        place.inside = &inside;
     reef_guard_write(block, guard, target, descriptor, &registers, &place);
     for (unsigned i = 0; i < REEF_GUARD_CODE_BYTES; i += 4)
         printf("0x%02x 0x%02x 0x%02x 0x%02x\n", block[i], block[i + 1], block[i + 2], block[i + 3]);

@@ -9,32 +9,32 @@ command -v "$mc" >/dev/null || {
     exit 77
 }
 
-# want KIND VGPR COHERENT: what the guard is meant to be
+# want KIND VGPR: what the guard is meant to be
 want() {
-    local v=$2 w=$(($2 + 1)) bits=$3
-    echo "s_mov_b32 s10, 0x22223333"
+    local v=$2 w=$(($2 + 1))
+    echo "s_mov_b32 s10, 0x22223000"
     echo "s_mov_b32 s11, 0x111"
-    echo "v_mov_b32_e32 v$v, 0"
     if [ "$1" = evict ]; then
-        echo "global_load_dwordx2 v[$v:$w], v$v, s[10:11] $bits"
+        echo "s_load_dwordx2 s[10:11], s[10:11], 0x0 glc"
     else
-        echo "global_load_dword v$v, v$v, s[10:11] offset:4 $bits"
+        echo "s_load_dword s10, s[10:11], 0x4 glc"
     fi
-    echo "s_waitcnt vmcnt(0)"
-    [ "$1" = evict ] && echo "v_or_b32_e32 v$v, v$v, v$w"
-    echo "s_nop 1"
-    echo "v_readfirstlane_b32 s10, v$v"
-    echo "s_cmp_lg_u32 s10, 0"
+    echo "s_waitcnt lgkmcnt(0)"
+    if [ "$1" = evict ]; then
+        echo "s_or_b32 s10, s10, s11"
+    else
+        echo "s_cmp_lg_u32 s10, 0"
+    fi
     echo "s_cbranch_scc1 6"
     echo "s_getpc_b64 s[10:11]"
-    # from behind s_getpc_b64 (56 bytes into the guard, 52 without v_or_b32) to the kernel
-    [ "$1" = evict ] && echo "s_add_u32 s10, s10, 0xffffcfc8" || echo "s_add_u32 s10, s10, 0xffffcfcc"
+    # from behind s_getpc_b64, 40 bytes into the guard, to the kernel
+    echo "s_add_u32 s10, s10, 0xffffcfd8"
     echo "s_addc_u32 s11, s11, -1"
     echo "s_setpc_b64 s[10:11]"
     echo "v_mov_b32_e32 v$v, 0"
     echo "v_mov_b32_e32 v$w, 1"
     if [ "$1" = evict ]; then
-        echo "s_mov_b32 s10, 0x22223333"
+        echo "s_mov_b32 s10, 0x22223000"
         echo "s_mov_b32 s11, 0x111"
         echo "global_store_dword v$v, v$w, s[10:11] offset:4"
     fi
@@ -45,24 +45,44 @@ want() {
     echo "s_endpgm"
 }
 
+# What the guard of a kernel that tests the flag inside is meant to be.
+want_inside() {
+    echo "s_mov_b32 s22, 0x55556666"
+    echo "s_mov_b32 s23, 0x444"
+    echo "s_mov_b32 s20, 0x22223080"
+    echo "s_mov_b32 s21, 0x111"
+    echo "s_getreg_b32 s26, hwreg(HW_REG_HW_ID, 8, 4)"
+    echo "s_lshl_b32 s26, s26, 7"
+    echo "s_add_u32 s20, s20, s26"
+    echo "s_movk_i32 s24, 0x5dc"
+    echo "s_mov_b32 s10, 0x22223000"
+    echo "s_mov_b32 s11, 0x111"
+    echo "s_load_dwordx2 s[26:27], s[10:11], 0x0 glc"
+    echo "s_getpc_b64 s[10:11]"
+    echo "s_add_u32 s10, s10, 0xffffcfb4"
+    echo "s_addc_u32 s11, s11, -1"
+    echo "s_setpc_b64 s[10:11]"
+}
+
 failed=0
-while read -r mach cpu vgpr bits; do
-    for kind in evict follow; do
+while read -r mach cpu vgpr; do
+    for kind in evict follow inside; do
+        wanted=$(if [ $kind = inside ]; then want_inside; else want $kind "$vgpr"; fi)
         got=$("$bytes" "$mach" $kind | "$mc" -triple=amdgcn-amd-amdhsa -mcpu="$cpu" -disassemble 2>&1 |
             sed -e '/^\t\.text/d' -e 's/^\t//' -e '/^s_nop 0$/d' -e '/^\.amdgcn/d' -e '/^$/d' \
                 -e 's/0xffffffff$/-1/')
-        if [ "$got" != "$(want $kind "$vgpr" "$bits")" ]; then
+        if [ "$got" != "$wanted" ]; then
             echo "$cpu, $kind:"
-            diff <(want $kind "$vgpr" "$bits") <(echo "$got")
+            diff <(echo "$wanted") <(echo "$got")
             failed=1
         fi
     done
 done <<'TARGETS'
-0x2c gfx900 2 glc
-0x2f gfx906 2 glc
-0x30 gfx908 2 glc
-0x3f gfx90a 2 glc
-0x40 gfx940 2 sc0 sc1
-0x4c gfx940 2 sc0 sc1
+0x2c gfx900 2
+0x2f gfx906 2
+0x30 gfx908 2
+0x3f gfx90a 2
+0x40 gfx940 2
+0x4c gfx940 2
 TARGETS
 exit $failed

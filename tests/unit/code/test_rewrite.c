@@ -13,7 +13,7 @@
 #include "object_builder.h"
 
 static const struct reef_rewrite_config config = {
-    .lines = 0x123456789a00, .records = 0x7fff00001000, .tickets = 8, .per_queue_shift = 2};
+    .lines = 0x123456789000, .records = 0x7fff00001000, .tickets = 8, .per_queue_shift = 2};
 
 static uint32_t word_at(const struct reef_object *object, uint64_t va)
 {

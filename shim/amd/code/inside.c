@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Guards inside of kernels. See inside.h. Encodings: "Vega" ISA, chapter 13; checked against
+ * llvm-mc in a test. */
+#include "shim/amd/code/inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "isa/gcn/isa.h"
+#include "shim/amd/code/guard.h"
+
+enum { BYTES_MAX = 100 << 10, STUB_WORDS = 32, LOOPS_MAX = 64, END_WORDS = 16, SGPRS_MAX = 102 };
+
+/* A loop, known by its way back: the edge from instruction @tail to @head. */
+struct loop {
+    unsigned tail, head;
+    bool falls;     /* without a branch: @head is behind @tail */
+    uint8_t *body;  /* borrowed; by instruction: whether it is in the loop */
+    uint32_t round; /* cycles, about */
+};
+
+struct copy {
+    struct loop *loop; /* owned */
+    unsigned loops;
+    uint8_t *bodies;       /* owned */
+    struct isa_inst *inst; /* owned */
+    unsigned count, capacity;
+    uint32_t *words;    /* owned: the code, then stubs */
+    uint32_t *original; /* owned: the code as it was */
+    size_t used;        /* words */
+    size_t room;
+    unsigned s; /* first SGPR of the stubs */
+};
+
+/* --- reading --- */
+
+static bool decode(struct copy *c, const uint8_t *code, uint64_t bytes, uint64_t address)
+{
+    for (uint64_t at = 0; at + 4 <= bytes;) {
+        uint32_t words[3] = {0};
+        uint64_t left = bytes - at;
+        if (c->count == c->capacity) {
+            c->capacity = c->capacity ? 2 * c->capacity : 256;
+            void *grown = realloc(c->inst, c->capacity * sizeof(*c->inst));
+            if (!grown)
+                return false;
+            c->inst = grown;
+        }
+        memcpy(words, code + at, left < sizeof(words) ? left : sizeof(words));
+        if (isa_decode(words, left / 4 < 3 ? left / 4 : 3, address + at, &c->inst[c->count]) !=
+            ISA_OK)
+            return false;
+        at += c->inst[c->count++].bytes;
+    }
+    return c->count > 0;
+}
+
+static bool is_branch(const struct isa_inst *inst)
+{
+    return (inst->op->flags & ISA_BRANCH) != 0;
+}
+
+/* Jumps and addresses that would not be the same in a copy. */
+static bool copies(const struct copy *c, uint64_t begin, uint64_t end)
+{
+    for (unsigned i = 0; i < c->count; i++) {
+        const struct isa_inst *inst = &c->inst[i];
+        if (isa_id(inst->op) == ISA_ID_s_getpc_b64)
+            return false;
+        if (!is_branch(inst))
+            continue;
+        if (inst->op->flags & ISA_CALL || inst->operands == 0 ||
+            inst->operand[inst->operands - 1].kind != ISA_KIND_TARGET || isa_target(inst) < begin ||
+            isa_target(inst) >= end)
+            return false;
+    }
+    return true;
+}
+
+static unsigned sgprs_used(const struct copy *c)
+{
+    unsigned used = 0;
+    for (unsigned i = 0; i < c->count; i++) {
+        for (unsigned n = 0; n < c->inst[i].operands; n++) {
+            const struct isa_operand *o = &c->inst[i].operand[n];
+            if (o->kind == ISA_KIND_SGPR && o->reg + o->dwords > used)
+                used = o->reg + o->dwords;
+        }
+    }
+    return used;
+}
+
+/* --- when to look --- */
+
+static int find(const struct copy *c, uint64_t address)
+{
+    unsigned low = 0, high = c->count;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        if (c->inst[middle].address < address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < c->count && c->inst[low].address == address ? (int)low : -1;
+}
+
+/* The way @nth (0, 1) on from instruction @i, or -1. */
+static int way(const struct copy *c, unsigned i, unsigned nth)
+{
+    const struct isa_inst *inst = &c->inst[i];
+    if (nth == 1)
+        return is_branch(inst) ? find(c, isa_target(inst)) : -1;
+    bool goes_on =
+        !(inst->op->flags & ISA_END) && (!is_branch(inst) || inst->op->flags & ISA_CONDITIONAL);
+    return goes_on && i + 1 < c->count ? (int)i + 1 : -1;
+}
+
+static void add_loop(struct copy *c, unsigned tail, unsigned head, bool falls)
+{
+    if (c->loops < LOOPS_MAX)
+        c->loop[c->loops++] = (struct loop){.tail = tail, .head = head, .falls = falls};
+}
+
+/*
+ * Finds the ways back of loops: edges to something on the way that led to them, in a depth-first
+ * search. A branch backwards need not be one: compilers put blocks that are seldom needed behind
+ * the rest. False: no memory.
+ */
+static bool find_loops(struct copy *c)
+{
+    enum { NEW, ON_THE_WAY, LEFT };
+    uint8_t *mark = calloc(c->count, 2 * sizeof(*mark)), *tried = mark + c->count;
+    unsigned *stack = malloc(c->count * sizeof(*stack)), depth = 0;
+    c->loop = calloc(LOOPS_MAX, sizeof(*c->loop));
+    bool enough = mark && stack && c->loop;
+    if (enough) {
+        stack[depth++] = 0;
+        mark[0] = ON_THE_WAY;
+    }
+    while (depth > 0) {
+        unsigned i = stack[depth - 1], nth = tried[i]++;
+        if (nth == 2) {
+            mark[i] = LEFT;
+            depth--;
+            continue;
+        }
+        int next = way(c, i, nth);
+        if (next < 0)
+            continue;
+        if (mark[next] == ON_THE_WAY)
+            add_loop(c, i, (unsigned)next, nth == 0);
+        if (mark[next] != NEW)
+            continue;
+        mark[next] = ON_THE_WAY;
+        stack[depth++] = (unsigned)next;
+    }
+    free(mark);
+    free(stack);
+    return enough;
+}
+
+/* What can reach the tail without passing the head. Ways are looked at until nothing is added; code
+ * is mostly in order, so from behind a few times suffice. */
+static void find_body(const struct copy *c, struct loop *loop)
+{
+    bool more = true;
+    loop->body[loop->head] = loop->body[loop->tail] = 1;
+    while (more) {
+        more = false;
+        for (unsigned i = c->count; i-- > 0;) {
+            if (loop->body[i])
+                continue;
+            for (unsigned nth = 0; nth < 2; nth++) {
+                int next = way(c, i, nth);
+                if (next < 0 || !loop->body[next] || next == (int)loop->head)
+                    continue;
+                loop->body[i] = 1;
+                more = true;
+            }
+        }
+    }
+}
+
+static bool within(const struct loop *inner, const struct loop *outer)
+{
+    return inner->head != outer->head && outer->body[inner->head] && outer->body[inner->tail];
+}
+
+/* What an instruction takes, about: a wait for memory commonly some hundred cycles, for LDS fewer.
+ * s_waitcnt's vmcnt is in bits 3:0 and 15:14; all set: none. */
+static uint32_t cycles_of(const struct isa_inst *inst)
+{
+    enum { ISSUE = 4, MEMORY = 300, LOCAL = 60, VMCNT = 0xc00f, SLEEP = 64 };
+    if (isa_id(inst->op) == ISA_ID_s_sleep)
+        return ((uint32_t)inst->fields.imm & 127) * SLEEP;
+    if (!(inst->op->flags & ISA_WAIT))
+        return ISSUE;
+    return (inst->fields.imm & VMCNT) == VMCNT ? LOCAL : MEMORY;
+}
+
+/* A round's cycles without inner loops. */
+static uint32_t round_cycles(const struct copy *c, const struct loop *loop)
+{
+    uint64_t cycles = 0;
+    for (unsigned i = 0; i < c->count; i++) {
+        bool inner = false;
+        for (unsigned n = 0; n < c->loops && loop->body[i]; n++)
+            inner = inner || (c->loop[n].body[i] && within(&c->loop[n], loop));
+        if (loop->body[i] && !inner)
+            cycles += cycles_of(&c->inst[i]);
+    }
+    return cycles < REEF_INSIDE_LONG ? (uint32_t)cycles : REEF_INSIDE_LONG;
+}
+
+/* Bodies and rounds of all loops. False: no memory. */
+static bool measure_loops(struct copy *c)
+{
+    c->bodies = calloc(c->loops + 1, c->count);
+    if (!c->bodies)
+        return false;
+    for (unsigned n = 0; n < c->loops; n++) {
+        c->loop[n].body = c->bodies + (size_t)n * c->count;
+        find_body(c, &c->loop[n]);
+    }
+    for (unsigned n = 0; n < c->loops; n++)
+        c->loop[n].round = round_cycles(c, &c->loop[n]);
+    return true;
+}
+
+/* A short loop within another is left to that one: looking would cost it more than a few percent.
+ */
+static bool wants_stub(const struct copy *c, const struct loop *loop)
+{
+    enum { SHORT = 300 };
+    bool outer = false;
+    for (unsigned n = 0; n < c->loops; n++)
+        outer = outer || within(loop, &c->loop[n]);
+    /* Without a branch the stub takes the place of the head's first instruction. */
+    if (loop->falls && is_branch(&c->inst[loop->head]))
+        return false;
+    return !outer || loop->round >= SHORT;
+}
+
+/* --- SCC --- */
+
+enum scc { SCC_DEAD, SCC_0, SCC_1, SCC_UNKNOWN };
+
+/* Whether what begins at @address reads SCC before it writes it; yes where the way parts. */
+static bool scc_matters(const struct copy *c, uint64_t address)
+{
+    for (unsigned i = 0; i < c->count; i++) {
+        const struct isa_inst *inst = &c->inst[i];
+        if (inst->address < address)
+            continue;
+        if (inst->implicit & ISA_SCC_R || is_branch(inst))
+            return true;
+        for (unsigned n = 0; n < inst->operands; n++)
+            if (inst->operand[n].kind == ISA_KIND_SPECIAL)
+                return true;
+        if (inst->implicit & ISA_SCC_W || inst->op->flags & ISA_END)
+            return false;
+    }
+    return true;
+}
+
+/* What SCC is in the stub of @loop. */
+static enum scc scc_at(const struct copy *c, const struct loop *loop)
+{
+    enum isa_id id = isa_id(c->inst[loop->tail].op);
+    if (!scc_matters(c, c->inst[loop->head].address))
+        return SCC_DEAD;
+    if (loop->falls)
+        return SCC_UNKNOWN;
+    return id == ISA_ID_s_cbranch_scc0 ? SCC_0 : id == ISA_ID_s_cbranch_scc1 ? SCC_1 : SCC_UNKNOWN;
+}
+
+/* --- writing --- */
+
+static void emit(struct copy *c, uint32_t word)
+{
+    if (c->used < c->room)
+        c->words[c->used] = word;
+    c->used++;
+}
+
+static uint32_t sop2(unsigned op, unsigned d, unsigned a, unsigned b)
+{
+    return 0x80000000u | op << 23 | d << 16 | b << 8 | a;
+}
+
+/* s_branch, s_cbranch_...: from the word that is emitted next to @target (in words). */
+static void branch(struct copy *c, uint32_t op, size_t target)
+{
+    int64_t distance = (int64_t)target - (int64_t)(c->used + 1);
+    emit(c, 0xbf800000u | op << 16 | (uint16_t)distance);
+}
+
+enum {
+    S_BRANCH = 2,
+    S_CBRANCH_SCC1 = 5,
+    S_ADD = 0,
+    S_SUB = 1,
+    S_CSELECT = 10,
+    S_AND = 12,
+    S_OR = 14
+};
+
+static void restore_scc(struct copy *c, enum scc scc)
+{
+    unsigned saved = c->s + REEF_INSIDE_SAVED;
+    if (scc == SCC_UNKNOWN)
+        emit(c, 0xbf070000u | 128 << 8 | saved); /* s_cmp_lg_u32 saved, 0 */
+    else if (scc == SCC_1)
+        emit(c, 0xbf060000u | saved << 8 | saved); /* s_cmp_eq_u32: a register is itself */
+    else if (scc == SCC_0)
+        emit(c, 0xbf070000u | saved << 8 | saved); /* s_cmp_lg_u32 */
+}
+
+/* Leads the branch at @at (in words) to @target. False: too far. */
+static bool retarget(struct copy *c, size_t at, size_t target)
+{
+    int64_t distance = (int64_t)target - (int64_t)(at + 1);
+    if (distance > INT16_MAX)
+        return false;
+    c->words[at] = (c->words[at] & 0xffff0000u) | (uint16_t)distance;
+    return true;
+}
+
+/* Back into the loop. */
+static void go_on(struct copy *c, const struct loop *loop, uint64_t begin)
+{
+    const struct isa_inst *head = &c->inst[loop->head];
+    size_t at = (head->address - begin) / 4;
+    if (loop->falls) { /* the instruction that had to make room */
+        memcpy(&c->words[c->used], &c->original[at], head->bytes);
+        c->used += head->bytes / 4;
+        at += head->bytes / 4;
+    }
+    branch(c, S_BRANCH, at);
+}
+
+static void send_for_flag(struct copy *c)
+{
+    emit(c, 0xc0030000u | (c->s + REEF_INSIDE_WORD) << 6 | (c->s + REEF_INSIDE_POLL) >> 1);
+    emit(c, 0); /* s_load_dword word, poll, 0 glc */
+}
+
+/* The flag is sent for at one look and tested at the next, so that nobody waits for it; but the
+ * next look of a long round is far. */
+static void write_stub(struct copy *c, const struct loop *loop, uint64_t begin, size_t end_code)
+{
+    unsigned count = c->s + REEF_INSIDE_COUNT, word = c->s + REEF_INSIDE_WORD;
+    uint32_t round = loop->round;
+    enum scc scc = scc_at(c, loop);
+    if (scc == SCC_UNKNOWN)
+        emit(c, sop2(S_CSELECT, c->s + REEF_INSIDE_SAVED, 129, 128)); /* saved, 1, 0 */
+    emit(c, sop2(S_SUB, count, count, 255));                          /* SCC is the borrow */
+    emit(c, round);
+    size_t look = c->used;
+    branch(c, S_CBRANCH_SCC1, look);
+    restore_scc(c, scc);
+    go_on(c, loop, begin);
+    retarget(c, look, c->used);
+    if (round == REEF_INSIDE_LONG)
+        send_for_flag(c);
+    emit(c, 0xbf8cc07fu);                   /* s_waitcnt lgkmcnt(0) */
+    emit(c, 0xbf070000u | 128 << 8 | word); /* s_cmp_lg_u32 word, 0 */
+    branch(c, S_CBRANCH_SCC1, end_code);
+    if (round < REEF_INSIDE_LONG)
+        send_for_flag(c);
+    emit(c, 0xb0000000u | count << 16 | REEF_INSIDE_CYCLES); /* s_movk_i32 count, ... */
+    restore_scc(c, scc);
+    go_on(c, loop, begin);
+}
+
+/* As guard.c ends a wavefront: chain, then record. EXEC may be anything, so it is set. */
+static void write_end(struct copy *c)
+{
+    unsigned poll = c->s + REEF_INSIDE_POLL, record = c->s + REEF_INSIDE_RECORD;
+    emit(c, 0xbefe0181u);                  /* s_mov_b64 exec, 1 */
+    emit(c, 0x7e000280u);                  /* v_mov_b32 v0, 0 */
+    emit(c, 0x7e020281u);                  /* v_mov_b32 v1, 1 */
+    emit(c, sop2(S_AND, poll, poll, 255)); /* from the replica to the queue's line */
+    emit(c, ~(uint32_t)(REEF_LINE_BYTES - 1));
+    emit(c, 0xdc708000u | REEF_GUARD_CHAIN); /* global_store_dword v0, v1, poll */
+    emit(c, 1 << 8 | poll << 16);
+    emit(c, 0xdc708000u); /* global_store_dword v0, v1, record */
+    emit(c, 1 << 8 | record << 16);
+    emit(c, 0xbf8c0f70u); /* s_waitcnt vmcnt(0) */
+    emit(c, 0xbf810000u); /* s_endpgm */
+}
+
+/* The first wait for scalar loads, if all that comes before it is run once and in order; or NULL.
+ */
+static const struct isa_inst *first_wait(const struct copy *c)
+{
+    for (unsigned i = 0; i < c->count; i++) {
+        const struct isa_inst *inst = &c->inst[i];
+        if (is_branch(inst) || inst->op->flags & ISA_END)
+            return NULL;
+        for (unsigned n = 0; n < c->count; n++)
+            if (is_branch(&c->inst[n]) && isa_target(&c->inst[n]) == inst->address)
+                return NULL;
+        if (isa_id(inst->op) == ISA_ID_s_waitcnt && (inst->fields.imm >> 8 & 15) == 0)
+            return inst;
+    }
+    return NULL;
+}
+
+/* In place of the wait: waits, tests flag and chain, goes on behind it. */
+static bool write_late(struct copy *c, const struct isa_inst *wait, uint64_t begin, size_t end_code)
+{
+    size_t at = (wait->address - begin) / 4, stub = c->used;
+    unsigned word = c->s + REEF_INSIDE_WORD;
+    bool keep = scc_matters(c, wait->address + 4);
+    emit(c, 0xbf8c0000u | (uint16_t)wait->fields.imm);
+    if (keep)
+        emit(c, sop2(S_CSELECT, c->s + REEF_INSIDE_SAVED, 129, 128));
+    emit(c, sop2(S_OR, word, word, word + 1)); /* sets SCC */
+    branch(c, S_CBRANCH_SCC1, end_code);
+    if (keep)
+        restore_scc(c, SCC_UNKNOWN);
+    branch(c, S_BRANCH, at + 1);
+    c->words[at] = 0xbf820000u; /* s_branch */
+    return retarget(c, at, stub);
+}
+
+static bool write_all(struct reef_inside *out, struct copy *c, uint64_t begin)
+{
+    size_t end_code = c->used;
+    const struct isa_inst *wait = first_wait(c);
+    write_end(c);
+    if (wait && write_late(c, wait, begin, end_code))
+        out->late = true;
+    else if (wait)
+        return false;
+    for (unsigned i = 0; i < c->loops; i++) {
+        const struct loop *loop = &c->loop[i];
+        if (!wants_stub(c, loop))
+            continue;
+        size_t stub = c->used;
+        size_t from = (c->inst[loop->falls ? loop->head : loop->tail].address - begin) / 4;
+        if (c->used + STUB_WORDS + 64 > c->room)
+            return false;
+        write_stub(c, loop, begin, end_code);
+        if (loop->falls)
+            c->words[from] = 0xbf820000u; /* s_branch */
+        if (!retarget(c, from, stub))
+            return false;
+        out->loops++;
+    }
+    for (unsigned i = 0; i < 64; i++)
+        emit(c, 0xbf800000u); /* s_nop 0: the instruction fetch reads ahead */
+    return true;
+}
+
+/* --- registers --- */
+
+/* Wavefronts a SIMD may hold: 256 VGPRs in fours, 800 SGPRs in sixteens, 10 at most (gfx9). */
+static bool costs_nothing(const uint8_t *descriptor, unsigned sgprs)
+{
+    uint32_t rsrc1;
+    memcpy(&rsrc1, descriptor + REEF_KD_RSRC1, sizeof(rsrc1));
+    unsigned vgprs = ((rsrc1 & 63) + 1) * 4, before = ((rsrc1 >> 6 & 15) / 2 + 1) * 16;
+    unsigned after = (sgprs + 6 + 15) / 16 * 16;
+    unsigned waves = 256 / vgprs < 10 ? 256 / vgprs : 10;
+    unsigned then = 800 / before < waves ? 800 / before : waves;
+    return after <= before || 800 / after >= then;
+}
+
+static bool make(struct reef_inside *out, struct copy *c, const struct reef_object *object,
+                 const struct reef_object_kernel *kernel)
+{
+    struct reef_guard_registers registers;
+    const uint8_t *code = reef_object_at(object, kernel->entry_va, kernel->code_bytes);
+    uint64_t begin = kernel->entry_va, end = begin + kernel->code_bytes;
+    if (!code || kernel->code_bytes == 0 || kernel->code_bytes > BYTES_MAX ||
+        !reef_guard_registers(object->target, kernel->descriptor, &registers) ||
+        !decode(c, code, kernel->code_bytes, begin) || !copies(c, begin, end))
+        return true;
+    if (!find_loops(c) || !measure_loops(c))
+        return false;
+    unsigned stubs = 0, used = sgprs_used(c);
+    for (unsigned i = 0; i < c->loops; i++)
+        stubs += wants_stub(c, &c->loop[i]);
+    c->s = ((used > registers.sgpr + 2 ? used : registers.sgpr + 2) + 1) & ~1u;
+    if ((stubs == 0 && !first_wait(c)) || c->s + REEF_INSIDE_SGPRS > SGPRS_MAX ||
+        !costs_nothing(kernel->descriptor, c->s + REEF_INSIDE_SGPRS))
+        return true;
+    c->room = kernel->code_bytes / 4 + stubs * STUB_WORDS + END_WORDS + 128;
+    c->words = malloc(c->room * 4);
+    c->original = malloc(kernel->code_bytes);
+    if (!c->words || !c->original)
+        return false;
+    memcpy(c->original, code, kernel->code_bytes);
+    memcpy(c->words, code, kernel->code_bytes);
+    c->used = kernel->code_bytes / 4;
+    if (!write_all(out, c, begin))
+        return true;
+    out->code = (uint8_t *)c->words;
+    out->bytes = c->used * 4;
+    out->sgpr = c->s;
+    c->words = NULL;
+    return true;
+}
+
+bool reef_inside_make(struct reef_inside *out, const struct reef_object *object,
+                      const struct reef_object_kernel *kernel)
+{
+    struct copy c = {0};
+    memset(out, 0, sizeof(*out));
+    bool enough = make(out, &c, object, kernel);
+    if (!out->code)
+        *out = (struct reef_inside){0};
+    free(c.inst);
+    free(c.loop);
+    free(c.bodies);
+    free(c.words);
+    free(c.original);
+    return enough;
+}
