@@ -12,6 +12,7 @@
 #include "shim/amd/vqueue.h"
 
 #include "shim/preload/log.h"
+#include "shim/trace/trace.h"
 
 enum {
     POLL_MIN_NS = 20000,   /* how soon and how late the agent looks again while something runs: */
@@ -120,8 +121,9 @@ void reef_complete_reap(struct reef_vqueue *q, uint64_t now_ns)
         }
         q->records[slot->index & q->mask] = REEF_RECORD_DONE;
         keep_delivery(q, slot);
-        reef_core_completed(gpu->core, (uint32_t)q->core_queue, seq, duration_ns(gpu, slot),
-                            now_ns);
+        uint64_t took_ns = duration_ns(gpu, slot);
+        REEF_TRACE_EVENT(REEF_TRACE_COMPLETE, (uint32_t)q->core_queue, slot->index, took_ns, 0, 0);
+        reef_core_completed(gpu->core, (uint32_t)q->core_queue, seq, took_ns, now_ns);
     }
     q->live_count = kept;
     if (kept != live_count) {
