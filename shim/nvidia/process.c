@@ -217,7 +217,7 @@ static int open_gpu(int device)
     if (!start_agent())
         return -1;
     gpu_device[count] = device;
-    if (reef_board_rt_peers(gpu->board))
+    if (reef_board_has_peers(gpu->board, REEF_BOARD_RT))
         atomic_store(&reef_cuda.bounded, true);
     atomic_store(&reef_cuda.gpu_count, count + 1);
     reef_debug("GPU %s: %s", identity, cu_is_rt() ? "rt" : "be");
