@@ -125,7 +125,8 @@ bool doctor_check_cuda(struct doctor *d)
                     "CUDA_INJECTION64_PATH is set: what that library launches by itself may pass "
                     "libreef by");
     doctor_ok(d, "means: hold, and drain of at most %llu us and %llu commands per stream",
-              (unsigned long long)d->config.depth_us, (unsigned long long)d->config.cuda_depth);
+              (unsigned long long)d->config.cuda_depth_us,
+              (unsigned long long)d->config.cuda_depth);
     check_timeslice(d);
     return true;
 }

@@ -391,8 +391,11 @@ int emu_segment_attach(void)
         emu_report("%s", err);
         return rc;
     }
-    if (emu_settings()->mps)
+    if (emu_settings()->mps) { /* another device: who uses this one shares it otherwise */
         profile.timeslice_us = 0;
+        if (rc == 0 && strlen(profile.name) + 5 < sizeof(profile.name))
+            strcat(profile.name, "-mps");
+    }
     rc = segment_path(path, sizeof(path), &profile);
     for (int tries = 0; rc == 0 && tries < 3; tries++) {
         rc = segment_open(path, &profile);

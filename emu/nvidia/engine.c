@@ -296,7 +296,7 @@ static void look_at_turn(uint64_t now)
 
 static void want_turn(uint64_t now)
 {
-    bool wanted = nv_engine.run_count > 0;
+    bool wanted = nv_engine.kernels > 0;
     struct emu_device *dev;
 
     if (wanted == nv_engine.wanted)

@@ -64,7 +64,7 @@ struct nv_engine {
     struct nv_command *polled;             /* waits of memory operations */
     struct nv_command *finished;           /* host functions that returned */
     struct nv_run *runs[NV_MAX_RUNS], *waiting, *waiting_last;
-    unsigned run_count;
+    unsigned kernels; /* from the front of their streams to their completion: they want the turn */
     size_t heap_used;
     struct nv_work *heap[EMU_MAX_RESIDENTS];
     struct nv_work *slice[NV_MAX_THREADS];

@@ -257,8 +257,8 @@ static void free_run(struct nv_run *run)
         emu_device_queue_close(dev, run->device_queue);
         emu_segment_unlock();
         nv_engine.runs[run->id] = NULL;
-        nv_engine.run_count--;
     }
+    nv_engine.kernels--;
     run->command->run = NULL;
     nv_command_release(run->command);
     nv_module_release(run->module);
@@ -313,6 +313,7 @@ static struct nv_run *make_run(struct nv_command *command)
     memcpy(run->launch.grid, args->grid, sizeof(args->grid));
     memcpy(run->launch.block, args->block, sizeof(args->block));
     run->blocks = ptx_launch_blocks(&run->launch);
+    nv_engine.kernels++;
     run->shape = nv_shape(function, args->block, args->shared_bytes);
     return run;
 }
@@ -333,7 +334,6 @@ static bool offer(struct nv_run *run, uint64_t now)
     run->device_queue = emu_device_queue_open(dev, emu_segment_process(), (uint32_t)priority);
     if (run->device_queue >= 0) {
         nv_engine.runs[run->id] = run;
-        nv_engine.run_count++;
         emu_device_dispatch(dev, run->device_queue, run->id, &run->shape, run->blocks, now);
         nv_work_adopt(dev, now);
     }
@@ -360,6 +360,10 @@ void nv_kernel_dispatch(struct nv_command *command, uint64_t now)
 {
     struct nv_run *run = command->run;
 
+    if (command->op.ctx->sticky != CUDA_SUCCESS) {
+        nv_kernel_complete(run, now); /* its context broke meanwhile */
+        return;
+    }
     if (nv_engine.waiting || !offer(run, now)) {
         run->next_waiting = NULL;
         if (nv_engine.waiting)

@@ -10,7 +10,6 @@
 #define ISA_WHY_VSKIP        "skips vector instructions; no compiler emits it"
 #define ISA_WHY_GRAPHICS     "of graphics shaders"
 #define ISA_WHY_SCRATCH      "scalar scratch memory, which no compiler emits"
-#define ISA_WHY_ATOMIC       "scalar atomics, which no compiler emits"
 #define ISA_WHY_CACHE        "discards lines of a scalar cache, which is not modelled"
 #define ISA_WHY_GWS          "semaphores of global wave sync, and global data share"
 #define ISA_WHY_SRC2         "its second address comes from memory; no compiler emits it"
@@ -18,7 +17,6 @@
 #define ISA_WHY_STORE_LDS    "stores from LDS; no compiler emits it"
 #define ISA_WHY_D16_FORMAT   "converts to 16-bit formats"
 #define ISA_WHY_UNDOCUMENTED "what it does is not documented"
-#define ISA_WHY_MQSAD        "masked sum of absolute differences in four dwords"
 
 const struct isa_opcode isa_opcodes[ISA_IDS] = {
 #define ISA_ROW(format, number, name, D, A, B, C, access, bytes, flags, refused)                   \

@@ -253,11 +253,6 @@ void reef_board_close(struct reef_board *board)
     reef_board_abandon(board);
 }
 
-void reef_board_set_class(struct reef_board *board, enum reef_board_class cls)
-{
-    atomic_store(&board->map->slots[board->slot].cls, cls);
-}
-
 struct reef_board_stats *reef_board_stats(struct reef_board *board)
 {
     return &board->map->slots[board->slot].stats;

@@ -68,6 +68,8 @@ void reef_board_rt_clear(struct reef_board *board);
 bool reef_board_rt_active(struct reef_board *board, uint64_t now_ns);
 /** Whether any bit is set, also one that does not count (any more). One load: for launch paths. */
 bool reef_board_rt_any(const struct reef_board *board);
+/** Whether another process that may have RT work uses this GPU. Reads /proc: for agents. */
+bool reef_board_rt_peers(const struct reef_board *board);
 /** The word agents sleep on; it changes whenever the bitmap does. */
 uint32_t reef_board_bell(const struct reef_board *board);
 /** Sleeps until the bell differs from @seen or @timeout_ns passed, or reef_board_ring_self() was called.
@@ -77,6 +79,7 @@ void reef_board_sleep(struct reef_board *board, uint32_t seen, uint64_t timeout_
 void reef_board_ring_self(struct reef_board *board);
 
 /* --- statistics --- */
+/** A process that becomes RT rings the agents of the others: they may want to keep less work in flight. */
 void reef_board_set_class(struct reef_board *board, enum reef_board_class cls);
 struct reef_board_stats *reef_board_stats(struct reef_board *board); /* own slot */
 

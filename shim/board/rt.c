@@ -3,9 +3,9 @@
  * The RT bitmap, its leases, and the bells.
  *
  * Ordering. raise() sets its bit and then looks for sleepers; an agent that wants to sleep says so
- * (asleep), and then looks at the bitmap once more through its bell, which raise() has bumped if it saw
- * "asleep". Both sides store first and load second, all sequentially consistent, so at least one sees the other:
- * a raise is never slept through.
+ * (asleep), and then looks at the bitmap once more through its bell, which raise() has bumped if it
+ * saw "asleep". Both sides store first and load second, all sequentially consistent, so at least
+ * one sees the other: a raise is never slept through.
  */
 #include <linux/futex.h>
 #include <limits.h>
@@ -34,7 +34,8 @@ static void ring(struct reef_board_slot *slot)
 static void ring_others(struct reef_board *board)
 {
     for (unsigned i = 0; i < REEF_BOARD_SLOTS; i++)
-        if (i != board->slot && atomic_load_explicit(&board->map->slots[i].owner, memory_order_relaxed))
+        if (i != board->slot &&
+            atomic_load_explicit(&board->map->slots[i].owner, memory_order_relaxed))
             ring(&board->map->slots[i]);
 }
 
@@ -66,8 +67,8 @@ void reef_board_rt_clear(struct reef_board *board)
     }
 }
 
-/* Owners of the bits in @late are dead, stopped, or only slow. Takes the bits back from the dead alone. This
- * is also called on launches and reads /proc, so it does so once in a lease. */
+/* Owners of the bits in @late are dead, stopped, or only slow. Takes the bits back from the dead
+ * alone. This is also called on launches and reads /proc, so it does so once in a lease. */
 static void take_back(struct reef_board *board, uint64_t late, uint64_t now_ns)
 {
     uint64_t looked = atomic_load_explicit(&board->looked_ns, memory_order_relaxed);
@@ -110,6 +111,25 @@ bool reef_board_rt_any(const struct reef_board *board)
     return atomic_load(&board->map->rt) != 0;
 }
 
+bool reef_board_rt_peers(const struct reef_board *board)
+{
+    for (unsigned i = 0; i < REEF_BOARD_SLOTS; i++) {
+        const struct reef_board_slot *slot = &board->map->slots[i];
+        uint64_t owner = atomic_load(&slot->owner);
+        if (i != board->slot && owner && atomic_load(&slot->cls) == REEF_BOARD_RT &&
+            reef_board_slot_lives(slot, owner))
+            return true;
+    }
+    return false;
+}
+
+void reef_board_set_class(struct reef_board *board, enum reef_board_class cls)
+{
+    atomic_store(&board->map->slots[board->slot].cls, cls);
+    if (cls == REEF_BOARD_RT)
+        ring_others(board);
+}
+
 uint32_t reef_board_bell(const struct reef_board *board)
 {
     return atomic_load(&board->map->slots[board->slot].bell);
@@ -123,8 +143,8 @@ void reef_board_sleep(struct reef_board *board, uint32_t seen, uint64_t timeout_
 
     atomic_store(&slot->asleep, 1);
     if (atomic_load(&slot->bell) == seen)
-        syscall(SYS_futex, &slot->bell, FUTEX_WAIT, seen, timeout_ns == UINT64_MAX ? NULL : &timeout,
-                NULL, 0);
+        syscall(SYS_futex, &slot->bell, FUTEX_WAIT, seen,
+                timeout_ns == UINT64_MAX ? NULL : &timeout, NULL, 0);
     atomic_store(&slot->asleep, 0);
 }
 

@@ -367,8 +367,10 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
         return pass(api, a);
     if (api->kind == CU_KIND_STREAM_GET_PRIORITY)
         return stream_get_priority(api, a);
-    if (!(s = cu_stream(*handle)))
+    if (!(s = cu_stream(*handle))) { /* not valid, or not to be scheduled: in order at least */
+        cu_take_turn(NULL, api->work);
         return pass(api, a);
+    }
     if (!cu_is_rt())
         return enter_be(api, a, s);
     if (api->work)

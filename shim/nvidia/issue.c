@@ -17,12 +17,13 @@
 
 enum {
     POLL_MIN_NS = 20000,
-    POLL_MAX_NS = 500000,
+    POLL_MAX_NS = 100000,    /* a device queue that runs dry costs throughput */
     HELD_POLL_NS = 10000000, /* a lease ends without a bell */
     STALL_NS = 20000000,
+    PEERS_NS = 100000000,
     STALL_FACTOR = 4,
     STALL_AGAIN_NS = 2000000,
-    STREAM_GROUP_NS = 10000, /* with work waiting, shorter groups: so it can follow sooner */
+    GROUP_NS = 10000, /* with work waiting, shorter groups: so it can follow sooner */
 };
 
 void cu_actions_locked(void)
@@ -208,7 +209,7 @@ static bool issue_one(uint64_t now_ns)
     struct reef_op *op = pick_locked(now_ns);
     if (op && op->stream) {
         uint64_t ns = reef_estimator_get(&cuda->estimator, op->key).typical_ns;
-        bool close = op->stream->group_ns + ns >= STREAM_GROUP_NS;
+        bool close = op->stream->group_ns + ns >= GROUP_NS;
         cu_marks_plan_locked(op->stream, op->command, op->key, close, &plan);
     }
     pthread_mutex_unlock(&cuda->lock);
@@ -223,6 +224,19 @@ static bool issue_one(uint64_t now_ns)
         pthread_cond_broadcast(&cuda->turn);
     pthread_mutex_unlock(&cuda->lock);
     return true;
+}
+
+/* RT programs ring the agents when they come; that the last has gone is seen at the next
+ * opportunity. */
+static void look_at_peers(void)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    int count = atomic_load(&cuda->gpu_count);
+    bool bounded = false;
+    for (int i = 0; i < count && !bounded; i++)
+        bounded = reef_board_rt_peers(cuda->gpus[i].board);
+    if (atomic_exchange(&cuda->bounded, bounded) != bounded)
+        reef_debug("real-time programs are %s", bounded ? "here" : "gone");
 }
 
 /* What the core is told of the world, and what follows for those that wait. True while BE is held.
@@ -327,6 +341,11 @@ static void unstall(uint64_t now_ns)
 uint64_t cu_issue(uint64_t now_ns)
 {
     struct reef_cuda *cuda = &reef_cuda;
+    static uint64_t peers_seen_ns;
+    if (now_ns - peers_seen_ns > PEERS_NS || !atomic_load(&cuda->bounded)) {
+        look_at_peers();
+        peers_seen_ns = now_ns;
+    }
     bool held = look_at_rt(now_ns);
     uint64_t poll_ns = UINT64_MAX;
     if (atomic_load(&cuda->pending) > 0) {

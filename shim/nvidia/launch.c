@@ -60,11 +60,13 @@ static struct function *learn(cu_word handle)
         if (of_kernel > count) {
             count = of_kernel;
             ask = cu.cuKernelGetParamInfo;
-            if (!cu.cuKernelGetFunction ||
-                cu.cuKernelGetFunction(cu_out(function), handle) != CUDA_SUCCESS)
-                return NULL;
         }
     }
+    int threads;
+    if (!attribute(handle, CU_FUNCTION_MAX_THREADS, &threads) &&
+        (!cu.cuKernelGetFunction ||
+         cu.cuKernelGetFunction(cu_out(function), handle) != CUDA_SUCCESS))
+        return NULL;
     struct function *f =
         count < 0 ? NULL : calloc(1, sizeof(*f) + (size_t)count * sizeof(f->sizes[0]));
     if (!f)

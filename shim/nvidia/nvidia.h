@@ -3,7 +3,8 @@
  * The NVIDIA part of libreef.so: virtual host queues for the streams of the CUDA driver API.
  *
  * BE class. As long as nothing is held and a stream's device queue is within its depth, a call goes
- * straight to the driver in the caller's thread. Else it becomes an *operation*: the function, its
+ * straight to the driver in the caller's thread; and while no RT program is there at all, the depth
+ * does not count and nothing is kept account of. Else it becomes an *operation*: the function, its
  * argument words and a deep copy of what they point to, appended to its stream's virtual host
  * queue. The agent issues operations when reef_core allows. The order of issue keeps what CUDA
  * promises:
@@ -162,6 +163,7 @@ struct reef_cuda {
     uint64_t rt_since_ns, rt_moved_ns, rt_arrivals_seen;
     _Atomic uint64_t launches, unmanaged;
     _Atomic bool timeslice_wanted; /* there are channel groups to be looked after */
+    _Atomic bool bounded;          /* RT programs use a GPU of ours: the depth counts */
     _Atomic bool was_held;         /* what the agent saw last */
     uint64_t progress_ns;          /* agent: when a command was issued or completed last */
     unsigned stalled;              /* agent: how often in a row nothing had moved */

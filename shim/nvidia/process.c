@@ -91,8 +91,10 @@ static void at_exit(void)
         return;
     atomic_store(&reef_cuda.exiting, true);
     cu_rt_end();
+    uint64_t launches =
+        cu_is_rt() ? atomic_load(&reef_cuda.rt_arrivals) : atomic_load(&reef_cuda.launches);
     reef_info("%llu launches scheduled, %llu ways to launch handed out unmanaged",
-              (unsigned long long)atomic_load(&reef_cuda.launches), (unsigned long long)unmanaged);
+              (unsigned long long)launches, (unsigned long long)unmanaged);
 }
 
 static bool open_core(void)
@@ -100,7 +102,7 @@ static bool open_core(void)
     const struct reef_config *config = &reef_state.config;
     struct reef_core_config core = {
         .policy = "wait",
-        .depth_ns = config->depth_us * 1000,
+        .depth_ns = config->cuda_depth_us * 1000,
         .depth_count = (uint32_t)config->cuda_depth,
         .unknown_ns = UNKNOWN_KERNEL_US * 1000,
         .linger_ns = config->linger_us * 1000,
@@ -215,6 +217,8 @@ static int open_gpu(int device)
     if (!start_agent())
         return -1;
     gpu_device[count] = device;
+    if (reef_board_rt_peers(gpu->board))
+        atomic_store(&reef_cuda.bounded, true);
     atomic_store(&reef_cuda.gpu_count, count + 1);
     reef_debug("GPU %s: %s", identity, cu_is_rt() ? "rt" : "be");
     return count;

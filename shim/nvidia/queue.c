@@ -106,9 +106,7 @@ static void wait_locked(void)
         until.tv_sec++;
     }
     reef_cuda.waiters++;
-    pthread_mutex_unlock(&reef_cuda.lock);
     cu_notify_agent();
-    pthread_mutex_lock(&reef_cuda.lock);
     pthread_cond_timedwait(&reef_cuda.turn, &reef_cuda.lock, &until);
     reef_cuda.waiters--;
 }
@@ -246,8 +244,10 @@ static bool hold(const struct reef_call *call)
     append_locked(op);
     count_launch_locked(call->key != 0);
     cu_announce_locked();
+    bool held = cu_held_locked(0); /* then the end of the hold wakes the agent */
     pthread_mutex_unlock(&cuda->lock);
-    cu_notify_agent();
+    if (!held || !atomic_load(&cuda->was_held))
+        cu_notify_agent();
     return true;
 }
 
@@ -282,6 +282,7 @@ void cu_drop_all(void)
         if (op->stream)
             op->stream->head = op->stream->tail = NULL;
     }
+    cuda->fence_announced = false;
     cuda->first = cuda->last = cuda->unannounced = NULL; /* not freed: the process ends */
     cuda->fences = 0;
     cuda->held_bytes = 0;
@@ -327,6 +328,10 @@ static enum way try_direct_locked(const struct reef_call *call, struct reef_mark
     uint32_t queue = (uint32_t)s->core_queue;
     if (reef_unlikely(cu_held_locked(0)) || !way_is_free_locked(call))
         return WAY_HELD;
+    if (!atomic_load_explicit(&cuda->bounded, memory_order_relaxed)) {
+        count_launch_locked(call->key != 0);
+        return WAY_DIRECT;
+    }
     if (reef_unlikely(!reef_core_would_submit(cuda->core, queue, call->key)))
         return WAY_FULL;
     const struct reef_command command = {.key = call->key};

@@ -16,7 +16,7 @@
 #include "shim/nvidia/nvidia.h"
 #include "shim/preload/log.h"
 
-enum { POLL_MIN_NS = 50000, POLL_MAX_NS = 1000000 };
+enum { POLL_MIN_NS = 100000, POLL_MAX_NS = 1000000 };
 #define STALL_NS 10000000000u
 
 void cu_rt_arrive(struct reef_stream *s)

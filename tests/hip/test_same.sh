@@ -12,6 +12,7 @@ if [ "$1" = --in-place ]; then
     shift
 fi
 cd "$apps" || exit 1
+ulimit -c 0
 
 bare "$@" >"$work/bare.out" 2>"$work/bare.err"
 code=$?

@@ -101,8 +101,8 @@ int main(void)
             putchar('\n');
         }
     puts("Of the instructions below, these forms are refused too: the global data share (`gds`), "
-         "`tfe`, loads straight into LDS\n"
-         "(`lds`), `s_sendmsg` but for MSG_INTERRUPT, `s_setreg` but for MODE, `s_getreg` of "
+         "`tfe`, FLAT, GLOBAL and SCRATCH\n"
+         "loads straight into LDS (`lds`), `s_sendmsg` but for MSG_INTERRUPT, `s_setreg` but for MODE, `s_getreg` of "
          "registers that are not modelled,\n"
          "`s_sethalt 1`, `src_lds_direct` as an operand, and typed buffer accesses with other data "
          "formats than 32 bits a component.\n\n"

@@ -18,7 +18,7 @@ says() {
 }
 says '^ok: CUDA driver: .*libcuda.so.1 has 290 of the 290' "$reef" doctor --priority be
 says '^ok: a CUDA program will be scheduled here$' "$reef" doctor --priority be
-says '^ok: means: hold, and drain of at most 2000 us and 256 commands' "$reef" doctor --priority be
+says '^ok: means: hold, and drain of at most 400 us and 256 commands' "$reef" doctor --priority be
 says 'timeslice of 7 us' env REEF_TIMESLICE=7 "$reef" doctor --priority be
 says 'timeslices are left alone \(REEF_TIMESLICE=off\)' env REEF_TIMESLICE=off "$reef" doctor --priority be
 says 'REEF_TIMESLICE=soon is not auto' env REEF_TIMESLICE=soon "$reef" doctor --priority be

@@ -214,7 +214,7 @@ int gcn_mem_store_rows(struct gcn_wave *w, unsigned dwords, unsigned data, uint6
     return lines;
 }
 
-static uint32_t rmw32(uint32_t *p, enum mem_atomic op, uint32_t a, uint32_t b)
+uint32_t gcn_mem_rmw32(uint32_t *p, enum mem_atomic op, uint32_t a, uint32_t b)
 {
     uint32_t old;
 
@@ -234,7 +234,7 @@ static uint32_t rmw32(uint32_t *p, enum mem_atomic op, uint32_t a, uint32_t b)
     }
 }
 
-static uint64_t rmw64(uint64_t *p, enum mem_atomic op, uint64_t a, uint64_t b)
+uint64_t gcn_mem_rmw64(uint64_t *p, enum mem_atomic op, uint64_t a, uint64_t b)
 {
     uint64_t old;
 
@@ -280,9 +280,10 @@ int gcn_mem_atomic(struct gcn_wave *w, enum mem_atomic op, unsigned bits, int ds
             win = window_open(w, size, true);
         }
         if (bits == 32)
-            old = rmw32((uint32_t *)p, op, reg[0][lane], reg[1][lane]);
+            old = gcn_mem_rmw32((uint32_t *)p, op, reg[0][lane], reg[1][lane]);
         else
-            old = rmw64((uint64_t *)p, op, mem_lane64(reg, lane), mem_lane64(reg + 2, lane));
+            old =
+                gcn_mem_rmw64((uint64_t *)p, op, mem_lane64(reg, lane), mem_lane64(reg + 2, lane));
         if (dst >= 0) {
             w->vgpr[dst][lane] = (uint32_t)old;
             if (bits == 64)

@@ -320,6 +320,10 @@ int gcn_mem_store(struct gcn_wave *w, enum mem_kind kind, unsigned data, const u
 int gcn_mem_atomic(struct gcn_wave *w, enum mem_atomic op, unsigned bits, int dst, unsigned data,
                    const uint64_t addr[64], uint64_t mask);
 
+/** One host-atomic operation on naturally aligned memory; returns what was there. */
+uint32_t gcn_mem_rmw32(uint32_t *p, enum mem_atomic op, uint32_t a, uint32_t b);
+uint64_t gcn_mem_rmw64(uint64_t *p, enum mem_atomic op, uint64_t a, uint64_t b);
+
 /* Rows: the dword of lane i lies at @va + 4 * i, its next dword 256 bytes further, @dwords in all.
  * Private memory looks like this when all lanes access the same offset; with one dword it is what
  * consecutive lanes do anywhere. */

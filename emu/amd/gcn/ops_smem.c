@@ -4,7 +4,7 @@
  * and the two clocks. Data is transferred when the instruction issues; s_waitcnt waits for the
  * modelled arrival.
  */
-#include "wave.h"
+#include "ops_mem.h"
 
 /* Byte offset from the base: an immediate, an SGPR, or their sum. */
 static uint64_t offset_of(const struct gcn_wave *w, const struct gcn_inst *inst)
@@ -53,22 +53,34 @@ static inline void scalar(struct gcn_wave *w, const struct gcn_inst *inst, unsig
 
 /* Buffer descriptor: base in bits 47:0, stride in 61:48, size in the third dword, in bytes or, with
  * a stride, in records. Dwords out of range read as 0 and are not written. */
+struct scalar_buffer {
+    uint64_t base, size;
+};
+
+static inline struct scalar_buffer buffer_of(const struct gcn_wave *w, const struct gcn_inst *inst)
+{
+    const uint32_t *v = &w->sgpr[inst->src[0]];
+    const uint32_t stride = v[1] >> 16 & 0x3fff;
+
+    return (struct scalar_buffer){
+        .base = (v[0] | (uint64_t)(v[1] & 0xffff) << 32) & ~3ull,
+        .size = (uint64_t)v[2] * (stride ? stride : 1),
+    };
+}
+
 static inline void buffer(struct gcn_wave *w, const struct gcn_inst *inst, unsigned dwords,
                           bool store)
 {
-    const uint32_t *v = &w->sgpr[inst->src[0]];
-    const uint64_t base = (v[0] | (uint64_t)(v[1] & 0xffff) << 32) & ~3ull;
-    const uint32_t stride = v[1] >> 16 & 0x3fff;
-    const uint64_t size = (uint64_t)v[2] * (stride ? stride : 1);
+    const struct scalar_buffer b = buffer_of(w, inst);
     const uint64_t offset = offset_of(w, inst) & ~3ull;
     unsigned inside = 0;
 
     if (!registers_ok(w, inst, dwords))
         return;
-    while (inside < dwords && offset + (inside + 1) * 4 <= size)
+    while (inside < dwords && offset + (inside + 1) * 4 <= b.size)
         inside++;
     if (inside)
-        copy(w, inst, base + offset, inside, store);
+        copy(w, inst, b.base + offset, inside, store);
     if (!store)
         memset(&w->sgpr[inst->dst + inside], 0, (dwords - inside) * 4);
     gcn_issue_lgkm(w, w->dispatch->smem_latency);
@@ -100,6 +112,81 @@ LOAD(16)
 STORE(1)
 STORE(2)
 STORE(4)
+
+/* Atomics: the operands are in the data registers, where with the glc bit the old value goes. Like
+ * those of vector memory they must be naturally aligned; of a buffer, one that is out of range does
+ * nothing and gives 0. */
+static void atomic_at(struct gcn_wave *w, const struct gcn_inst *inst, uint64_t va,
+                      enum mem_atomic op, unsigned bits)
+{
+    uint32_t *data = &w->sgpr[inst->dst];
+    const void *host = va % (bits / 8) ? NULL : gcn_translate(w, va, bits / 8, true);
+    uint64_t old;
+
+    if (va % (bits / 8))
+        gcn_fault_raise(w, GCN_FAULT_UNMAPPED, va);
+    if (!host)
+        return;
+    if (bits == 32)
+        old = gcn_mem_rmw32((uint32_t *)host, op, data[0], data[1]);
+    else
+        old = gcn_mem_rmw64((uint64_t *)host, op, gcn_sgpr64(w, inst->dst),
+                            gcn_sgpr64(w, inst->dst + 2));
+    if (inst->mods & GCN_MOD_GLC)
+        memcpy(data, &old, bits / 8);
+}
+
+static void scalar_atomic(struct gcn_wave *w, const struct gcn_inst *inst, enum mem_atomic op,
+                          unsigned bits)
+{
+    const uint64_t va = gcn_sgpr64(w, inst->src[0]) + offset_of(w, inst);
+
+    if (!registers_ok(w, inst, bits / 32 * (op == MEM_CMPSWAP ? 2 : 1)))
+        return;
+    atomic_at(w, inst, va, op, bits);
+    gcn_issue_lgkm(w, w->dispatch->smem_latency);
+}
+
+static void buffer_atomic(struct gcn_wave *w, const struct gcn_inst *inst, enum mem_atomic op,
+                          unsigned bits)
+{
+    const struct scalar_buffer b = buffer_of(w, inst);
+    const uint64_t offset = offset_of(w, inst);
+
+    if (!registers_ok(w, inst, bits / 32 * (op == MEM_CMPSWAP ? 2 : 1)))
+        return;
+    if (offset + bits / 8 <= b.size)
+        atomic_at(w, inst, b.base + offset, op, bits);
+    else if (inst->mods & GCN_MOD_GLC)
+        memset(&w->sgpr[inst->dst], 0, bits / 8);
+    gcn_issue_lgkm(w, w->dispatch->smem_latency);
+}
+
+#define ATOMIC(name, kind, op, bits)                                                               \
+    static void name(struct gcn_wave *w, const struct gcn_inst *inst)                              \
+    {                                                                                              \
+        kind(w, inst, op, bits);                                                                   \
+    }
+#define ATOMICS(what, op)                                                                          \
+    ATOMIC(atomic_##what, scalar_atomic, op, 32)                                                   \
+    ATOMIC(atomic_##what##_x2, scalar_atomic, op, 64)                                              \
+    ATOMIC(buffer_atomic_##what, buffer_atomic, op, 32)                                            \
+    ATOMIC(buffer_atomic_##what##_x2, buffer_atomic, op, 64)
+// clang-format off
+ATOMICS(swap, MEM_SWAP)
+ATOMICS(cmpswap, MEM_CMPSWAP)
+ATOMICS(add, MEM_ADD)
+ATOMICS(sub, MEM_SUB)
+ATOMICS(smin, MEM_SMIN)
+ATOMICS(umin, MEM_UMIN)
+ATOMICS(smax, MEM_SMAX)
+ATOMICS(umax, MEM_UMAX)
+ATOMICS(and, MEM_AND)
+ATOMICS(or, MEM_OR)
+ATOMICS(xor, MEM_XOR)
+ATOMICS(inc, MEM_INC)
+ATOMICS(dec, MEM_DEC)
+// clang-format on
 
 static void s_memtime(struct gcn_wave *w, const struct gcn_inst *inst)
 {

@@ -87,7 +87,12 @@ const char *gcn_refusal(const struct isa_inst *inst)
     case ISA_MTBUF:
         if (mods & ISA_MOD_TFE)
             return "reports partially resident textures";
-        return mods & ISA_MOD_LDS ? "loads straight into LDS" : NULL;
+        /* A dword for each lane, whatever it is made from. */
+        return mods & ISA_MOD_LDS &&
+                       (inst->op->access != ISA_ACCESS_LOAD || inst->op->dst != ISA_TYPE_B32 ||
+                        inst->op->flags & (ISA_DST_R | ISA_TYPED))
+                   ? "no load into LDS that exists"
+                   : NULL;
     default:
         return NULL;
     }

@@ -55,6 +55,7 @@ enum {
     VT_I32 = VT_W32 | VT_SIGNED,
     VT_F32 = VT_W32 | VT_SIGNS | VT_ARITH,
     VT_B16 = VT_W16 | VT_SIGNS,
+    VT_B64 = VT_W64 | VT_SIGNS,
     VT_U64 = VT_W64,
     VT_I64 = VT_W64 | VT_SIGNED,
     VT_F64 = VT_W64 | VT_SIGNS | VT_ARITH,
@@ -78,6 +79,7 @@ enum {
 #define CT_U64  uint64_t
 #define CT_I64  int64_t
 #define CT_F64  double
+#define CT_B64  double
 #define CT_U16  uint16_t
 #define CT_I16  int16_t
 #define CT_B16  uint16_t
@@ -138,6 +140,7 @@ struct valu {
 enum { /* of MODE's denormal fields */
        VALU_DENORM32_IN = 1 << 4,
        VALU_DENORM32_OUT = 1 << 5,
+       VALU_DENORM64_IN = 1 << 6, /* also of half precision */
        VALU_DENORM64_OUT = 1 << 7,
 };
 
@@ -188,9 +191,9 @@ VALU_INLINE bool valu_is_modified(const struct gcn_wave *w, const struct gcn_ins
     if (valu_has_type(types, VT_F32))
         mode |= GCN_MODE_ROUND32 | GCN_MODE_DENORM32;
     if (valu_has_type(types, VT_F64) || valu_has_type(types, VT_F16))
-        mode |= GCN_MODE_ROUND64;
+        mode |= GCN_MODE_ROUND64 | GCN_MODE_DENORM64;
     memcpy(&mods, (const char *)inst + VALU_MODS_OFFSET, sizeof(mods));
-    return (mods & VALU_MODS_MASK) | ((w->mode ^ GCN_MODE_DENORM32) & mode);
+    return (mods & VALU_MODS_MASK) | ((w->mode ^ (GCN_MODE_DENORM32 | GCN_MODE_DENORM64)) & mode);
 }
 
 VALU_INLINE const uint32_t *valu_source(struct valu *v, const struct gcn_wave *w,

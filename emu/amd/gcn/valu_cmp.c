@@ -56,5 +56,5 @@
         valu_write_mask(w, inst, class_##type(w, inst), true);                                     \
     }
 CMP_CLASS(f32, VT_B32, LD_F32)
-CMP_CLASS(f64, VT_F64, LD_F64)
+CMP_CLASS(f64, VT_B64, LD_F64)
 CMP_CLASS(f16, VT_B16, LD_B16)

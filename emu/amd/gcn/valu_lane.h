@@ -59,6 +59,17 @@ LANE uint32_t lane_flush_u32(uint32_t u)
     return u & 0x7f800000 ? u : u & 0x80000000;
 }
 
+/* The same of a half, in the lower half of @u or in its upper half. */
+LANE uint32_t lane_flush_low_half(uint32_t u)
+{
+    return u & 0x7c00 ? u : u & 0xffff8000;
+}
+
+LANE uint32_t lane_flush_high_half(uint32_t u)
+{
+    return u & 0x7c000000 ? u : u & 0x8000ffff;
+}
+
 /* Half precision. Scaling by 2^112 moves the exponent range of a half to that of a float. */
 LANE float lane_from_f16(uint32_t h)
 {

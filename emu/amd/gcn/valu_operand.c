@@ -189,10 +189,37 @@ static void apply_signs(const uint32_t *from, uint32_t *to, unsigned type, bool 
         to[l] = (from[l] & ~clear) ^ flip;
 }
 
-static void flush_row(uint32_t *row)
+/** Flushes the denormals of a row (a double: two rows) to 0 of their sign. */
+static void flush_row(uint32_t *row, unsigned type)
 {
-    for (unsigned l = 0; l < 64; l++)
-        row[l] = lane_flush_u32(row[l]);
+    switch (type & VT_WIDTH) {
+    case VT_W16:
+        for (unsigned l = 0; l < 64; l++)
+            row[l] = lane_flush_low_half(row[l]);
+        break;
+    case VT_W32:
+        for (unsigned l = 0; l < 64; l++)
+            row[l] = lane_flush_u32(row[l]);
+        break;
+    default:
+        for (unsigned l = 0; l < 64; l++) {
+            bool normal = row[l + 64] & 0x7ff00000;
+
+            row[l] = normal ? row[l] : 0;
+            row[l + 64] = normal ? row[l + 64] : row[l + 64] & 0x80000000;
+        }
+    }
+}
+
+/** Whether MODE keeps denormals of an operand of @type, or of a result. */
+static bool keeps_denormals(const struct gcn_wave *w, unsigned type, bool result)
+{
+    unsigned single = result ? VALU_DENORM32_OUT : VALU_DENORM32_IN;
+    unsigned others = result ? VALU_DENORM64_OUT : VALU_DENORM64_IN;
+
+    if (!(type & VT_ARITH))
+        return true;
+    return w->mode & ((type & VT_WIDTH) == VT_W32 ? single : others);
 }
 
 /** Finds a source and applies all its modifiers; a register without any is read where it is. */
@@ -203,7 +230,7 @@ static void modify_source(struct valu *v, struct gcn_wave *w, const struct gcn_i
     bool sdwa = n < 2 && (inst->mods & GCN_MOD_SDWA) && inst->sdwa_sel[n] < 6;
     bool upper = (type & VT_WIDTH) == VT_W16 && (inst->op_sel >> n & 1);
     bool signs = (type & VT_SIGNS) && ((inst->neg | inst->abs) >> n & 1);
-    bool flush = (type & 0xf) == VT_F32 && !(w->mode & VALU_DENORM32_IN);
+    bool flush = !keeps_denormals(w, type, false);
     uint32_t *row = v->row[n];
     const uint32_t *from = row;
 
@@ -228,7 +255,7 @@ static void modify_source(struct valu *v, struct gcn_wave *w, const struct gcn_i
         from = row;
     }
     if (flush)
-        flush_row(row);
+        flush_row(row, type);
     v->src[n] = from;
 }
 
@@ -249,7 +276,7 @@ static bool result_is_final(const struct gcn_wave *w, const struct gcn_inst *ins
     if ((inst->mods & (GCN_MOD_CLAMP | GCN_MOD_SDWA | GCN_MOD_DPP)) || inst->omod ||
         (inst->op_sel & 8) || (type & VT_KEEP))
         return false;
-    return (type & 0xf) != VT_F32 || (w->mode & VALU_DENORM32_OUT);
+    return keeps_denormals(w, type, true);
 }
 
 void VALU_FN(valu_modify)(struct valu *v, struct gcn_wave *w, const struct gcn_inst *inst,
@@ -293,6 +320,9 @@ void VALU_FN(valu_modify_packed)(struct valu *v, struct gcn_wave *w, const struc
                 flip = 0;
             for (unsigned l = 0; l < 64; l++)
                 row[l] = ((row[l] >> low & 0xffff) | row[l] >> high << 16) ^ flip;
+            if (!keeps_denormals(w, type, false))
+                for (unsigned l = 0; l < 64; l++)
+                    row[l] = lane_flush_high_half(lane_flush_low_half(row[l]));
         } else if (type & VT_SIGNS) {
             apply_signs(row, row, type, inst->neg >> n & 1, false);
         }
@@ -314,16 +344,12 @@ static void modify_result(struct valu *v, const struct gcn_wave *w, const struct
                           unsigned type)
 {
     bool clamp = inst->mods & GCN_MOD_CLAMP, dx10 = w->mode & GCN_MODE_DX10_CLAMP;
-    bool is_f32 = (type & 0xf) == VT_F32;
-    bool denormals = w->mode & (is_f32 ? VALU_DENORM32_OUT : VALU_DENORM64_OUT);
+    bool is_f32 = (type & 0xf) == VT_F32, denormals = keeps_denormals(w, type, true);
     unsigned omod = denormals ? 0 : inst->omod; /* the hardware's rule: denormals switch omod off */
 
-    if (!(omod || clamp || (is_f32 && !denormals)))
-        return;
-    for (unsigned l = 0; l < 64; l++) {
+    for (unsigned l = 0; l < 64 && (omod || clamp); l++) {
         if (is_f32) {
-            float x = output_f32(lane_f32(v->out[l]), omod, clamp, dx10);
-            v->out[l] = lane_u32(denormals ? x : lane_flush(x));
+            v->out[l] = lane_u32(output_f32(lane_f32(v->out[l]), omod, clamp, dx10));
         } else if ((type & VT_WIDTH) == VT_W16) {
             v->out[l] = lane_to_f16(output_f32(lane_from_f16(v->out[l]), omod, clamp, dx10));
         } else {
@@ -336,6 +362,8 @@ static void modify_result(struct valu *v, const struct gcn_wave *w, const struct
             v->out[l + 64] = lane_u64(x) >> 32;
         }
     }
+    if (!denormals)
+        flush_row(v->out, type);
 }
 
 /** Puts the result into the part of the destination that SDWA names. */

@@ -12,7 +12,7 @@ VALU_INLINE void packed_begin(struct valu *v, struct gcn_wave *w, const struct g
     unsigned all = (1u << sources) - 1;
 
     if (VALU_UNLIKELY((inst->op_sel | inst->neg | inst->abs) || (inst->op_sel_hi & all) != all ||
-                      (w->mode & GCN_MODE_ROUND64))) {
+                      ((w->mode ^ GCN_MODE_DENORM64) & (GCN_MODE_ROUND64 | GCN_MODE_DENORM64)))) {
         VALU_FN(valu_modify_packed)(v, w, inst, sources, types);
         return;
     }
@@ -37,6 +37,9 @@ VALU_INLINE void packed_begin(struct valu *v, struct gcn_wave *w, const struct g
 #define CLAMP_I16(x)  lane_saturate(x, VT_I16)
 #define CLAMP_U16(x)  lane_saturate(x, VT_U16)
 #define CLAMP_F16(x)  lane_clamp01(x, 0)
+#define FLUSH_I16(w)  false
+#define FLUSH_U16(w)  false
+#define FLUSH_F16(w)  (!((w)->mode & VALU_DENORM64_OUT))
 #define HALF_TYPE_I16 int64_t
 #define HALF_TYPE_U16 int64_t
 #define HALF_TYPE_F16 float
@@ -59,8 +62,11 @@ VALU_INLINE void packed_begin(struct valu *v, struct gcn_wave *w, const struct g
             {                                                                                      \
                 d[l] = lane_pack16(BITS_##T(low), BITS_##T(high));                                 \
             }                                                                                      \
-        if (VALU_UNLIKELY(v.modified))                                                             \
+        if (VALU_UNLIKELY(v.modified)) {                                                           \
             VALU_FN(valu_restore_rounding)(&v);                                                    \
+            for (unsigned l = 0; l < 64 && FLUSH_##T(w); l++)                                      \
+                d[l] = lane_flush_high_half(lane_flush_low_half(d[l]));                            \
+        }                                                                                          \
         valu_end(&v, w, inst, VT_U32);                                                             \
     }
 #define PK2(num, name, T, ...)                                                                     \
@@ -160,7 +166,11 @@ static void mix_source(struct gcn_wave *w, const struct gcn_inst *inst, unsigned
     else
         from = w->vgpr[code - GCN_SRC_VGPR];
     for (unsigned l = 0; l < 64; l++) {
-        uint32_t x = half ? lane_u32(lane_from_f16(from[l] >> shift & 0xffff)) : from[l];
+        uint32_t h = from[l] >> shift & 0xffff;
+
+        if (!(w->mode & VALU_DENORM64_IN))
+            h = lane_flush_low_half(h);
+        uint32_t x = half ? lane_u32(lane_from_f16(h)) : from[l];
         row[l] = (x & ~clear) ^ flip;
         if (!half && !(w->mode & VALU_DENORM32_IN))
             row[l] = lane_flush_u32(row[l]);
@@ -188,12 +198,16 @@ static void fma_mix(struct gcn_wave *w, const struct gcn_inst *inst, int half)
 
         if (inst->mods & GCN_MOD_CLAMP)
             r = lane_clamp01(r, 0);
+        uint32_t h = lane_to_f16(r);
+
+        if (!(w->mode & VALU_DENORM64_OUT))
+            h = lane_flush_low_half(h);
         if (half < 0)
             v.out[l] = lane_u32(w->mode & VALU_DENORM32_OUT ? r : lane_flush(r));
         else if (half == 0)
-            v.out[l] = (dst[l] & 0xffff0000) | lane_to_f16(r);
+            v.out[l] = (dst[l] & 0xffff0000) | h;
         else
-            v.out[l] = (dst[l] & 0xffff) | (uint32_t)lane_to_f16(r) << 16;
+            v.out[l] = (dst[l] & 0xffff) | h << 16;
     }
     VALU_FN(valu_restore_rounding)(&v);
     VALU_FN(valu_finish)(&v, w, inst, VT_U32);

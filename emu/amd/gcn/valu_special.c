@@ -148,6 +148,33 @@ CARRY(v_subbrev_co_u32, true, b - a + m, b < a || (m && a == b), 0)
 MAD64(v_mad_u64_u32, U32, U64, (p & c) | ((p | c) & ~s))
 MAD64(v_mad_i64_i32, I32, I64, (p ^ s) & (c ^ s))
 
+/* Four masked sums of absolute differences, of the windows of source 0, each added to a dword of
+ * source 2. */
+VALU_HANDLER(v_mqsad_u32_u8)
+{
+    const unsigned dst = inst->dst, sums = inst->src[2] - GCN_SRC_VGPR;
+    struct valu v;
+
+    if (inst->src[2] < GCN_SRC_VGPR) {
+        gcn_fault_illegal(w, inst);
+        return;
+    }
+    valu_begin(&v, w, inst, VALU_TYPES(0, VT_U64, VT_U32, 0));
+    for (unsigned l = 0; l < 64; l++) {
+        const uint64_t a = (uint64_t)v.src[0][l] | (uint64_t)v.src[0][l + 64] << 32;
+        const uint32_t b = v.src[1][l];
+        uint32_t sum[4];
+
+        if (!(v.exec >> l & 1))
+            continue;
+        for (unsigned i = 0; i < 4; i++)
+            sum[i] = w->vgpr[sums + i][l] + lane_sad_u8((uint32_t)(a >> 8 * i), b, true);
+        for (unsigned i = 0; i < 4; i++)
+            w->vgpr[dst + i][l] = sum[i];
+    }
+    VALU_FN(valu_restore_rounding)(&v);
+}
+
 #define DIV_SCALE(type, T)                                                                         \
     VALU_HANDLER(v_div_scale_##type)                                                               \
     {                                                                                              \

@@ -94,8 +94,8 @@ int main()
                                               direct(&signal[(size_t)batch * POINTS], k)));
         }
     for (size_t i = 0; i < count; i++)
-        worst_back = std::fmax(worst_back, std::hypot(back[i].x - signal[i].x,
-                                                      back[i].y - signal[i].y));
+        worst_back =
+            std::fmax(worst_back, std::hypot(back[i].x - signal[i].x, back[i].y - signal[i].y));
     if (!(worst < 2e-4 && worst_back < 2e-6)) {
         printf("FAILED: off by %g, there and back by %g\n", worst, worst_back);
         return 1;

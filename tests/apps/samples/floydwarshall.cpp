@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * All shortest paths, blocked Floyd-Warshall: for each diagonal tile first the tile itself, then its
- * row and column, then the rest. Successors are kept along. Exact, against the CPU.
+ * All shortest paths, blocked Floyd-Warshall: for each diagonal tile first the tile itself, then
+ * its row and column, then the rest. Successors are kept along. Exact, against the CPU.
  */
 #include <hip/hip_runtime.h>
 
@@ -88,7 +88,8 @@ __global__ void cross(int *distance, int *next, int step)
 __global__ void rest(int *distance, int *next, int step)
 {
     __shared__ tile self, left, up;
-    int row = blockIdx.y + ((int)blockIdx.y >= step), column = blockIdx.x + ((int)blockIdx.x >= step);
+    int row = blockIdx.y + ((int)blockIdx.y >= step),
+        column = blockIdx.x + ((int)blockIdx.x >= step);
 
     load(self, distance, next, row, column);
     load(left, distance, next, row, step);

@@ -26,8 +26,8 @@ constexpr int M = 64, N = 96, K = 80, TILE = 16;
 /* C = alpha A B + beta C; each thread makes two neighbours of a row. */
 __global__ void in_half(const __half *a, const __half2 *b, __half2 *c, __half alpha, __half beta)
 {
-    __shared__ __half2 left[TILE][TILE];     /* an element of A, twice */
-    __shared__ __half2 right[TILE][TILE];    /* pairs of columns of B */
+    __shared__ __half2 left[TILE][TILE];  /* an element of A, twice */
+    __shared__ __half2 right[TILE][TILE]; /* pairs of columns of B */
     const int tx = threadIdx.x, ty = threadIdx.y;
     const int row = blockIdx.y * TILE + ty, pair = blockIdx.x * TILE + tx;
     __half2 sum = __float2half2_rn(0.0f);

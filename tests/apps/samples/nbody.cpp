@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Gravitational n-body: all pairs, positions staged through shared memory a tile at a time, leapfrog
- * steps. Against the CPU in double precision; the total momentum stays what it was.
+ * Gravitational n-body: all pairs, positions staged through shared memory a tile at a time,
+ * leapfrog steps. Against the CPU in double precision; the total momentum stays what it was.
  */
 #include <hip/hip_runtime.h>
 

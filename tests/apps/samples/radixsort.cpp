@@ -68,7 +68,8 @@ __global__ void scatter(const uint32_t *keys, const uint32_t *values, int n, int
                         const unsigned *starts, uint32_t *keys_out, uint32_t *values_out)
 {
     __shared__ unsigned in_wave[WAVES][DIGITS];
-    const int i = blockIdx.x * GROUP + threadIdx.x, wave = threadIdx.x / 64, lane = threadIdx.x % 64;
+    const int i = blockIdx.x * GROUP + threadIdx.x, wave = threadIdx.x / 64,
+              lane = threadIdx.x % 64;
     const bool present = i < n;
     const uint32_t key = present ? keys[i] : 0;
     const unsigned digit = key >> shift & (DIGITS - 1);

@@ -2,7 +2,8 @@
 /*
  * Heat on a plate, five-point stencil with a halo in shared memory. Once as a graph captured from a
  * stream, once as a graph of hand-made nodes (memset, copy, kernels, host function, empty), each
- * launched several times; both are to give what plain launches give, bit for bit, and what the CPU gives.
+ * launched several times; both are to give what plain launches give, bit for bit, and what the CPU
+ * gives.
  */
 #include <hip/hip_runtime.h>
 
@@ -177,9 +178,9 @@ int main()
 
         for (int y = 0; y < HEIGHT; y++)
             for (int x = 0; x < WIDTH; x++)
-                next[y * WIDTH + x] = at(x, y) + (double)alpha * (at(x - 1, y) + at(x + 1, y) +
-                                                                  at(x, y - 1) + at(x, y + 1) -
-                                                                  4 * at(x, y));
+                next[y * WIDTH + x] =
+                    at(x, y) + (double)alpha * (at(x - 1, y) + at(x + 1, y) + at(x, y - 1) +
+                                                at(x, y + 1) - 4 * at(x, y));
         now.swap(next);
     }
     for (int i = 0; i < WIDTH * HEIGHT; i++)

@@ -191,13 +191,91 @@ static void buffer_formats(void **state)
     free(f);
 }
 
+/* Every number of components, typed and by descriptor, loads and stores. */
+static void buffer_components(void **state)
+{
+    static const char *const components[] = {"x", "xy", "xyz", "xyzw"};
+    static const unsigned data_formats[] = {4, 11, 13, 14}; /* 32, 32_32, 32_32_32, 32_32_32_32 */
+    const uint32_t identity = 4 | 5 << 3 | 6 << 6 | 7 << 9;
+    struct fixture *f = make_fixture();
+
+    for (unsigned form = 0; form < 4; form++)
+        for (unsigned n = 1; n <= 4; n++) {
+            const bool typed = form & 1, store = form & 2;
+            struct gcn_inst inst;
+            char name[64];
+
+            snprintf(name, sizeof(name), "%s%s_format_%s", typed ? "tbuffer_" : "buffer_",
+                     store ? "store" : "load", components[n - 1]);
+            inst = instruction(name);
+            inst.mods = GCN_MOD_IDXEN;
+            inst.offset1 = typed ? data_formats[n - 1] | 4 << 4 : 0;
+            descriptor(f, DATA_VA, 16, false, 64,
+                       identity | 4 << 12 | (typed ? 0 : data_formats[n - 1] << 15));
+            for (unsigned i = 0; i < 64; i++)
+                f->vgpr[ADDR][i] = 63 - i;
+            for (unsigned i = 0; i < 256; i++)
+                poke(f->data + 4 * i, 1000 + i);
+            for (unsigned k = 0; k < 5; k++)
+                set_all(f, DST + k, 0x77);
+            run(f, &inst);
+            no_fault(f);
+            for (unsigned i = 0; i < 64; i++)
+                for (unsigned k = 0; k < 4; k++) {
+                    const unsigned at = 4 * (63 - i) + k;
+
+                    assert_int_equal(peek(f->data + 4 * at),
+                                     store && k < n ? f->vgpr[DATA + k][i] : 1000 + at);
+                    if (!store)
+                        assert_int_equal(f->vgpr[DST + k][i], k < n ? 1000 + at : 0x77);
+                }
+        }
+    free(f);
+}
+
+/* Loads to LDS: a dword for each active lane, at M0 + offset + 4 * lane, whatever the size in
+ * memory. */
+static void buffer_to_lds(void **state)
+{
+    static const char *const names[] = {"buffer_load_ubyte", "buffer_load_sbyte",
+                                        "buffer_load_ushort", "buffer_load_sshort",
+                                        "buffer_load_dword"};
+    const uint64_t exec = 0xf0f0ffff00ff00ff;
+    struct fixture *f = make_fixture();
+
+    for (unsigned k = 0; k < 5; k++) {
+        struct gcn_inst inst = instruction(names[k]);
+
+        fill_pattern(f->data, RANGE_BYTES);
+        descriptor(f, DATA_VA, 0, false, 8 + 4 * 60, 0);
+        memset(f->lds, 0xcc, LDS_BYTES);
+        set_addresses(f, 0, 4);
+        set_exec(f, exec);
+        f->wave.sgpr[GCN_M0] = 64;
+        inst.mods = GCN_MOD_OFFEN | GCN_MOD_LDS;
+        inst.imm = 8;
+        run(f, &inst);
+        no_fault(f);
+        for (unsigned i = 0; i < 64; i++) {
+            const uint8_t *from = (const uint8_t *)f->data + 8 + 4 * i;
+            const uint32_t u16 = from[0] | from[1] << 8u;
+            const uint32_t values[] = {from[0], (uint32_t)(int32_t)(int8_t)from[0], u16,
+                                       (uint32_t)(int32_t)(int16_t)u16, peek(from)};
+            const uint32_t want = i < 60 ? values[k] : 0; /* beyond the buffer */
+
+            assert_int_equal(peek(f->lds + 64 + 8 + 4 * i), exec >> i & 1 ? want : 0xcccccccc);
+            assert_int_equal(f->vgpr[DST][i], 0xabab0000u + DST * 64 + i);
+        }
+    }
+    free(f);
+}
+
 int buffer_tests(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(buffer_loads),
-        cmocka_unit_test(buffer_addressing),
-        cmocka_unit_test(buffer_ranges),
-        cmocka_unit_test(buffer_formats),
+        cmocka_unit_test(buffer_loads),      cmocka_unit_test(buffer_addressing),
+        cmocka_unit_test(buffer_ranges),     cmocka_unit_test(buffer_formats),
+        cmocka_unit_test(buffer_components), cmocka_unit_test(buffer_to_lds),
     };
 
     return cmocka_run_group_tests_name("buffer_tests", tests, NULL, NULL);

@@ -372,9 +372,8 @@ static void refusals(void **state)
         const char *name;
         unsigned mods;
     } with_mods[] = {
-        {"ds_read_b32", GCN_MOD_GDS},       {"ds_append", GCN_MOD_GDS},
-        {"ds_add_u32", GCN_MOD_GDS},        {"global_load_dword", GCN_MOD_LDS},
-        {"buffer_load_dword", GCN_MOD_LDS}, {"ds_nop", GCN_MOD_GDS},
+        {"ds_read_b32", GCN_MOD_GDS},       {"ds_append", GCN_MOD_GDS}, {"ds_add_u32", GCN_MOD_GDS},
+        {"global_load_dword", GCN_MOD_LDS}, {"ds_nop", GCN_MOD_GDS},
     };
     struct fixture *f = make_fixture();
 

@@ -429,6 +429,44 @@ static void check_scratch(struct fixture *f, unsigned base, int imm, bool vector
         }
 }
 
+/* Loads of every kind through SCRATCH: bytes that lie in one dword of the lane. */
+static void scratch_loads(void **state)
+{
+    struct fixture *f = make_fixture();
+
+    for (unsigned i = 0; i < 64; i++)
+        for (unsigned n = 0; n < 64; n++)
+            f->scratch[scratch_at(n, i)] = (char)pattern(64 * i + n);
+    for (unsigned k = 0; k < LOADS; k++)
+        for (unsigned e = 0; e < EXECS; e++) {
+            const unsigned at = loads[k].bytes == 1 ? 13 : loads[k].bytes == 2 ? 14 : 12;
+            struct gcn_inst inst;
+            char name[64];
+
+            snprintf(name, sizeof(name), "scratch_%s", loads[k].suffix_flat);
+            inst = instruction(name);
+            inst.imm = 4;
+            set_all(f, ADDR, at - 4);
+            set_exec(f, execs[e]);
+            for (unsigned n = 0; n < 5; n++)
+                set_all(f, DST + n, 0x12345678);
+            run(f, &inst);
+            no_fault(f);
+            for (unsigned i = 0; i < 64; i++)
+                for (unsigned n = 0; n < 5; n++) {
+                    uint32_t want = 0x12345678;
+                    uint8_t bytes[20];
+
+                    for (unsigned b = 0; b < sizeof(bytes); b++)
+                        bytes[b] = pattern(64 * i + at + b);
+                    if (execs[e] >> i & 1 && n < (loads[k].bytes + 3) / 4)
+                        want = expected_load(&loads[k], bytes, n, want);
+                    assert_int_equal(f->vgpr[DST + n][i], want);
+                }
+        }
+    free(f);
+}
+
 static void scratch(void **state)
 {
     struct fixture *f = make_fixture();
@@ -567,6 +605,7 @@ int flat_tests(void)
         cmocka_unit_test(atomics_on_one_word),
         cmocka_unit_test(atomics_of_several_threads),
         cmocka_unit_test(flat_apertures),
+        cmocka_unit_test(scratch_loads),
         cmocka_unit_test(scratch),
         cmocka_unit_test(faults),
         cmocka_unit_test(cost),

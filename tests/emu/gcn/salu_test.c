@@ -205,6 +205,41 @@ static const struct row {
     {"s_mov_b64 vcc, exec\ns_and_saveexec_b64 vcc, s[0:1]\ns_mov_b64 s[4:5], vcc", 6, 0, 0, ~0ull,
      1},
 
+    {"s_cmpk_lg_i32 s0, -2", -2, 0, 1, OLD, 0},
+    {"s_cmpk_lg_i32 s0, -2", 0xfffe, 0, 0, OLD, 1},
+    {"s_cmpk_ge_i32 s0, -2", -2, 0, 0, OLD, 1},
+    {"s_cmpk_ge_i32 s0, -2", -3, 0, 1, OLD, 0},
+    {"s_cmpk_lt_i32 s0, -2", -3, 0, 0, OLD, 1},
+    {"s_cmpk_lt_i32 s0, -2", 5, 0, 1, OLD, 0},
+    {"s_cmpk_le_i32 s0, -2", -2, 0, 0, OLD, 1},
+    {"s_cmpk_le_i32 s0, -2", 0x7fffffff, 0, 1, OLD, 0},
+    {"s_cmpk_gt_u32 s0, 0xfffe", 0xffff, 0, 0, OLD, 1},
+    {"s_cmpk_gt_u32 s0, 0xfffe", 0xfffe, 0, 1, OLD, 0},
+    {"s_cmpk_le_u32 s0, 0xfffe", 0xfffe, 0, 0, OLD, 1},
+    {"s_cmpk_le_u32 s0, 0xfffe", -2, 0, 1, OLD, 0},
+
+    /* What has no effect that a program sees. */
+    {"s_setprio 3", 1, 2, 1, OLD, 1},
+    {"s_sethalt 0", 1, 2, 1, OLD, 1},
+    {"s_wakeup", 1, 2, 0, OLD, 0},
+    {"s_icache_inv", 1, 2, 1, OLD, 1},
+    {"s_incperflevel 1", 1, 2, 1, OLD, 1},
+    {"s_decperflevel 1", 1, 2, 1, OLD, 1},
+    {"s_ttracedata", 1, 2, 1, OLD, 1},
+    {"s_dcache_inv", 1, 2, 1, OLD, 1},
+    {"s_dcache_inv_vol", 1, 2, 1, OLD, 1},
+    {"s_dcache_wb_vol", 1, 2, 1, OLD, 1},
+    {"s_atc_probe 3, s[0:1], 0x0", 1, 2, 1, OLD, 1},
+    {"s_atc_probe_buffer 3, s[0:3], 0x0", 1, 2, 1, OLD, 1},
+
+    /* No debugger is attached: these never branch. The end ends. */
+    {"s_cbranch_cdbgsys 1\ns_mov_b32 s4, 0", 0, 0, 1, LOW(0), 1},
+    {"s_cbranch_cdbguser 1\ns_mov_b32 s4, 0", 0, 0, 1, LOW(0), 1},
+    {"s_cbranch_cdbgsys_or_user 1\ns_mov_b32 s4, 0", 0, 0, 1, LOW(0), 1},
+    {"s_cbranch_cdbgsys_and_user 1\ns_mov_b32 s4, 0", 0, 0, 1, LOW(0), 1},
+    {"s_endpgm\ns_mov_b32 s4, 0", 0, 0, 1, OLD, 1},
+    {"s_endpgm_saved\ns_mov_b32 s4, 0", 0, 0, 1, OLD, 1},
+
     /* Program control: what is skipped would spoil the result. */
     {"s_branch 1\ns_mov_b32 s4, 0\ns_nop 0", 0, 0, 0, OLD, 0},
     {"s_cbranch_scc1 1\ns_mov_b32 s4, 0", 0, 0, 1, OLD, 1},

@@ -141,6 +141,54 @@ static void run(struct check *c, const struct compare *compare, const uint32_t *
     }
 }
 
+/* Bit of a value's class in the mask of v_cmp_class: signalling and quiet NaN, then from -infinity
+ * by -normal, -denormal, -0, +0, +denormal, +normal to +infinity. */
+static unsigned class_bit(const struct type *t, uint64_t x)
+{
+    const unsigned fraction = t->bits == 16 ? 10 : t->bits == 32 ? 23 : 52;
+    const bool negative = x >> (t->bits - 1) & 1;
+    const uint64_t magnitude = x & ((1ull << (t->bits - 1)) - 1);
+    const uint64_t infinity = (1ull << (t->bits - 1)) - (1ull << fraction);
+    unsigned size = magnitude == 0               ? 0
+                    : magnitude >> fraction == 0 ? 1
+                    : magnitude < infinity       ? 2
+                                                 : 3;
+
+    if (is_nan(t, x))
+        return magnitude >> (fraction - 1) & 1;
+    return negative ? 5 - size : 6 + size;
+}
+
+/* v_cmp_class and v_cmpx_class: the second operand says which classes are wanted. */
+static void run_class(struct check *c, const struct type *t, bool x)
+{
+    struct gcn_wave *w = c->wave;
+    char text[64];
+
+    snprintf(text, sizeof(text), "v_cmp%s_class_%s s[20:21], %s, v4", x ? "x" : "", t->name,
+             t->bits == 64 ? "v[2:3]" : "v2");
+    for (unsigned round = 0; round < 16; round++) {
+        const uint64_t exec = round & 1 ? check_random(c) : ~0ull;
+        uint64_t want = 0;
+
+        for (unsigned l = 0; l < 64; l++) {
+            const uint64_t a = value(c, t), mask = check_random(c);
+
+            store(w, 2, l, a);
+            store(w, 4, l, mask);
+            want |= (exec >> l & mask >> class_bit(t, a) & 1) << l;
+        }
+        gcn_set_sgpr64(w, GCN_EXEC, exec);
+        c->plain = round & 2;
+        check_run(c, text);
+        c->checks += 64;
+        if (gcn_sgpr64(w, CHECK_MASK) != want)
+            check_fail(c, "a class", 0, gcn_sgpr64(w, CHECK_MASK), want);
+        if (gcn_exec(w) != (x ? want : exec))
+            check_fail(c, "EXEC after a class test", 0, gcn_exec(w), x ? want : exec);
+    }
+}
+
 static unsigned list_all(struct compare *list)
 {
     unsigned count = 0;
@@ -179,5 +227,7 @@ int main(void)
         run(&c, &list[i], words + at);
         at += list[i].e32 ? 1 : 2;
     }
+    for (unsigned i = 0; i < 6; i++)
+        run_class(&c, &types[i / 2], i & 1);
     return check_finish(&c);
 }

@@ -393,6 +393,77 @@ static void test_halves(struct check *c)
                 mix_high);
 }
 
+/* Runs @text; v10 must be @bits in all lanes. */
+static void expect(struct check *c, const char *text, uint32_t bits)
+{
+    uint32_t constant[64];
+
+    for (unsigned l = 0; l < 64; l++)
+        constant[l] = bits;
+    check_run(c, text);
+    check_row(c, text, constant);
+}
+
+/* The other pair of MODE's fields: half and double precision. */
+static void test_mode_of_halves_and_doubles(struct check *c)
+{
+    const uint32_t mode = c->wave->mode;
+
+    check_fill(c, 2, 0x00018001); /* denormal halves; as a pair with v3, a denormal double */
+    check_fill(c, 3, 0);
+    check_fill(c, 4, 0x04000400); /* the smallest normal ones */
+    check_fill(c, 6, 0);
+    check_fill(c, 7, 0x00100000); /* the smallest normal double */
+    check_fill(c, 8, 0x33800000); /* 2^-24, the smallest half */
+    expect(c, "v_add_f16 v10, v2, v2", 0x8002);
+    expect(c, "v_pk_add_f16 v10, v2, v2", 0x00028002);
+    expect(c, "v_mul_f16 v10, 0.5, v4 mul:2", 0x0200); /* no omod with denormals */
+    c->wave->mode = mode & ~GCN_MODE_DENORM64;
+    expect(c, "v_add_f16 v10, v2, v2", 0x8000);
+    expect(c, "v_mul_f16 v10, 0.5, v4", 0);
+    expect(c, "v_mul_f16 v10, 1.0, v4 mul:2", 0x0800);
+    expect(c, "v_pk_add_f16 v10, v2, v2", 0x00008000);
+    expect(c, "v_pk_mul_f16 v10, 0.5, v4 op_sel_hi:[0,1]", 0);
+    expect(c, "v_cvt_f32_f16 v10, v2", 0x80000000);
+    expect(c, "v_cvt_f16_f32 v10, v8", 0);
+    expect(c, "v_fma_mix_f32 v10, v2, 1.0, 0 op_sel_hi:[1,0,0]", 0);
+    expect(c, "v_mov_b32 v10, v2", 0x00018001);
+    expect(c, "v_cmp_class_f16 vcc, v4, v2\nv_cndmask_b32 v10, 1, 2, vcc",
+           1); /* no class is wanted */
+    expect(c,
+           "v_mov_b32 v12, 0x40\nv_lshlrev_b32 v12, 1, v12\nv_mov_b32 v13, 1\n"
+           "v_cmp_class_f16 vcc, v13, v12\nv_cndmask_b32 v10, 1, 2, vcc",
+           2); /* seen as denormal */
+    expect(c, "v_add_f64 v[10:11], v[2:3], v[2:3]", 0);
+    expect(c, "v_mul_f64 v[12:13], 0.5, v[6:7]\nv_mov_b32 v10, v13", 0);
+    expect(c, "v_mul_f64 v[12:13], 2.0, v[6:7]\nv_mov_b32 v10, v13", 0x00200000);
+    c->wave->mode = (mode & ~GCN_MODE_DENORM64) | 1 << 7; /* results may be denormal, sources not */
+    expect(c, "v_mul_f16 v10, 0.5, v4", 0x0200);
+    expect(c, "v_add_f16 v10, v2, v2", 0x8000);
+    c->wave->mode = mode;
+    check_fill(c, 2, 0);
+    check_fill(c, 3, 0x3c900000); /* 2^-54 */
+    check_fill(c, 4, 0x01000001);
+    check_fill(c, 6, 0x1000); /* 2^-11 as a half */
+    for (uint32_t round = 0; round < 4; round++) {
+        static const uint32_t sum64[] = {0, 1, 0, 0}, below64[] = {0, 0, 0xffffffff, 0xffffffff};
+        static const uint32_t sum16[] = {0x3c00, 0x3c01, 0x3c00, 0x3c00};
+        static const uint32_t converted[] = {0x4b800000, 0x4b800001, 0x4b800000, 0x4b800000};
+
+        c->wave->mode = (mode & ~GCN_MODE_ROUND64) | round << 2;
+        expect(c, "v_add_f64 v[10:11], 1.0, v[2:3]", sum64[round]);
+        expect(c, "v_fma_f64 v[10:11], 1.0, v[2:3], 1.0", sum64[round]);
+        expect(c, "v_add_f64 v[12:13], 1.0, -v[2:3]\nv_mov_b32 v10, v12", below64[round]);
+        expect(c, "v_add_f16 v10, 1.0, v6", sum16[round]);
+        expect(c, "v_pk_add_f16 v10, 1.0, v6", sum16[round]);
+        expect(c, "v_fma_f16 v12, 1.0, v6, 1.0\nv_and_b32 v10, 0xffff, v12", sum16[round]);
+        c->wave->mode = (mode & ~GCN_MODE_ROUND32) | round;
+        expect(c, "v_cvt_f32_u32 v10, v4", converted[round]);
+        expect(c, "v_cvt_f32_i32 v10, v4", converted[round]);
+    }
+    c->wave->mode = mode;
+}
+
 /* MODE: flushed denormals, omod, rounding */
 static void test_mode(struct check *c)
 {
@@ -444,6 +515,7 @@ static void test_mode(struct check *c)
         RESULT("v_cvt_pkrtz_f16_f32 v10, v2, v4", 0x7bff3c01);
     }
     c->wave->mode = mode;
+    test_mode_of_halves_and_doubles(c);
 }
 
 static void expect64(struct check *c, const char *what, uint64_t got, uint64_t want)

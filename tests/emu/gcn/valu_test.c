@@ -524,6 +524,37 @@ static int assemble(uint32_t *words, int max)
     return count;
 }
 
+/* Four dwords of result and of accumulator, which no case line can say. */
+static void check_mqsad_u32(struct check *c)
+{
+    static const char text[] = "v_mqsad_u32_u8 v[12:15], v[2:3], v4, v[16:19]";
+    struct gcn_wave *w = c->wave;
+
+    for (unsigned round = 0; round < 8; round++) {
+        const uint64_t exec = round & 1 ? check_random(c) : ~0ull;
+
+        for (unsigned reg = 2; reg < 20; reg++)
+            check_scramble(c, reg);
+        check_fill(c, 4, round & 2 ? 0x00ff0012 : 0x01020304);
+        for (unsigned i = 0; i < 4; i++)
+            check_fill(c, 12 + i, CHECK_UNTOUCHED);
+        gcn_set_sgpr64(w, GCN_EXEC, exec);
+        c->plain = round & 4;
+        check_run(c, text);
+        for (unsigned l = 0; l < 64; l++)
+            for (unsigned i = 0; i < 4; i++) {
+                uint64_t a = w->vgpr[2][l] | (uint64_t)w->vgpr[3][l] << 32;
+                uint32_t want =
+                    (uint32_t)(masked_bytes_apart((uint32_t)(a >> 8 * i), w->vgpr[4][l]) +
+                               w->vgpr[16 + i][l]);
+
+                c->checks++;
+                if (w->vgpr[12 + i][l] != (exec >> l & 1 ? want : CHECK_UNTOUCHED))
+                    check_fail(c, text, l, w->vgpr[12 + i][l], want);
+            }
+    }
+}
+
 int main(void)
 {
     static uint32_t words[4096];
@@ -544,5 +575,6 @@ int main(void)
         }
         at += gcn_decode(words + at, (unsigned)count - at, &inst);
     }
+    check_mqsad_u32(&c);
     return check_finish(&c);
 }

@@ -3,17 +3,17 @@
 # Runs a HIP program on an emulated GPU of its own and passes its exit status on. "Skipped: no GPU" (77)
 # counts as a failure here: there is one. What the emulator reports as missing fails the test too.
 #
-#   run_app.sh EMULATOR_LIBRARY [--fault] PROGRAM [ARGUMENT...]
+#   run_app.sh EMULATOR_LIBRARY [--abort TEXT] PROGRAM [ARGUMENT...]
 #
-# --fault: the program must be aborted by the runtime's own report of a memory access fault.
+# --abort: the program must be aborted by the runtime, and say TEXT.
 set -uo pipefail
 
 emulator=$1
 shift
-fault=false
-if [ "$1" = --fault ]; then
-    fault=true
-    shift
+text=
+if [ "$1" = --abort ]; then
+    text=$2
+    shift 2
 fi
 unset LD_PRELOAD "${!REEF_@}"
 REEF_EMU_DIR=$(mktemp -d /dev/shm/reef-test.XXXXXX)
@@ -21,13 +21,14 @@ export REEF_EMU_DIR
 trap 'rm -rf "$REEF_EMU_DIR"' EXIT
 
 ulimit -c 0
-LD_PRELOAD=$emulator "$@" 2>"$REEF_EMU_DIR/stderr"
+LD_PRELOAD=$emulator "$@" >"$REEF_EMU_DIR/stdout" 2>"$REEF_EMU_DIR/stderr"
 status=$?
+cat "$REEF_EMU_DIR/stdout"
 cat "$REEF_EMU_DIR/stderr" >&2
 
-if $fault; then
-    if [ $status -ne 134 ] || ! grep -q 'Memory access fault by GPU' "$REEF_EMU_DIR/stderr"; then
-        echo "exit status $status, or no report of a memory access fault"
+if [ -n "$text" ]; then
+    if [ $status -ne 134 ] || ! grep -qF -- "$text" "$REEF_EMU_DIR"/std*; then
+        echo "exit status $status, or not said: $text"
         exit 1
     fi
     exit 0

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The conformance suite: what CUDA's driver API promises, one small case each. It uses nothing but
+ * cuda.h, so it runs on the emulated libcuda, under libreef and on a real driver.
+ *
+ * Each case runs in a process of its own (main.c), with the primary context of device 0 current. It
+ * ends by returning (passed), by a failed check, or by skip(). No case measures time or sleeps: order
+ * is forced by gates, which are host functions that wait, or words of memory that a stream waits for.
+ */
+#pragma once
+
+#include <cuda.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct conf_case {
+    const char *name, *promise;
+    void (*run)(void);
+};
+
+#define CASE(name, promise)                                                                        \
+    static void name(void);                                                                        \
+    static const struct conf_case case_##name = {#name, promise, name};                            \
+    static const struct conf_case *const entry_##name                                              \
+        __attribute__((section("conf_cases"), used)) = &case_##name;                               \
+    static void name(void)
+
+/** Ends the case. */
+void conf_fail(const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4), noreturn));
+void conf_skip(const char *why) __attribute__((noreturn));
+void conf_is(CUresult got, CUresult want, const char *call, const char *file, int line);
+
+#define OK(call)        conf_is(call, CUDA_SUCCESS, #call, __FILE__, __LINE__)
+#define IS(call, want)  conf_is(call, want, #call, __FILE__, __LINE__)
+#define CHECK(...)                                                                                 \
+    do {                                                                                           \
+        if (!(__VA_ARGS__))                                                                        \
+            conf_fail(__FILE__, __LINE__, "not so: %s", #__VA_ARGS__);                             \
+    } while (0)
+#define EQUAL(a, b)                                                                                \
+    do {                                                                                           \
+        long long a_ = (long long)(a), b_ = (long long)(b);                                        \
+        if (a_ != b_)                                                                              \
+            conf_fail(__FILE__, __LINE__, "%s is %lld, not %lld", #a, a_, b_);                     \
+    } while (0)
+
+/* ---- helpers (support.c) ---- */
+extern CUdevice dev;
+int attribute(CUdevice_attribute which);
+extern const char conf_ptx[];
+CUmodule module(void);
+CUfunction fn(const char *name);
+/** Device memory of words, all zero. */
+CUdeviceptr words(size_t count);
+uint32_t *pinned(size_t count);
+CUstream stream(void);
+CUstream free_stream(void); /* non-blocking */
+CUevent event(void);
+/** The word, read in a way that waits for nothing but itself (a copy in a fresh non-blocking stream). */
+uint32_t peek(CUdeviceptr at);
+/** The word after everything of the context is done. */
+uint32_t word(CUdeviceptr at);
+
+/* Kernels: each has one thread that works on one word. */
+void affine(CUstream s, CUdeviceptr at, uint32_t a, uint32_t b); /* x = x * a + b */
+void slow(CUstream s, CUdeviceptr at, uint32_t us); /* x = x + 1 after so many device us */
+/** Twenty slow kernels: x grows by 20. */
+void chain(CUstream s, CUdeviceptr at);
+enum { CHAIN = 20 };
+
+/** A host function that waits until it is let go. */
+struct gate {
+    sem_t begun, go;
+};
+void gate_close(struct gate *gate, CUstream s);
+void gate_begun(struct gate *gate); /* waits until it has begun to wait */
+void gate_open(struct gate *gate);
+/** Opens the gate from another thread when @stream's work up to now cannot be done before. */
+void run_thread(void *(*run)(void *), void *arg, pthread_t *thread);

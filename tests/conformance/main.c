@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The runner: each case in a process of its own, results as TAP on standard output.
+ *
+ *   conformance            all cases
+ *   conformance PREFIX...  those whose names begin so
+ *   conformance --list     names and promises
+ *   conformance --one NAME runs the case in this process
+ *
+ * Exit status: 0 if none failed, 77 if there is no driver or device, else 1.
+ */
+#include "conformance.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SKIP = 77, CASE_SECONDS = 120 };
+
+extern const struct conf_case *const __start_conf_cases[], *const __stop_conf_cases[];
+
+static int compare(const void *a, const void *b)
+{
+    const struct conf_case *x = *(const struct conf_case *const *)a;
+    const struct conf_case *y = *(const struct conf_case *const *)b;
+
+    return strcmp(x->name, y->name);
+}
+
+static int run_one(const struct conf_case *one)
+{
+    CUcontext ctx;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    alarm(CASE_SECONDS); /* a hang is a failure */
+    if (cuInit(0) != CUDA_SUCCESS || cuDeviceGet(&dev, 0) != CUDA_SUCCESS)
+        conf_skip("no device");
+    OK(cuDevicePrimaryCtxRetain(&ctx, dev));
+    OK(cuCtxSetCurrent(ctx));
+    one->run();
+    return 0;
+}
+
+static int spawn(const char *self, const struct conf_case *one)
+{
+    pid_t pid;
+    int status;
+
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0) {
+        execl(self, self, "--one", one->name, (char *)NULL);
+        _exit(127);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        return -1;
+    if (WIFSIGNALED(status)) {
+        printf("# ended by signal %d\n", WTERMSIG(status));
+        return -1;
+    }
+    return WEXITSTATUS(status);
+}
+
+static bool wanted(const struct conf_case *one, int argc, char **argv)
+{
+    if (argc < 2)
+        return true;
+    for (int i = 1; i < argc; i++) {
+        if (strncmp(one->name, argv[i], strlen(argv[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool has_device(void)
+{
+    pid_t pid;
+    int status = 1;
+
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0)
+        _exit(cuInit(0) == CUDA_SUCCESS ? 0 : 1);
+    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+int main(int argc, char **argv)
+{
+    size_t count = (size_t)(__stop_conf_cases - __start_conf_cases), number = 0, failed = 0;
+    const struct conf_case **cases = malloc((count + 1) * sizeof(*cases));
+
+    memcpy(cases, __start_conf_cases, count * sizeof(*cases));
+    qsort(cases, count, sizeof(*cases), compare);
+    if (argc == 3 && strcmp(argv[1], "--one") == 0) {
+        for (size_t i = 0; i < count; i++) {
+            if (strcmp(cases[i]->name, argv[2]) == 0)
+                return run_one(cases[i]);
+        }
+        return 2;
+    }
+    if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+        for (size_t i = 0; i < count; i++)
+            printf("%-32s %s\n", cases[i]->name, cases[i]->promise);
+        return 0;
+    }
+    if (!has_device()) {
+        printf("1..0 # SKIP no CUDA device\n");
+        return SKIP;
+    }
+    for (size_t i = 0; i < count; i++)
+        number += wanted(cases[i], argc, argv);
+    printf("1..%zu\n", number);
+    number = 0;
+    for (size_t i = 0; i < count; i++) {
+        int rc;
+
+        if (!wanted(cases[i], argc, argv))
+            continue;
+        rc = spawn("/proc/self/exe", cases[i]);
+        failed += rc != 0 && rc != SKIP;
+        printf("%s %zu - %s: %s%s\n", rc == 0 || rc == SKIP ? "ok" : "not ok", ++number,
+               cases[i]->name, cases[i]->promise, rc == SKIP ? " # SKIP" : "");
+    }
+    return failed ? 1 : 0;
+}

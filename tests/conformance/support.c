@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+/* See conformance.h. */
+#include "conformance.h"
+
+#include <stdarg.h>
+
+CUdevice dev;
+
+void conf_fail(const char *file, int line, const char *format, ...)
+{
+    va_list args;
+
+    printf("# %s:%d: ", file, line);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    printf("\n");
+    fflush(stdout);
+    _Exit(1);
+}
+
+void conf_skip(const char *why)
+{
+    printf("# skipped: %s\n", why);
+    fflush(stdout);
+    _Exit(77);
+}
+
+void conf_is(CUresult got, CUresult want, const char *call, const char *file, int line)
+{
+    const char *name = "?";
+
+    if (got == want)
+        return;
+    cuGetErrorName(got, &name);
+    conf_fail(file, line, "%s returned %d (%s), not %d", call, got, name, want);
+}
+
+int attribute(CUdevice_attribute which)
+{
+    int value;
+
+    OK(cuDeviceGetAttribute(&value, which, dev));
+    return value;
+}
+
+CUmodule module(void)
+{
+    static CUmodule loaded;
+
+    if (!loaded)
+        OK(cuModuleLoadData(&loaded, conf_ptx));
+    return loaded;
+}
+
+CUfunction fn(const char *name)
+{
+    CUfunction f;
+
+    OK(cuModuleGetFunction(&f, module(), name));
+    return f;
+}
+
+CUdeviceptr words(size_t count)
+{
+    CUdeviceptr at;
+
+    OK(cuMemAlloc(&at, count * 4));
+    OK(cuMemsetD32(at, 0, count));
+    OK(cuCtxSynchronize());
+    return at;
+}
+
+uint32_t *pinned(size_t count)
+{
+    void *at;
+
+    OK(cuMemHostAlloc(&at, count * 4, CU_MEMHOSTALLOC_DEVICEMAP));
+    memset(at, 0, count * 4);
+    return at;
+}
+
+CUstream stream(void)
+{
+    CUstream s;
+
+    OK(cuStreamCreate(&s, CU_STREAM_DEFAULT));
+    return s;
+}
+
+CUstream free_stream(void)
+{
+    CUstream s;
+
+    OK(cuStreamCreate(&s, CU_STREAM_NON_BLOCKING));
+    return s;
+}
+
+CUevent event(void)
+{
+    CUevent e;
+
+    OK(cuEventCreate(&e, CU_EVENT_DEFAULT));
+    return e;
+}
+
+uint32_t peek(CUdeviceptr at)
+{
+    static CUstream s;
+    static uint32_t *value;
+
+    if (!s) {
+        s = free_stream();
+        value = pinned(1);
+    }
+    OK(cuMemcpyDtoHAsync(value, at, 4, s));
+    OK(cuStreamSynchronize(s));
+    return *value;
+}
+
+uint32_t word(CUdeviceptr at)
+{
+    OK(cuCtxSynchronize());
+    return peek(at);
+}
+
+void affine(CUstream s, CUdeviceptr at, uint32_t a, uint32_t b)
+{
+    void *args[] = {&at, &a, &b};
+
+    OK(cuLaunchKernel(fn("affine"), 1, 1, 1, 1, 1, 1, 0, s, args, NULL));
+}
+
+void slow(CUstream s, CUdeviceptr at, uint32_t us)
+{
+    void *args[] = {&at, &us};
+
+    OK(cuLaunchKernel(fn("slow"), 1, 1, 1, 1, 1, 1, 0, s, args, NULL));
+}
+
+void chain(CUstream s, CUdeviceptr at)
+{
+    for (int i = 0; i < CHAIN; i++)
+        slow(s, at, 200);
+}
+
+static void CUDA_CB wait_at_gate(void *arg)
+{
+    struct gate *gate = arg;
+
+    sem_post(&gate->begun);
+    while (sem_wait(&gate->go) != 0) {
+    }
+}
+
+void gate_close(struct gate *gate, CUstream s)
+{
+    sem_init(&gate->begun, 0, 0);
+    sem_init(&gate->go, 0, 0);
+    OK(cuLaunchHostFunc(s, wait_at_gate, gate));
+}
+
+void gate_begun(struct gate *gate)
+{
+    while (sem_wait(&gate->begun) != 0) {
+    }
+    sem_post(&gate->begun);
+}
+
+void gate_open(struct gate *gate)
+{
+    sem_post(&gate->go);
+}
+
+void run_thread(void *(*run)(void *), void *arg, pthread_t *thread)
+{
+    CHECK(pthread_create(thread, NULL, run, arg) == 0);
+}
