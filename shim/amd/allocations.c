@@ -102,3 +102,10 @@ bool reef_allocations_find(uint64_t address, struct reef_allocation *found)
     pthread_mutex_unlock(&lock);
     return known;
 }
+
+void reef_allocations_forget(void)
+{
+    pthread_mutex_lock(&lock);
+    count = 0;
+    pthread_mutex_unlock(&lock);
+}

@@ -19,3 +19,5 @@ void reef_allocations_remove(const void *base);
 /** The allocation that @address lies in; false: none is known, or more than one. Hot path: a lock
  *  held for a search in a sorted list. */
 bool reef_allocations_find(uint64_t address, struct reef_allocation *found);
+/** The runtime is shut down. */
+void reef_allocations_forget(void);

@@ -348,3 +348,22 @@ HOOK(hsa_status_t, hsa_executable_destroy)(hsa_executable_t executable)
     }
     return status;
 }
+
+void reef_code_load_forget(void)
+{
+    pthread_mutex_lock(&lock);
+    while (all_loaded) {
+        struct loaded *next = all_loaded->next;
+        reef_rewritten_free(&all_loaded->code);
+        free(all_loaded->kernels);
+        free(all_loaded);
+        all_loaded = next;
+    }
+    while (readers) {
+        struct reader *next = readers->next;
+        free(readers->copy);
+        free(readers);
+        readers = next;
+    }
+    pthread_mutex_unlock(&lock);
+}

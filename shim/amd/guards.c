@@ -293,3 +293,19 @@ struct reef_guard_counts reef_guards_counts(void)
         .unguarded = atomic_load(&kernels_unguarded),
     };
 }
+
+void reef_guards_forget(void)
+{
+    pthread_mutex_lock(&list_lock);
+    list = NULL; /* stopped queues may still point to what was in it */
+    pthread_mutex_unlock(&list_lock);
+    pthread_mutex_lock(&table_lock);
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        while (buckets[i]) {
+            struct entry *next = buckets[i]->next;
+            free(buckets[i]);
+            buckets[i] = next;
+        }
+    }
+    pthread_mutex_unlock(&table_lock);
+}

@@ -42,6 +42,10 @@ bool reef_guards_wanted(void);
 /** The guards of @agent; NULL if they cannot be had. */
 struct reef_guards *reef_guards_get(hsa_agent_t agent);
 
+/** The runtime is shut down: its memory, its kernels and (code_load.c) what was loaded are gone. */
+void reef_guards_forget(void);
+void reef_code_load_forget(void);
+
 /** The handles of the pools of host memory; zeroes behind them. */
 void reef_guards_list_host_pools(_Atomic uint64_t *pools, unsigned count);
 

@@ -7,6 +7,7 @@
  * The order of memory operations on the virtual indices is at least what the function's name asks
  * for; the stronger order costs nothing on x86-64.
  */
+#include "shim/amd/allocations.h"
 #include "shim/amd/hsa_hooks.h"
 #include "shim/amd/vqueue.h"
 
@@ -34,9 +35,16 @@ HOOK(hsa_status_t, hsa_shut_down)(void)
     while (references > 0 &&
            !atomic_compare_exchange_weak(&runtime_references, &references, references - 1))
         ;
-    if (references == 1 && !atomic_load(&reef_state.forked))
+    bool last = references == 1 && !atomic_load(&reef_state.forked);
+    if (last)
         reef_gpu_stop_all();
-    return REAL(hsa_shut_down)();
+    hsa_status_t status = REAL(hsa_shut_down)();
+    if (last) {
+        reef_code_load_forget();
+        reef_guards_forget();
+        reef_allocations_forget();
+    }
+    return status;
 }
 
 /* --- queues --- */

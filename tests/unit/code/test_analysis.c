@@ -142,6 +142,23 @@ static void unknown_uses_of_exec_are_never(void **state)
     assert_int_equal(a.restart, REEF_RESTART_NEVER);
 }
 
+static void what_waits_for_other_work_groups_is_never(void **state)
+{
+    (void)state;
+    struct reef_analysis a =
+        ANALYSE(0xc0060002, 8, 0xd93b0000, 0x00000000, /* ds_gws_barrier v0 gds */
+                0xdc708000, 0x00000100, END);
+    assert_int_equal(a.restart, REEF_RESTART_NEVER);
+}
+
+static void a_clock_is_never(void **state)
+{
+    (void)state;
+    struct reef_analysis a = ANALYSE(0xc0060002, 8, 0xc0900080, 0, /* s_memtime s[2:3] */
+                                     0xdc708000, 0x00000100, END);
+    assert_int_equal(a.restart, REEF_RESTART_NEVER);
+}
+
 /* Arbitrary words, and words of real instructions in no order: no crash, no hang; the copy with
  * stubs as well. */
 static void nonsense_is_survived(void **state)
@@ -192,6 +209,8 @@ int main(void)
         cmocka_unit_test(a_pointer_of_two_halves_is_never),
         cmocka_unit_test(both_sides_of_a_branch_count),
         cmocka_unit_test(unknown_uses_of_exec_are_never),
+        cmocka_unit_test(what_waits_for_other_work_groups_is_never),
+        cmocka_unit_test(a_clock_is_never),
         cmocka_unit_test(nonsense_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

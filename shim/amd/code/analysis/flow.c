@@ -312,6 +312,8 @@ static void check_effects(struct analysis *a)
         analysis_fail(a, "reads a clock");
     if (id == ISA_ID_s_getreg_b32)
         analysis_fail(a, "reads a hardware register");
+    if (strncmp(inst->op->name, "ds_gws_", 7) == 0)
+        analysis_fail(a, "waits for other work-groups (GWS)");
     if (flags & ISA_BARRIER)
         a->barrier = true;
     /* A way that data of LDS decides. Branches on EXEC: see exec.c. */
