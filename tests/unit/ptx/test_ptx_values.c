@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Values of instructions, bit for bit against the host's own arithmetic, over values that are chosen
- * to be awkward: for each operation all pairs (and some triples) of them.
+ * Values of instructions, bit for bit against the host's own arithmetic, over values that are
+ * chosen to be awkward: for each operation all pairs (and some triples) of them.
  */
 #include "rig.h"
 
@@ -14,12 +14,33 @@
 enum { VALUES = 24, CASES = VALUES * VALUES };
 
 static const uint64_t integers[VALUES] = {
-    0, 1, 2, 3, 5, 7, 31, 32, 63, 64, 127, 128, 255, 256, 0x7fff, 0x8000, 0xffff, 0x12345678,
-    0x7fffffff, 0x80000000, 0xffffffff, 0x123456789abcdef0ull, 0x7fffffffffffffffull,
+    0,
+    1,
+    2,
+    3,
+    5,
+    7,
+    31,
+    32,
+    63,
+    64,
+    127,
+    128,
+    255,
+    256,
+    0x7fff,
+    0x8000,
+    0xffff,
+    0x12345678,
+    0x7fffffff,
+    0x80000000,
+    0xffffffff,
+    0x123456789abcdef0ull,
+    0x7fffffffffffffffull,
     0x8000000000000000ull,
 };
 static const uint32_t singles[VALUES] = {
-    0, 0x80000000, 0x3f800000, 0xbf800000, 0x40400000, 0x3eaaaaab, 0x3f7fffff, 0x3f800001,
+    0,          0x80000000, 0x3f800000, 0xbf800000, 0x40400000, 0x3eaaaaab, 0x3f7fffff, 0x3f800001,
     0x7f7fffff, 0xff7fffff, 0x00800000, 0x00000001, 0x807fffff, 0x7f800000, 0xff800000, 0x7fc00000,
     0x4b000001, 0xcb7fffff, 0x4f000000, 0x5f000000, 0x322bcc77, 0xb3d6bf95, 0x42f6e979, 0xc2f6e979,
 };
@@ -43,29 +64,33 @@ static uint64_t double_of(unsigned i)
 }
 
 /* The kernel: out[i] = OP(a[i], b[i], c[i]), in registers of these types. */
-static void run_op(const char *op, const char *d, const char *s, const uint64_t *a, const uint64_t *b,
-                   const uint64_t *c, unsigned sources, uint64_t *out)
+static void run_op(const char *op, const char *d, const char *s, const uint64_t *a,
+                   const uint64_t *b, const uint64_t *c, unsigned sources, uint64_t *out)
 {
     char text[2048];
     uint64_t *memory = calloc(CASES * 4, 8), params[1] = {(uintptr_t)memory};
-    unsigned db = (unsigned)atoi(strpbrk(d, "0123456789")), sb = (unsigned)atoi(strpbrk(s, "0123456789"));
+    unsigned db = (unsigned)atoi(strpbrk(d, "0123456789")),
+             sb = (unsigned)atoi(strpbrk(s, "0123456789"));
     struct run run;
 
     memcpy(memory, a, CASES * 8);
     memcpy(memory + CASES, b, CASES * 8);
     memcpy(memory + 2 * CASES, c, CASES * 8);
-    snprintf(text, sizeof(text),
-             ".version 7.0\n.target sm_70\n.address_size 64\n"
-             ".visible .entry k(.param .u64 p) {\n.reg .b64 %%d<9>; .reg .b32 %%r<9>; .reg .%s %%o; .reg .%s %%x, "
-             "%%y, %%z; .reg .pred %%p;\n"
-             "ld.param.u64 %%d1, [p]; mov.u32 %%r1, %%tid.x; mov.u32 %%r2, %%ctaid.x; mov.u32 %%r3, %%ntid.x;\n"
-             "mad.lo.u32 %%r1, %%r2, %%r3, %%r1; setp.ge.u32 %%p, %%r1, %d; @%%p bra E;\n"
-             "mul.wide.u32 %%d2, %%r1, 8; add.u64 %%d1, %%d1, %%d2;\n"
-             "ld.global.b%u %%x, [%%d1]; ld.global.b%u %%y, [%%d1+%d]; ld.global.b%u %%z, [%%d1+%d];\n"
-             "%s %%o, %%x%s%s;\n"
-             "st.global.b%u [%%d1+%d], %%o;\nE: ret;\n}\n",
-             d, s, CASES, sb, sb, CASES * 8, sb, 2 * CASES * 8, op, sources > 1 ? ", %y" : "",
-             sources > 2 ? ", %z" : "", db, 3 * CASES * 8);
+    snprintf(
+        text, sizeof(text),
+        ".version 7.0\n.target sm_70\n.address_size 64\n"
+        ".visible .entry k(.param .u64 p) {\n.reg .b64 %%d<9>; .reg .b32 %%r<9>; .reg .%s %%o; "
+        ".reg .%s %%x, "
+        "%%y, %%z; .reg .pred %%p;\n"
+        "ld.param.u64 %%d1, [p]; mov.u32 %%r1, %%tid.x; mov.u32 %%r2, %%ctaid.x; mov.u32 %%r3, "
+        "%%ntid.x;\n"
+        "mad.lo.u32 %%r1, %%r2, %%r3, %%r1; setp.ge.u32 %%p, %%r1, %d; @%%p bra E;\n"
+        "mul.wide.u32 %%d2, %%r1, 8; add.u64 %%d1, %%d1, %%d2;\n"
+        "ld.global.b%u %%x, [%%d1]; ld.global.b%u %%y, [%%d1+%d]; ld.global.b%u %%z, [%%d1+%d];\n"
+        "%s %%o, %%x%s%s;\n"
+        "st.global.b%u [%%d1+%d], %%o;\nE: ret;\n}\n",
+        d, s, CASES, sb, sb, CASES * 8, sb, 2 * CASES * 8, op, sources > 1 ? ", %y" : "",
+        sources > 2 ? ", %z" : "", db, 3 * CASES * 8);
     run = rig_run(text, "k", (CASES + 63) / 64, 64, params, memory, CASES * 32);
     assert_int_equal(run.status, PTX_DONE);
     memcpy(out, memory + 3 * CASES, CASES * 8);
@@ -131,7 +156,9 @@ static void test_integers(void **state)
     OP("mad.hi.s32", "b32", "b32", 3, "i", int32_t, uint32_t,
        (uint32_t)((int64_t)X * Y >> 32) + (uint32_t)Z);
     OP("div.s32", "b32", "b32", 2, "i", int32_t, int32_t,
-       Y == 0 ? -1 : X == INT32_MIN && Y == -1 ? X : X / Y);
+       Y == 0                      ? -1
+       : X == INT32_MIN && Y == -1 ? X
+                                   : X / Y);
     OP("rem.s64", "b64", "b64", 2, "i", int64_t, int64_t, Y == 0 ? X : Y == -1 ? 0 : X % Y);
     OP("div.u64", "b64", "b64", 2, "i", uint64_t, uint64_t, Y == 0 ? UINT64_MAX : X / Y);
     OP("min.s16", "b16", "b16", 2, "i", int16_t, int16_t, X < Y ? X : Y);
@@ -139,7 +166,7 @@ static void test_integers(void **state)
     OP("abs.s32", "b32", "b32", 1, "i", int32_t, uint32_t, X < 0 ? 0u - (uint32_t)X : (uint32_t)X);
     OP("neg.s64", "b64", "b64", 1, "i", uint64_t, uint64_t, 0 - X);
     OP("sad.u32", "b32", "b32", 3, "i", uint32_t, uint32_t, Z + (X > Y ? X - Y : Y - X));
-    OP("and.b64", "b64", "b64", 2, "i", uint64_t, uint64_t, X &Y);
+    OP("and.b64", "b64", "b64", 2, "i", uint64_t, uint64_t, X & Y);
     OP("xor.b16", "b16", "b16", 2, "i", uint16_t, uint16_t, X ^ Y);
     OP("not.b16", "b16", "b16", 1, "i", uint16_t, uint16_t, ~X);
     OP("cnot.b32", "b32", "b32", 1, "i", uint32_t, uint32_t, X == 0);
@@ -155,7 +182,8 @@ static void test_integers(void **state)
     OP("shf.r.clamp.b32", "b32", "b32", 3, "i", uint32_t, uint32_t,
        ((uint64_t)Y << 32 | X) >> (Z < 32 ? Z : 32));
     OP("bfe.u32", "b32", "b32", 3, "i", uint32_t, uint32_t,
-       (Y & 255) > 31 ? 0 : (X >> (Y & 255)) & ((Z & 255) > 31 ? UINT32_MAX : (1u << (Z & 255)) - 1));
+       (Y & 255) > 31 ? 0
+                      : (X >> (Y & 255)) & ((Z & 255) > 31 ? UINT32_MAX : (1u << (Z & 255)) - 1));
     OP("prmt.b32", "b32", "b32", 3, "i", uint32_t, uint32_t, ({
            uint64_t both = (uint64_t)Y << 32 | X;
            uint32_t r = 0;
@@ -172,7 +200,11 @@ static float rounded(int mode, float x, float y, float z, char op)
     volatile float a = x, b = y, c = z, r;
 
     fesetround(mode);
-    r = op == '+' ? a + b : op == '*' ? a * b : op == '/' ? a / b : op == 'f' ? fmaf(a, b, c) : sqrtf(a);
+    r = op == '+'   ? a + b
+        : op == '*' ? a * b
+        : op == '/' ? a / b
+        : op == 'f' ? fmaf(a, b, c)
+                    : sqrtf(a);
     fesetround(FE_TONEAREST);
     return r;
 }
@@ -201,7 +233,10 @@ static void test_singles(void **state)
     OP("add.sat.f32", "f32", "f32", 2, "s", float, float,
        X + Y > 0 ? (X + Y < 1 ? X + Y : 1.0f) : 0.0f);
     OP("min.f32", "f32", "f32", 2, "s", float, float,
-       X != X ? Y : Y != Y ? X : X < Y || (X == Y && signbit(X)) ? X : Y);
+       X != X                            ? Y
+       : Y != Y                          ? X
+       : X < Y || (X == Y && signbit(X)) ? X
+                                         : Y);
     OP("abs.f32", "f32", "f32", 1, "s", float, float, fabsf(X));
     OP("neg.f32", "f32", "f32", 1, "s", float, float, -X);
     OP("copysign.f32", "f32", "f32", 2, "s", float, float, copysignf(Y, X));
@@ -215,7 +250,10 @@ static void test_doubles(void **state)
     OP("div.rn.f64", "f64", "f64", 2, "d", double, double, X / Y);
     OP("sqrt.rn.f64", "f64", "f64", 1, "d", double, double, sqrt(X));
     OP("max.f64", "f64", "f64", 2, "d", double, double,
-       X != X ? Y : Y != Y ? X : X > Y || (X == Y && !signbit(X)) ? X : Y);
+       X != X                             ? Y
+       : Y != Y                           ? X
+       : X > Y || (X == Y && !signbit(X)) ? X
+                                          : Y);
 }
 
 static int32_t to_s32(double x, int mode)
@@ -289,8 +327,8 @@ static void test_halves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integers),    cmocka_unit_test(test_singles),
-        cmocka_unit_test(test_doubles),     cmocka_unit_test(test_conversions),
+        cmocka_unit_test(test_integers), cmocka_unit_test(test_singles),
+        cmocka_unit_test(test_doubles),  cmocka_unit_test(test_conversions),
         cmocka_unit_test(test_halves),
     };
 
