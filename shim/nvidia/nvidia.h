@@ -172,6 +172,10 @@ struct reef_cuda {
 
 extern struct reef_cuda reef_cuda;
 
+/** This thread is in a hook, or is the agent: calls that the driver makes of itself by exported
+ * names go straight through. */
+extern _Thread_local bool cu_inside __attribute__((tls_model("initial-exec")));
+
 /* --- process.c --- */
 /** Whether calls are to be scheduled; starts everything at the first call. Fast afterwards. */
 bool cu_active(void);
