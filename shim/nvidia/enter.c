@@ -305,6 +305,8 @@ static cu_result enter_other(struct cu_api *api, cu_word *a)
     case CU_KIND_EXEC_DESTROY:
         return exec_destroy(api, a);
     case CU_KIND_SYNC_COPY:
+        cu_take_turn(api->per_thread ? cu_stream_per_thread() : NULL, true);
+        return api->per_thread ? cu_per_thread_call(api, a) : after_wait(api, a);
     case CU_KIND_TURN_ALL:
         cu_take_turn(NULL, true);
         return after_wait(api, a);
@@ -344,8 +346,8 @@ static cu_result enter(struct cu_api *api, cu_word *a)
         return stream_destroy(api, a);
     if (api->stream < 0) {
         if (api->work && cu_is_rt()) {
-            cu_rt_arrive(cu_stream(0));
-            return pass(api, a);
+            cu_rt_arrive(api->per_thread ? cu_stream_per_thread() : cu_stream(0));
+            return api->per_thread ? cu_per_thread_call(api, a) : pass(api, a);
         }
         return enter_other(api, a);
     }
