@@ -45,6 +45,7 @@ void cu_count_unmanaged(void)
 static uint64_t agent_step(void *arg)
 {
     static _Thread_local bool relaxed;
+    cu_inside = true;
     if (atomic_load(&reef_state.forked))
         return UINT64_MAX;
     if (!relaxed) {
