@@ -144,6 +144,7 @@ void stream_start(struct engine *e, uint32_t index)
         e->rt_slots |= 1u << s->slot;
     else
         e->be_slots |= 1u << s->slot;
+    engine_log(e, "run %s %u%s", c->config->name, item->kernel, item->again ? " again" : "");
     s->parts++;
     s->asked = groups;
     s->began_ns = e->now_ns;
@@ -183,6 +184,7 @@ static void tell_pads(struct engine *e, struct stream *s)
         reef_core_padded(e->core, pad->queue, pad->seq, e->now_ns);
         engine_actions(e);
         if (left == pad->groups) {
+            engine_log(e, "done %s %u, padded", c->config->name, k);
             e->result->kernels++;
             if (++c->completed == c->length)
                 client_finished(e, owner);
@@ -202,6 +204,11 @@ static void finished(struct engine *e, uint32_t index, bool whole)
 
     s->slot = -1;
     s->free_ns = e->now_ns + e->options->costs->gap_ns;
+    engine_log(e, "%s %s %u",
+               item.again ? "again"
+               : whole    ? "done"
+                          : "evicted",
+               c->config->name, item.kernel);
     tell_pads(e, s);
     if (item.again || !whole) {
         e->result->waste_ns += ran_ns;
@@ -248,6 +255,8 @@ void stream_kill(struct engine *e, uint32_t index)
 
     if (s->parts == 0)
         return;
+    engine_log(e, "killed %s %u", e->clients[s->client].config->name,
+               s->items[s->head % ITEMS].kernel);
     emu_bulk_kill(e->bulk, s->slot, e->now_ns);
     give_back(e, s->slot);
     s->slot = -1;

@@ -152,60 +152,67 @@ static bool others_run(const struct emu_bulk *bulk, unsigned kernel)
     return false;
 }
 
-/* How long a work-group of @kernel that starts now on a unit of @class will take. */
-static uint64_t group_ns(const struct emu_bulk *bulk, const struct bulk_class *class,
-                         unsigned kernel, bool others)
+/* How long a work-group of @kernel that starts now takes, with @waves on its unit. */
+static uint64_t group_ns(const struct emu_bulk *bulk, unsigned kernel, uint32_t waves)
 {
     const struct emu_bulk_launch *launch = &bulk->slots[kernel].launch;
-    uint32_t all = bulk->profile.simds_per_cu * bulk->profile.waves_per_simd;
-    uint64_t ns = curve_at(launch->kernel, all - (uint32_t) class->room.waves);
+    uint64_t ns = curve_at(launch->kernel, waves);
 
-    if (others)
+    if (others_run(bulk, kernel))
         ns = ns * (1000 + bulk->interference_milli) / 1000;
     if (launch->stretch_milli != 1000)
         ns = ns * launch->stretch_milli / 1000;
     return ns ? ns : 1;
 }
 
+/* Work-groups of a kernel placed at the same moment, as many on each unit, beside as many of their
+ * own. What else is on their units differs; they take the mean, for in their time neighbours come
+ * and go. */
+struct group_of_units {
+    struct bulk_batch batch;
+    uint32_t own;
+    uint64_t waves, cus; /* sums over the units */
+};
+
+static struct group_of_units *group_for(struct group_of_units *groups, unsigned *count,
+                                        uint32_t placed, uint32_t own)
+{
+    for (unsigned i = 0; i < *count; i++)
+        if (groups[i].batch.each == placed && groups[i].own == own)
+            return &groups[i];
+    groups[*count] = (struct group_of_units){.batch = {.each = (uint16_t)placed}, .own = own};
+    return &groups[(*count)++];
+}
+
 static void start_batches(struct emu_bulk *bulk, unsigned kernel, uint64_t now_ns)
 {
-    struct {
-        struct bulk_batch b;
-        uint32_t groups;
-        uint64_t waves, cus;
-    } made[EMU_BULK_CUS];
-    unsigned count = 0;
-    bool others = others_run(bulk, kernel);
     uint32_t all = bulk->profile.simds_per_cu * bulk->profile.waves_per_simd;
+    struct group_of_units groups[EMU_BULK_CUS];
+    unsigned count = 0;
 
     for (unsigned i = 0; i < bulk->class_count; i++) {
         struct bulk_class *class = &bulk->classes[i];
-        unsigned m = 0;
+        uint32_t cus = (uint32_t)__builtin_popcountll(class->cus);
+
         if (!(class->fresh >> kernel & 1))
             continue;
-        while (m < count &&
-               (made[m].b.each != class->placed[kernel] || made[m].groups != class->groups[kernel]))
-            m++;
-        if (m == count) {
-            made[count].b = (struct bulk_batch){.kernel = (uint16_t)kernel,
-                                                .each = class->placed[kernel],
-                                                .generation = bulk->slots[kernel].generation};
-            made[count].groups = class->groups[kernel];
-            made[count].waves = made[count].cus = 0;
-            count++;
-        }
-        uint32_t n = (uint32_t)__builtin_popcountll(class->cus);
-        made[m].b.cus |= class->cus;
-        made[m].cus += n;
-        made[m].waves += n * (all - (uint32_t) class->room.waves);
+        struct group_of_units *group =
+            group_for(groups, &count, class->placed[kernel], class->groups[kernel]);
+        group->batch.cus |= class->cus;
+        group->cus += cus;
+        group->waves += (uint64_t)cus * (all - (uint32_t) class->room.waves);
         class->placed[kernel] = 0;
         class->fresh &= ~(1u << kernel);
     }
-    for (unsigned m = 0; m < count; m++) {
-        struct bulk_class c = {.room.waves = (int32_t)(all - made[m].waves / made[m].cus)};
-        made[m].b.end_ns = now_ns + group_ns(bulk, &c, kernel, others);
-        made[m].b.order = bulk->order++;
-        push(bulk, made[m].b);
+    for (unsigned i = 0; i < count; i++) {
+        struct group_of_units *group = &groups[i];
+
+        group->batch.kernel = (uint16_t)kernel;
+        group->batch.generation = bulk->slots[kernel].generation;
+        group->batch.end_ns =
+            now_ns + group_ns(bulk, kernel, (uint32_t)(group->waves / group->cus));
+        group->batch.order = bulk->order++;
+        push(bulk, group->batch);
     }
 }
 
