@@ -27,8 +27,10 @@ static const struct command {
     {"bench", reef_bench, "launch|emu|preempt [--emulate PROFILE] [--rounds N] [--json FILE]",
      "measure what libreef adds to a launch, the speed of the emulated GPU, or preemption"},
     {"replay", reef_replay,
-     "--suite disb [--quick] | WORKLOAD [--policy P]  [--json FILE] [--plot FILE] ...",
+     "--suite disb [--quick] | WORKLOAD|TRACE... [--policy P] [--json FILE] [--plot FILE]",
      "run a workload or a recorded trace under a policy, in virtual time"},
+    {"trace", reef_trace, "FILE [--chrome OUT.json]",
+     "say what a recorded trace holds, or write it for Perfetto and Chrome"},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

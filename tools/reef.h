@@ -15,7 +15,7 @@ enum { REEF_EXIT_USAGE = 2, REEF_EXIT_NOT_EXECUTABLE = 126, REEF_EXIT_NOT_FOUND 
 /** A subcommand. @argv[0] is its name. Returns the exit status. */
 typedef int reef_command_fn(int argc, char **argv);
 
-reef_command_fn reef_run, reef_doctor, reef_config_command, reef_stats, reef_bench, reef_replay;
+reef_command_fn reef_run, reef_doctor, reef_config_command, reef_stats, reef_bench, reef_replay, reef_trace;
 
 /** "reef: " and a line on standard error. */
 __attribute__((format(printf, 1, 2))) void reef_say(const char *format, ...);

@@ -13,7 +13,9 @@
 #include "tools/replay.h"
 
 struct arguments {
-    const char *workload, *suite, *policy, *json, *plot, *profile, *costs, *models, *log;
+    const char *workloads[REPLAY_TRACES];
+    unsigned count;
+    const char *suite, *policy, *json, *plot, *profile, *costs, *models, *log;
     const char *seed, *duration;
     bool quick, keep_late, timing;
 };
@@ -80,14 +82,14 @@ static bool parse(struct arguments *a, int argc, char **argv)
         } else if (argv[i][0] == '-') {
             reef_say("replay: unknown option '%s'", argv[i]);
             return false;
-        } else if (a->workload) {
-            reef_say("replay: one workload at a time");
+        } else if (a->count == REPLAY_TRACES) {
+            reef_say("replay: at most %d traces", REPLAY_TRACES);
             return false;
         } else {
-            a->workload = argv[i];
+            a->workloads[a->count++] = argv[i];
         }
     }
-    if (!a->suite == !a->workload) {
+    if (!a->suite == !a->count) {
         reef_say("replay: expected a workload, or --suite disb");
         return false;
     }
@@ -96,6 +98,18 @@ static bool parse(struct arguments *a, int argc, char **argv)
         return false;
     }
     return true;
+}
+
+/* One workload file, or traces. */
+static struct replay_workload *load(struct replay_setup *setup, const struct arguments *a)
+{
+    if (replay_is_trace(a->workloads[0]))
+        return replay_workload_from_traces(setup, a->workloads, a->count);
+    if (a->count > 1) {
+        reef_say("replay: one workload at a time (or several traces)");
+        return NULL;
+    }
+    return replay_workload_load(setup, a->workloads[0]);
 }
 
 static bool number(const char *text, uint64_t otherwise, uint64_t *value)
@@ -192,7 +206,7 @@ static int run_workload(struct replay_setup *setup, const struct arguments *a,
             fprintf(stderr, "  %-15s %s\n", policy->name, policy->summary);
         return REEF_EXIT_USAGE;
     }
-    struct replay_workload *workload = replay_workload_load(setup, a->workload);
+    struct replay_workload *workload = load(setup, a);
     if (!workload)
         return 1;
     if (a->log && !(log = fopen(a->log, "we"))) {

@@ -14,6 +14,8 @@ struct replay_setup {
     char workloads[PATH_MAX]; /* the folder of what ships with reef */
 };
 
+enum { REPLAY_TRACES = 16 }; /* at a time */
+
 /* --- files (replay_files.c): each says what is wrong --- */
 bool replay_setup_load(struct replay_setup *setup, const char *profile, const char *costs,
                        const char *models);
@@ -21,6 +23,14 @@ bool replay_setup_load(struct replay_setup *setup, const char *profile, const ch
 char *replay_file_read(const char *path, size_t *size);
 /** A workload (.json, .csv) or a recorded trace; @name: a path, or that of one that ships. */
 struct replay_workload *replay_workload_load(struct replay_setup *setup, const char *name);
+/** One of recorded traces, several of which may be of one machine at the same time. */
+struct replay_workload *replay_workload_from_traces(struct replay_setup *setup,
+                                                    const char *const *paths, unsigned count);
+/** Whether the file is a recorded trace. */
+bool replay_is_trace(const char *path);
+struct replay_trace;
+/** Says what is wrong, lost or cut off. (trace.c) */
+struct replay_trace *replay_trace_load(const char *path);
 struct replay_workload *replay_workload_from_json(struct replay_setup *setup, const char *name,
                                                   const char *text, size_t size);
 /** Imports REEF's kernels and profile files and prints the model in our format. Exit status. */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "replay/read/read.h"
+#include "replay/trace.h"
 #include "tools/replay.h"
 
 enum { FILE_MAX = 1 << 30 };
@@ -137,6 +138,39 @@ struct replay_workload *replay_workload_from_json(struct replay_setup *setup, co
         reef_say("replay: %s: %s", name, err);
     else
         replay_workload_stagger(workload, setup->costs.request_ns);
+    return workload;
+}
+
+bool replay_is_trace(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    uint64_t magic = 0;
+
+    if (file && fread(&magic, sizeof(magic), 1, file) != 1)
+        magic = 0;
+    if (file)
+        fclose(file);
+    return magic == REEF_TRACE_MAGIC;
+}
+
+struct replay_workload *replay_workload_from_traces(struct replay_setup *setup,
+                                                    const char *const *paths, unsigned count)
+{
+    struct replay_trace *traces[REPLAY_TRACES] = {NULL};
+    struct replay_workload *workload = NULL;
+    char err[256];
+    unsigned read = 0;
+
+    while (read < count && (traces[read] = replay_trace_load(paths[read])))
+        read++;
+    if (read == count) {
+        workload = replay_trace_workload(paths[0], traces, count, &setup->profile,
+                                         setup->costs.gap_ns, err, sizeof(err));
+        if (!workload)
+            reef_say("replay: %s: %s", paths[0], err);
+    }
+    for (unsigned i = 0; i < read; i++)
+        replay_trace_free(traces[i]);
     return workload;
 }
 

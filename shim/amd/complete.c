@@ -12,6 +12,7 @@
 #include "shim/amd/vqueue.h"
 
 #include "shim/preload/log.h"
+#include "shim/trace/trace.h"
 
 enum {
     POLL_MIN_NS = 20000,   /* how soon and how late the agent looks again while something runs: */
@@ -125,6 +126,7 @@ void reef_complete_reap(struct reef_vqueue *q, uint64_t now_ns)
         q->records[slot->index & q->mask] = REEF_RECORD_DONE;
         keep_delivery(q, slot);
         gpu->done_ns += ran_ns;
+        REEF_TRACE_EVENT(REEF_TRACE_COMPLETE, (uint32_t)q->core_queue, slot->index, ran_ns, 0, 0);
         reef_core_completed(gpu->core, (uint32_t)q->core_queue, seq, ran_ns, now_ns);
     }
     q->live_count = kept;

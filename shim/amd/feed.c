@@ -9,12 +9,42 @@
 
 #include "shim/amd/vqueue.h"
 #include "shim/preload/log.h"
+#include "shim/trace/trace.h"
 
 /* One writer at a time (under the lock of the queue's class); the agent reads it without that lock.
  */
 static void count_launch(struct reef_vqueue *q)
 {
     __atomic_store_n(&q->launches, q->launches + 1, __ATOMIC_RELAXED);
+}
+
+static uint64_t groups_of(uint32_t grid, uint16_t group)
+{
+    return group ? (grid + group - 1) / group : 1;
+}
+
+/* Packet q->taken, for the trace. Out of line: rarely wanted, on the hot path. */
+__attribute__((noinline)) static void trace_packet(const struct reef_vqueue *q,
+                                                   const union reef_packet *packet, unsigned type)
+{
+    const hsa_kernel_dispatch_packet_t *d = &packet->dispatch;
+    if (type != HSA_PACKET_TYPE_KERNEL_DISPATCH) {
+        reef_trace_put(REEF_TRACE_BARRIER, (uint32_t)q->core_queue, q->taken, 0, 0, 0);
+        return;
+    }
+    uint64_t groups = groups_of(d->grid_size_x, d->workgroup_size_x) *
+                      groups_of(d->grid_size_y, d->workgroup_size_y) *
+                      groups_of(d->grid_size_z, d->workgroup_size_z);
+    uint64_t threads = (uint64_t)d->workgroup_size_x * d->workgroup_size_y * d->workgroup_size_z;
+    reef_trace_put(REEF_TRACE_LAUNCH, (uint32_t)q->core_queue, q->taken, d->kernel_object,
+                   (groups & UINT32_MAX) | threads << 32, d->group_segment_size);
+}
+
+static void trace_if_wanted(const struct reef_vqueue *q, const union reef_packet *packet,
+                            unsigned type)
+{
+    if (reef_unlikely(atomic_load_explicit(&reef_trace_active, memory_order_relaxed)))
+        trace_packet(q, packet, type);
 }
 
 /* --- BE --- */
@@ -107,6 +137,7 @@ void reef_feed_take(struct reef_vqueue *q, uint64_t now_ns)
         if (type == HSA_PACKET_TYPE_INVALID)
             break; /* reserved, not written yet: as on the hardware, what is behind it waits */
         struct reef_command command = describe(q, packet, type);
+        trace_if_wanted(q, packet, type);
         q->records[q->taken & q->mask] = REEF_RECORD_QUEUED;
         q->taken++;
         reef_core_enqueued(q->gpu->core, (uint32_t)q->core_queue, &command, now_ns);
@@ -239,17 +270,23 @@ void reef_feed_actions(struct reef_gpu *gpu)
         if (!q)
             continue;
         switch (action.type) {
-        case REEF_ACTION_SUBMIT:
         case REEF_ACTION_RESUBMIT: /* submit() leaves out what is complete */
+            REEF_TRACE_EVENT(REEF_TRACE_RESUBMIT, action.queue, q->core_base + action.first,
+                             action.count, 0, 0);
+            submit_range(q, action.first, action.count);
+            break;
+        case REEF_ACTION_SUBMIT:
             submit_range(q, action.first, action.count);
             break;
         case REEF_ACTION_RESET:
+            REEF_TRACE_EVENT(REEF_TRACE_RESET, action.queue, 0, 0, 0, 0);
             q->reset_due = true; /* the agent's business: reset.c */
             break;
         case REEF_ACTION_SUSPEND: /* no such means here: it drains */
             reef_core_reset_failed(gpu->core, action.queue, reef_now_ns());
             break;
         case REEF_ACTION_EVICT:
+            REEF_TRACE_EVENT(REEF_TRACE_EVICT, action.queue, 0, 0, 0, 0);
             if (q->line >= 0)
                 reef_guards_raise(gpu->guards, q->line);
             reef_debug("queue %p: evict flag raised", (void *)q);
@@ -305,6 +342,7 @@ void reef_feed_direct(struct reef_vqueue *q)
         union reef_packet *to = &q->real_ring[q->real_write & q->real_mask];
         memcpy(to->words, from->words, sizeof(to->words));
         to->completion_signal = from->completion_signal;
+        trace_if_wanted(q, from, reef_packet_type(head));
         __atomic_store_n(&q->virtual_of[q->real_write & q->real_mask], q->taken, __ATOMIC_RELAXED);
         __atomic_store_n(&q->virtual_of[(q->real_write + 1) & q->real_mask], q->taken + 1,
                          __ATOMIC_RELAXED);
@@ -363,12 +401,14 @@ void reef_feed_switch_class(struct reef_vqueue *q)
         q->last_read = q->probed = q->real_write;
         q->core_base = q->taken - q->core_base; /* how many commands the core has seen */
         atomic_store(&q->class, wanted);
+        REEF_TRACE_EVENT(REEF_TRACE_QUEUE, (uint32_t)q->core_queue, REEF_TRACE_RT, 0, 0, 0);
     } else if (empty) {
         q->retired = q->taken;
         q->core_base = q->taken - q->core_base;
         __atomic_store_n(&q->pub.read_dispatch_id, q->taken, __ATOMIC_RELEASE);
         reef_hsa.hsa_amd_profiling_set_profiler_enabled(q->real, 1);
         atomic_store(&q->class, wanted);
+        REEF_TRACE_EVENT(REEF_TRACE_QUEUE, (uint32_t)q->core_queue, REEF_TRACE_BE, 0, 0, 0);
     }
     pthread_mutex_unlock(&q->direct_lock);
 }

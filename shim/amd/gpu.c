@@ -12,6 +12,7 @@
 
 #include "shim/amd/vqueue.h"
 #include "shim/preload/log.h"
+#include "shim/trace/trace.h"
 
 pthread_mutex_t reef_complete_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -86,7 +87,11 @@ static uint64_t agent_step(void *arg)
     uint64_t rt_ns = reef_rt_step(gpu, reef_now_ns());
     reef_reset_maintain(gpu);
     uint64_t be_ns = reef_complete_poll(gpu, reef_now_ns());
-    return rt_ns < be_ns ? rt_ns : be_ns;
+    uint64_t wait_ns = rt_ns < be_ns ? rt_ns : be_ns;
+    if (reef_likely(!atomic_load_explicit(&reef_trace_active, memory_order_relaxed)))
+        return wait_ns;
+    reef_trace_flush(reef_kernel_name_get);
+    return wait_ns < REEF_TRACE_POLL_NS ? wait_ns : REEF_TRACE_POLL_NS;
 }
 
 /* Whether something came since agent_step looked. */

@@ -13,6 +13,7 @@
 #include "shim/amd/vqueue.h"
 
 #include "shim/preload/log.h"
+#include "shim/trace/trace.h"
 
 /* What was in the device queue and did not complete is back in the virtual queue. */
 static unsigned forget_killed(struct reef_vqueue *q)
@@ -109,6 +110,7 @@ void reef_reset_run(struct reef_gpu *gpu)
     reef_gpu_agent_lock(gpu);
     if (rt != gpu->rt_seen) {
         gpu->rt_seen = rt;
+        REEF_TRACE_EVENT(rt ? REEF_TRACE_HOLD : REEF_TRACE_RELEASE, 0, 0, 0, 0, 0);
         reef_debug("%s", rt ? "held: rt work exists" : "rt work is gone");
         reef_core_rt(gpu->core, rt, now_ns);
         reef_feed_actions(gpu);

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "shim/preload/log.h"
+#include "shim/trace/trace.h"
 
 /* While RT work runs the agent looks after an eighth of the time it has run so far: so it disturbs
  * long work little, and BE goes on at most that much later. */
@@ -42,6 +43,7 @@ void reef_rt_arrive(struct reef_gpu *gpu)
         return;
     if (atomic_exchange(&gpu->rt_raised, true))
         return;
+    REEF_TRACE_EVENT(REEF_TRACE_RT_BEGIN, 0, 0, 0, 0, 0);
     reef_board_rt_raise(gpu->board); /* rings our own agent too: it watches from now on */
 }
 
@@ -49,6 +51,7 @@ static void lower(struct reef_gpu *gpu, uint64_t arrivals)
 {
     atomic_store_explicit(&gpu->rt_raised, false, memory_order_seq_cst);
     reef_board_rt_clear(gpu->board);
+    REEF_TRACE_EVENT(REEF_TRACE_RT_END, 0, 0, 0, 0, 0);
     reef_debug("rt work is over");
     /* Either the arriving thread sees all that is above, or we see its arrival. It may have raised
      * before we cleared: so raise here whatever rt_raised says now. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shim/preload/log.h"
+#include "shim/trace/trace.h"
 
 /* Enough room in the hardware ring for what is in flight and for what the packet processor has
  * completed but not yet given back. */
@@ -169,6 +170,8 @@ static bool link_queue(struct reef_gpu *gpu, struct reef_vqueue *q)
         gpu->by_core_count = needed;
     }
     gpu->by_core[q->core_queue] = q;
+    REEF_TRACE_EVENT(REEF_TRACE_QUEUE, (uint32_t)q->core_queue, (uint64_t)atomic_load(&q->class), 0,
+                     0, 0);
     gpu->maintain_wanted = true;
     q->next = gpu->queues;
     gpu->queues = q;

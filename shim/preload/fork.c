@@ -8,11 +8,13 @@
 
 #include "shim/preload/log.h"
 #include "shim/preload/state.h"
+#include "shim/trace/trace.h"
 
 static void in_child(void)
 {
     atomic_store(&reef_state.forked, true);
     atomic_store(&reef_state.passive, true);
+    reef_trace_forked();
     reef_amd_forked();
     reef_cuda_forked();
 }

@@ -8,6 +8,7 @@
 
 #include "shim/preload/log.h"
 #include "shim/preload/state.h"
+#include "shim/trace/trace.h"
 
 struct reef_state reef_state;
 
@@ -43,6 +44,8 @@ static void start(void)
     for (unsigned i = 0; i < warnings.count; i++)
         reef_warn("%s", warnings.lines[i]);
     reef_fork_register();
+    if (config->trace && config->priority != REEF_PRIORITY_OFF)
+        reef_trace_open(config->trace, config->priority == REEF_PRIORITY_BE);
     reef_debug("started: REEF_PRIORITY=%s", classes[config->priority]);
 }
 
