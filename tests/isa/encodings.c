@@ -219,6 +219,16 @@ static void randomise(uint32_t *words, const struct field *f)
         f->kind == SELECT || f->kind == UNUSED || next_random() % 2 ? value : next_random());
 }
 
+/* Source 0 of VOP1, VOP2, VOPC turns what is behind into an SDWA or DPP word, which has layouts of
+ * its own. */
+static bool is_other_layout(const struct layout *l, const uint32_t *words)
+{
+    const uint32_t source = words[0] & 0x1ff;
+
+    return l->match[0] < 0x80000000 && (source == 0xf9 || source == 0xfa) &&
+           source != (l->match[0] & 0x1ff);
+}
+
 static void opcode(const struct layout *l, unsigned number, unsigned random, encodings_take take,
                    void *context)
 {
@@ -245,7 +255,8 @@ static void opcode(const struct layout *l, unsigned number, unsigned random, enc
                         randomise(words, &l->fields[k]);
                 interesting(&l->fields[n], i, &value);
                 set(words, &l->fields[n], value);
-                take(context, words, l->words);
+                if (!is_other_layout(l, words))
+                    take(context, words, l->words);
             }
         }
     for (unsigned i = 0; i < random; i++) {
@@ -254,7 +265,8 @@ static void opcode(const struct layout *l, unsigned number, unsigned random, enc
         memcpy(words, base, sizeof(words));
         for (unsigned k = 0; k < fields; k++)
             randomise(words, &l->fields[k]);
-        take(context, words, l->words);
+        if (!is_other_layout(l, words))
+            take(context, words, l->words);
     }
 }
 

@@ -59,6 +59,14 @@ static void unmapped(struct gcn_wave *w, const struct gcn_inst *inst)
     strcpy(w->fault.text, "instruction fetch");
 }
 
+/* Addresses may be anything, up to the last one. */
+static bool has_word(const struct gcn_range *range, uint64_t va)
+{
+    uint64_t offset = va - range->start, size = range->end - range->start;
+
+    return offset < size && size - offset >= 4;
+}
+
 /* Decodes what stands at @va. What is no instruction gets a handler that says so; false: the end of
  * mapped memory is in the way, which may change. */
 static bool decode_at(struct gcn_memory *memory, uint64_t va, struct gcn_inst *inst)
@@ -72,8 +80,7 @@ static bool decode_at(struct gcn_memory *memory, uint64_t va, struct gcn_inst *i
     for (; count < 3; count++) {
         uint64_t at = va + count * 4;
 
-        if ((at < range.start || at + 4 > range.end) &&
-            (!memory->find(memory, at, &range) || at + 4 > range.end))
+        if (!has_word(&range, at) && (!memory->find(memory, at, &range) || !has_word(&range, at)))
             break;
         memcpy(&words[count], range.host + (at - range.start), 4);
     }

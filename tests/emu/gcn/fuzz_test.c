@@ -7,6 +7,7 @@
  */
 #include "harness.h"
 
+#include "refusal.h"
 #include "wave.h"
 
 #include <signal.h>
@@ -55,6 +56,21 @@ static uint32_t first_word(void)
     const unsigned f = next_random() % (sizeof(formats) / sizeof(formats[0]));
 
     return formats[f].match | (next_random() & formats[f].free);
+}
+
+/* Two words: seven times of eight an instruction that the interpreter executes, if one is found
+ * soon. */
+static void fill_words(uint32_t pair[2])
+{
+    const bool any = next_random() % 8 == 0;
+    struct isa_inst inst;
+
+    for (unsigned tries = 0; tries < 32; tries++) {
+        pair[0] = first_word();
+        pair[1] = next_random();
+        if (any || (isa_decode_fields(pair, 2, &inst) == ISA_OK && !gcn_refusal(&inst)))
+            return;
+    }
 }
 
 /* Values that lead somewhere: addresses within @va's memory, small numbers, edges, noise. */
@@ -114,8 +130,8 @@ int main(int argc, char **argv)
         struct gcn_workgroup *wg;
         enum gcn_status status;
 
-        for (unsigned k = 0; k < WORDS; k++)
-            words[k] = k % 2 ? next_random() : first_word();
+        for (unsigned k = 0; k < WORDS; k += 2)
+            fill_words(&words[k]);
         wg = harness_wave(h, words, WORDS);
         if (!wg)
             return 1;

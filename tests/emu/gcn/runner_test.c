@@ -104,6 +104,8 @@ static void test_bad_addresses(void **state)
     assert_int_equal(f.pc, 0);
     assert_int_equal(f.va, 0);
     assert_string_equal(f.text, "instruction fetch");
+    f = fault_of(*state, "s_mov_b64 s[0:1], -4\ns_setpc_b64 s[0:1]");
+    assert_int_equal(f.kind, GCN_FAULT_UNMAPPED);
 }
 
 static void test_trap(void **state)
