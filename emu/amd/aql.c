@@ -119,19 +119,39 @@ static bool signals_met(const struct emu_queue *queue)
     }
 }
 
+/* For whoever looks for a deadlock: what a barrier packet waits for. */
+static void trace_dependencies(const struct emu_queue *queue)
+{
+    const hsa_barrier_and_packet_t *packet = (const void *)&queue->packet;
+
+    if (!emu_settings()->trace)
+        return;
+    for (unsigned i = 0; i < 5; i++) {
+        int64_t value = 0;
+
+        if (packet->dep_signal[i].handle && emu_signal_load(packet->dep_signal[i].handle, &value) &&
+            value != 0)
+            emu_report("queue %u: packet %llu waits for signal 0x%llx, now %lld", queue->id,
+                       (unsigned long long)queue->fetch,
+                       (unsigned long long)packet->dep_signal[i].handle, (long long)value);
+    }
+}
+
 /* ---- polling ---- */
 
-bool emu_aql_written(const struct emu_queue *queue, uint64_t packet)
+bool emu_aql_valid(const struct emu_queue *queue, uint64_t packet)
 {
-    const uint16_t *header;
+    const uint16_t *header = emu_aql_slot(queue, packet);
 
-    if ((int64_t)(emu_doorbell(queue) + 1 - packet) <= 0 ||
-        packet - queue->retired >= packets(queue))
-        return false;
-    header = emu_aql_slot(queue, packet);
     /* A ring that is gone: go on, and find out. */
     return !header ||
            packet_type(__atomic_load_n(header, __ATOMIC_ACQUIRE)) != HSA_PACKET_TYPE_INVALID;
+}
+
+bool emu_aql_written(const struct emu_queue *queue, uint64_t packet)
+{
+    return (int64_t)(emu_doorbell(queue) + 1 - packet) > 0 &&
+           packet - queue->retired < packets(queue) && emu_aql_valid(queue, packet);
 }
 
 static bool packet_waits(const struct emu_queue *queue)
@@ -335,6 +355,7 @@ static void run_packet(struct emu_queue *queue, uint64_t now)
         break;
     case HSA_PACKET_TYPE_BARRIER_AND:
     case HSA_PACKET_TYPE_BARRIER_OR:
+        trace_dependencies(queue);
         queue->state = EMU_CP_SIGNALS;
         break;
     case HSA_PACKET_TYPE_VENDOR_SPECIFIC:

@@ -285,7 +285,7 @@ static void adopt(uint64_t now)
  */
 static bool step(uint32_t *seen)
 {
-    bool polled = emu_queue_poll();
+    bool again = emu_queue_look_all(), polled = emu_queue_poll();
     struct emu_segment_view view;
     bool due;
     uint64_t now;
@@ -294,13 +294,13 @@ static bool step(uint32_t *seen)
     *seen = view.wake;
     due = emu_calendar_next(&emu_engine.calendar) <= emu_clock_now(&view.clock, emu_wall_ns());
     if (!polled && !due && !view.called)
-        return false;
+        return again;
     emu_engine.busy = true;
     now = emu_engine_hold();
     adopt(now);
     do {
         run_due(now);
-        emu_queue_prefetch_all();
+        emu_queue_look_all();
         emu_queue_run_all(now);
     } while (emu_calendar_next(&emu_engine.calendar) <= now);
     emu_engine.busy = false;

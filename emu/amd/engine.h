@@ -27,8 +27,8 @@
  * use in the epoch after: so interpreters may run one to two epochs ahead of the clock, on any
  * number of threads, and yet always use the same numbers.
  *
- * Where a kernel's duration is given (REEF_EMU_DURATIONS), a work-group first waits it out, epoch by
- * epoch and by the company it has, and then is interpreted in next to no device time.
+ * Where a kernel's duration is given (REEF_EMU_DURATIONS), a work-group first waits it out, epoch
+ * by epoch and by the company it has, and then is interpreted in next to no device time.
  */
 #pragma once
 
@@ -118,13 +118,15 @@ struct emu_queue {
     bool dying;        /* being destroyed */
     unsigned stopping; /* its work-groups are not run: they are being killed or parked */
     enum emu_cp_state state;
-    bool event;                /* one is pending in the calendar */
-    uint64_t frozen_ns;        /* suspended: what was left of it */
-    uint64_t fetch, retired;   /* packet indices; SDMA: bytes consumed in fetch */
-    uint64_t decoded_ns;       /* the present packet */
-    uint64_t rung, ring_value; /* doorbell.c: the value in force, and the one on its way */
+    bool event;              /* one is pending in the calendar */
+    uint64_t frozen_ns;      /* suspended: what was left of it */
+    uint64_t fetch, retired; /* packet indices; SDMA: bytes consumed in fetch */
+    uint64_t decoded_ns;     /* the present packet */
+    /* doorbell.c: the value in force, the one on its way to that, the greatest one seen */
+    uint64_t rung, ring_value, ring_seen;
     bool ringing;
-    unsigned in_flight; /* dispatches */
+    uint64_t hidden_since_ns; /* wall time: a packet is there and was not rung for */
+    unsigned in_flight;       /* dispatches */
     /* AQL */
     uint64_t queue_va;                   /* amd_queue_t */
     uint8_t *done;                       /* owned; per ring slot: complete, not yet retired */
@@ -233,7 +235,8 @@ bool emu_queue_poll(void);
 /** Lets every queue go on that can. */
 void emu_queue_run_all(uint64_t now);
 void emu_queue_event(struct emu_queue *queue, uint64_t now);
-void emu_queue_prefetch_all(void);
+/** Looks at the doorbells, and copies packets ahead. True: look again soon. */
+bool emu_queue_look_all(void);
 
 /* ---- unmap.c ---- */
 /** Takes the queue off the hardware, waves and all, and brings it back. Both drop the lock. */
@@ -249,6 +252,9 @@ void emu_unmapped(uint64_t delay_ns, uint64_t now);
 /** The value in force. */
 uint64_t emu_doorbell(const struct emu_queue *queue);
 void emu_doorbell_reset(struct emu_queue *queue);
+/** Of an AQL queue: keeps what is to be kept of the present value. True if a packet is there that
+ * nobody has rung for yet: look again soon. */
+bool emu_doorbell_look(struct emu_queue *queue, uint64_t wall_ns);
 /** True if a value was stored that is not on its way yet. */
 bool emu_doorbell_rings(const struct emu_queue *queue);
 void emu_doorbell_notice(struct emu_queue *queue, uint64_t now);
@@ -270,6 +276,8 @@ void emu_aql_run(struct emu_queue *queue, uint64_t now);
 void emu_aql_event(struct emu_queue *queue, uint64_t now);
 /** Host address of the packet's slot, or NULL. */
 void *emu_aql_slot(const struct emu_queue *queue, uint64_t packet);
+/** True if the packet's header is valid (or its ring is gone). */
+bool emu_aql_valid(const struct emu_queue *queue, uint64_t packet);
 /** True if the packet is there: rung for, and its header is valid (or its ring is gone). */
 bool emu_aql_written(const struct emu_queue *queue, uint64_t packet);
 /** The queue leaves the hardware: what was fetched and has had no effect is forgotten, and will be

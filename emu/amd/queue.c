@@ -262,16 +262,21 @@ void emu_queue_run_all(uint64_t now)
     }
 }
 
-void emu_queue_prefetch_all(void)
+bool emu_queue_look_all(void)
 {
-    if (!emu_settings()->prefetch_packets || emu_engine.unmapped)
-        return;
+    uint64_t wall = emu_wall_ns();
+    bool again = false;
+
     for (unsigned i = 0; i < EMU_MAX_QUEUES && emu_engine.queue_count; i++) {
         struct emu_queue *queue = emu_engine.queues[i];
 
-        if (queue && queue->args.type == EMU_QUEUE_AQL && !queue->suspended)
+        if (!queue || queue->args.type != EMU_QUEUE_AQL || queue->suspended)
+            continue;
+        again |= emu_doorbell_look(queue, wall);
+        if (!emu_engine.unmapped)
             emu_prefetch(queue);
     }
+    return again;
 }
 
 void emu_queue_event(struct emu_queue *queue, uint64_t now)

@@ -51,6 +51,7 @@ void emu_signal_complete(uint64_t va, uint64_t start_ns, uint64_t end_ns)
     /* Whoever sees the new value may free the signal: its event is read before. */
     amd_signal_t copy = *signal;
 
+    emu_trace("signal 0x%llx: %lld - 1", (unsigned long long)va, (long long)copy.value);
     signal->start_ts = start_ns;
     signal->end_ts = end_ns;
     __atomic_fetch_sub(&signal->value, 1, __ATOMIC_ACQ_REL);

@@ -265,6 +265,7 @@ static struct emu_queue *aql_rig_queue(void)
     queue.device_queue = emu_device_queue_open(aql_device, 0, 7);
     if (emu_aql_open(&queue) != 0)
         abort();
+    emu_doorbell_reset(&queue);
     emu_engine.queues[0] = &queue;
     emu_engine.queue_count = 1;
     return &queue;

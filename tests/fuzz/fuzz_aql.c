@@ -92,10 +92,10 @@ static uint64_t random_address(void)
 /* A packet that often is nearly right. */
 static void random_packet(uint8_t packet[64])
 {
-    static const uint16_t types[] = {0, 0, 1, 2, 2, 2, 2, 3, 3, 4, 5, 6, 255};
+    static const uint16_t types[] = {0, 0, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 5};
     hsa_kernel_dispatch_packet_t p = {
         .header = (uint16_t)(types[random32() % 13] | random32() % 2 << 8),
-        .setup = (uint16_t)(random32() % 5),
+        .setup = (uint16_t)(random32() % 8 ? 1 : random32()),
         .workgroup_size_x = (uint16_t)(random32() % 4 ? 64 : random32()),
         .workgroup_size_y = (uint16_t)(random32() % 4 ? 1 : random32() % 40),
         .workgroup_size_z = (uint16_t)(random32() % 4 ? 1 : random32() % 4),
@@ -104,7 +104,7 @@ static void random_packet(uint8_t packet[64])
         .grid_size_z = random32() % 8 ? 1 : random32(),
         .private_segment_size = random32() % 4 ? 0 : random32() % 4096,
         .group_segment_size = random32() % 4 ? 0 : random32() % 80000,
-        .kernel_object = random_address(),
+        .kernel_object = random32() % 8 ? AQL_VA + 8192 : random_address(),
         .kernarg_address = (void *)random_address(),
         .completion_signal = {random_address()},
     };
@@ -124,7 +124,7 @@ static void random_packet(uint8_t packet[64])
             memcpy(packet + 4, ib, sizeof(ib));
         }
     }
-    while (random32() % 4 == 0)
+    while (random32() % 8 == 0)
         packet[random32() % 64] ^= (uint8_t)(1 << random32() % 8);
 }
 

@@ -123,6 +123,29 @@ static void test_invalid_holds(void **state)
     rig_queue_destroy(&queue);
 }
 
+/* A thread that rings late for an old packet hides what another one rang for newer ones. */
+static void test_hidden_doorbell(void **state)
+{
+    struct rig_queue queue = rig_queue_create(7);
+    amd_signal_t *done = rig_signal(4);
+
+    rig_submit(&queue, rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, NULL, done), true);
+    assert_true(rig_wait(done, 3, 10));
+    emu_vm_doorbells()[queue.id] = 2; /* too early: the packets are not there yet */
+    usleep(5000);
+    emu_vm_doorbells()[queue.id] = 0;
+    rig_submit(&queue, rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, NULL, done), true);
+    emu_vm_doorbells()[queue.id] = 0;
+    rig_submit(&queue, rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, NULL, done), true);
+    emu_vm_doorbells()[queue.id] = 0;
+    assert_true(rig_wait(done, 1, 10));
+    rig_submit(&queue, rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, NULL, done), true);
+    emu_vm_doorbells()[queue.id] = 1; /* nobody has seen 3 */
+    assert_true(rig_wait(done, 0, 10));
+    assert_int_equal(queue.aql->read_dispatch_id, 4);
+    rig_queue_destroy(&queue);
+}
+
 static void test_ring_wraps(void **state)
 {
     struct rig_queue queue = rig_queue_create(7);
@@ -556,7 +579,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_barrier_and),   cmocka_unit_test(test_barrier_or),
         cmocka_unit_test(test_barrier_value), cmocka_unit_test(test_invalid_holds),
-        cmocka_unit_test(test_ring_wraps),    cmocka_unit_test(test_dispatch),
+        cmocka_unit_test(test_hidden_doorbell), cmocka_unit_test(test_ring_wraps),    cmocka_unit_test(test_dispatch),
         cmocka_unit_test(test_repeats),       cmocka_unit_test(test_barrier_bit),
         cmocka_unit_test(test_full_units),    cmocka_unit_test(test_destroy_kills),
         cmocka_unit_test(test_suspend),       cmocka_unit_test(test_destroy_suspended),

@@ -51,8 +51,9 @@ static uint64_t spin(struct rig_queue *queue, uint32_t loops)
 
 /* ---- packets copied ahead ---- */
 
-/* A running kernel and behind it one that stores to @first; while the first runs, the second one's
- * slot is given a packet that stores to @second. Returns when that has run, whichever it was. */
+/* A running kernel, a barrier that waits for it (the present packet) and a kernel that stores to
+ * @first; while the first one runs, the last one's slot is given a packet that stores to @second.
+ * Returns when that has run, whichever it was. */
 static void rewrite_behind_a_kernel(uint32_t *first, uint32_t *second, bool unmap)
 {
     struct rig_queue queue = rig_queue_create(7);
@@ -60,16 +61,17 @@ static void rewrite_behind_a_kernel(uint32_t *first, uint32_t *second, bool unma
     uint32_t *gate = word(0);
     hsa_kernel_dispatch_packet_t other = rig_dispatch(RIG_STORE, 1, pointer_to(second), ran);
 
-    /* Both are there when the queue is mapped. */
+    /* All are there when the queue is mapped. */
     assert_int_equal(rig_queue_percent(&queue, 0), 0);
     rig_submit(&queue, rig_dispatch(RIG_POLL, 1, pointer_to(gate), NULL), true);
+    rig_submit(&queue, rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, NULL, NULL), true);
     rig_submit(&queue, rig_dispatch(RIG_STORE, 1, pointer_to(first), ran), true);
     assert_int_equal(rig_queue_percent(&queue, 100), 0);
     wait_running();
     if (unmap)
         assert_int_equal(rig_queue_percent(&queue, 0), 0);
     other.header |= 1 << HSA_PACKET_HEADER_BARRIER;
-    queue.ring[1] = other;
+    queue.ring[2] = other;
     if (unmap)
         assert_int_equal(rig_queue_percent(&queue, 100), 0);
     __atomic_store_n(gate, 1, __ATOMIC_RELEASE);
