@@ -24,14 +24,14 @@ enum { HOOKED = sizeof(hooked) / sizeof(hooked[0]) };
 
 /* Without one of these nothing is scheduled (shim/nvidia/driver.h). */
 static const char *const needed[] = {
-    "cuCtxGetCurrent",     "cuCtxSetCurrent",
-    "cuCtxGetDevice",      "cuDeviceGetAttribute",
-    "cuEventCreate",       "cuEventRecord",
-    "cuEventQuery",        "cuEventElapsedTime",
-    "cuEventDestroy_v2",   "cuStreamCreateWithPriority",
-    "cuStreamDestroy_v2",  "cuStreamQuery",
-    "cuStreamIsCapturing", "cuStreamGetFlags",
-    "cuStreamGetCtx",
+    "cuCtxGetCurrent",    "cuCtxSetCurrent",
+    "cuCtxGetDevice",     "cuDeviceGetAttribute",
+    "cuEventCreate",      "cuEventRecord",
+    "cuEventQuery",       "cuEventElapsedTime",
+    "cuEventDestroy_v2",  "cuStreamCreateWithPriority",
+    "cuStreamDestroy_v2", "cuStreamQuery",
+    "cuStreamWaitEvent",  "cuStreamIsCapturing",
+    "cuStreamGetFlags",   "cuStreamGetCtx",
 };
 
 static void check_library(struct doctor *d, void *cuda)

@@ -208,8 +208,8 @@ static bool try_peek(struct emu_segment_view *view)
                                      PEEK(dev->anchor_device_ns), PEEK(dev->horizon_ns)};
     view->wake = PEEK(me->wake);
     view->turn_end_ns = PEEK(dev->turn_of.end_ns);
-    view->called = PEEK(me->placed) >= 0 || PEEK(me->absent) || PEEK(me->unmaps) ||
-                   PEEK(me->turn_news);
+    view->called =
+        PEEK(me->placed) >= 0 || PEEK(me->absent) || PEEK(me->unmaps) || PEEK(me->turn_news);
 #undef PEEK
     return !(before & 1) && before == __atomic_load_n(&seg.map->sequence, __ATOMIC_RELAXED);
 }

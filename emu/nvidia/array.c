@@ -58,8 +58,7 @@ CUresult cuArray3DCreate(CUarray *pHandle, const CUDA_ARRAY3D_DESCRIPTOR *d)
         return rc;
     bytes = d ? element_bytes(d->Format) : 0;
     if (!pHandle || !bytes || d->Width == 0 || d->Width > 1 << 17 || d->Height > 1 << 16 ||
-        d->Depth > 1 << 14 ||
-        (d->NumChannels != 1 && d->NumChannels != 2 && d->NumChannels != 4))
+        d->Depth > 1 << 14 || (d->NumChannels != 1 && d->NumChannels != 2 && d->NumChannels != 4))
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
     array = calloc(1, sizeof(*array));
     if (!array)
@@ -84,8 +83,8 @@ CUresult cuArrayCreate(CUarray *pHandle, const CUDA_ARRAY_DESCRIPTOR *d)
 
     if (!d)
         return CUDA_ERROR_INVALID_VALUE;
-    wide = (CUDA_ARRAY3D_DESCRIPTOR){.Width = d->Width, .Height = d->Height, .Format = d->Format,
-                                     .NumChannels = d->NumChannels};
+    wide = (CUDA_ARRAY3D_DESCRIPTOR){
+        .Width = d->Width, .Height = d->Height, .Format = d->Format, .NumChannels = d->NumChannels};
     return cuArray3DCreate(pHandle, &wide);
 }
 

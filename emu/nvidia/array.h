@@ -4,7 +4,7 @@
 
 #include "driver.h"
 
-/** The place of a box whose corner is @x bytes, @y rows, @z slices into the array; checks that it is
- *  inside. The lock is held. */
+/** The place of a box whose corner is @x bytes, @y rows, @z slices into the array; checks that it
+ * is inside. The lock is held. */
 CUresult nv_array_place(CUarray array, size_t x, size_t y, size_t z, const struct nv_copy *copy,
                         struct nv_place *place);

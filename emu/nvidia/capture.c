@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Stream capture. A stream that is captured has the nodes that its next one depends on ("tips"); an
- * event that is recorded in it takes them along to the streams that wait for it. Source: CUDA Driver
- * API, "Stream capture" (cuStreamBeginCapture and the calls around it), CUDA C++ Programming Guide,
- * "Prohibited and unhandled operations".
+ * event that is recorded in it takes them along to the streams that wait for it. Source: CUDA
+ * Driver API, "Stream capture" (cuStreamBeginCapture and the calls around it), CUDA C++ Programming
+ * Guide, "Prohibited and unhandled operations".
  */
 #include "graph.h"
 
@@ -329,9 +329,9 @@ CUresult cuStreamEndCapture(CUstream hStream, CUgraph *phGraph)
     if (capture->mode != CU_STREAM_CAPTURE_MODE_RELAXED &&
         !pthread_equal(capture->thread, pthread_self()))
         return nv_leave(CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD);
-    rc = capture->invalid     ? CUDA_ERROR_STREAM_CAPTURE_INVALIDATED
+    rc = capture->invalid   ? CUDA_ERROR_STREAM_CAPTURE_INVALIDATED
          : !joined(capture) ? CUDA_ERROR_STREAM_CAPTURE_UNJOINED
-                              : CUDA_SUCCESS;
+                            : CUDA_SUCCESS;
     capture->refs++;
     end(capture);
     if (rc == CUDA_SUCCESS)
@@ -344,7 +344,7 @@ CUresult cuStreamEndCapture(CUstream hStream, CUgraph *phGraph)
 
 static CUstreamCaptureStatus status_of(const struct nv_stream *stream)
 {
-    return !stream->capture          ? CU_STREAM_CAPTURE_STATUS_NONE
+    return !stream->capture           ? CU_STREAM_CAPTURE_STATUS_NONE
            : stream->capture->invalid ? CU_STREAM_CAPTURE_STATUS_INVALIDATED
                                       : CU_STREAM_CAPTURE_STATUS_ACTIVE;
 }
@@ -364,8 +364,8 @@ CUresult cuStreamIsCapturing(CUstream hStream, CUstreamCaptureStatus *status)
     return nv_leave(CUDA_SUCCESS);
 }
 
-static CUresult info(CUstream hStream, CUstreamCaptureStatus *status, cuuint64_t *id, CUgraph *graph,
-                     const CUgraphNode **dependencies, size_t *count)
+static CUresult info(CUstream hStream, CUstreamCaptureStatus *status, cuuint64_t *id,
+                     CUgraph *graph, const CUgraphNode **dependencies, size_t *count)
 {
     static __thread CUgraphNode *list;
     struct nv_stream *stream;
@@ -395,7 +395,8 @@ static CUresult info(CUstream hStream, CUstreamCaptureStatus *status, cuuint64_t
 }
 
 #undef cuStreamGetCaptureInfo
-NV_EXPORT CUresult cuStreamGetCaptureInfo(CUstream s, CUstreamCaptureStatus *status, cuuint64_t *id);
+NV_EXPORT CUresult cuStreamGetCaptureInfo(CUstream s, CUstreamCaptureStatus *status,
+                                          cuuint64_t *id);
 CUresult cuStreamGetCaptureInfo(CUstream s, CUstreamCaptureStatus *status, cuuint64_t *id)
 {
     return info(s, status, id, NULL, NULL, NULL);

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_IN_FLIGHT = 16384 }; /* of a context: then a submitting thread waits, as for a full queue */
+enum {
+    MOST_IN_FLIGHT = 16384
+}; /* of a context: then a submitting thread waits, as for a full queue */
 
 static uint64_t numbers;
 

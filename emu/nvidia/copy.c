@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Copies and fills as operations: how long they take and what they do. Addresses are translated when
- * they are carried out, with the table of allocations held.
+ * Copies and fills as operations: how long they take and what they do. Addresses are translated
+ * when they are carried out, with the table of allocations held.
  */
 #include "driver.h"
 

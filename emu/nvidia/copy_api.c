@@ -2,8 +2,8 @@
 /*
  * The entry points of copies and fills. What each promises about the host: CUDA Driver API, "API
  * synchronization behavior". A copy from pageable memory takes a snapshot, as staging does; one to
- * pageable memory returns when it is done; synchronous ones are done on return, but for copies within
- * the device and fills of device memory.
+ * pageable memory returns when it is done; synchronous ones are done on return, but for copies
+ * within the device and fills of device memory.
  */
 #include "array.h"
 #include "driver.h"
@@ -276,10 +276,12 @@ static CUresult copy_2d(const CUDA_MEMCPY2D *p, CUstream stream, enum how how)
 
     if (!p)
         return CUDA_ERROR_INVALID_VALUE;
-    from = (struct side){p->srcMemoryType, p->srcHost, p->srcDevice, p->srcArray,
-                         p->srcXInBytes, p->srcY, 0, p->srcPitch, 0};
-    to = (struct side){p->dstMemoryType, p->dstHost, p->dstDevice, p->dstArray,
-                       p->dstXInBytes, p->dstY, 0, p->dstPitch, 0};
+    from = (struct side){
+        p->srcMemoryType, p->srcHost, p->srcDevice, p->srcArray, p->srcXInBytes, p->srcY, 0,
+        p->srcPitch,      0};
+    to = (struct side){
+        p->dstMemoryType, p->dstHost, p->dstDevice, p->dstArray, p->dstXInBytes, p->dstY, 0,
+        p->dstPitch,      0};
     return copy_box(&from, &to, p->WidthInBytes, p->Height, 1, stream, how);
 }
 
@@ -297,10 +299,14 @@ CUresult cuMemcpy2DAsync(const CUDA_MEMCPY2D *p, CUstream s)
 }
 
 #define SIDES_3D(p)                                                                                \
-    from = (struct side){(p)->srcMemoryType, (p)->srcHost, (p)->srcDevice, (p)->srcArray,          \
-                         (p)->srcXInBytes, (p)->srcY, (p)->srcZ, (p)->srcPitch, (p)->srcHeight};   \
-    to = (struct side){(p)->dstMemoryType, (p)->dstHost, (p)->dstDevice, (p)->dstArray,            \
-                       (p)->dstXInBytes, (p)->dstY, (p)->dstZ, (p)->dstPitch, (p)->dstHeight}
+    from = (struct side){(p)->srcMemoryType, (p)->srcHost,     (p)->srcDevice,                     \
+                         (p)->srcArray,      (p)->srcXInBytes, (p)->srcY,                          \
+                         (p)->srcZ,          (p)->srcPitch,    (p)->srcHeight};                    \
+    to = (struct side)                                                                             \
+    {                                                                                              \
+        (p)->dstMemoryType, (p)->dstHost, (p)->dstDevice, (p)->dstArray, (p)->dstXInBytes,         \
+            (p)->dstY, (p)->dstZ, (p)->dstPitch, (p)->dstHeight                                    \
+    }
 
 static CUresult copy_3d(const CUDA_MEMCPY3D *p, CUstream stream, enum how how)
 {
@@ -341,8 +347,9 @@ CUresult cuMemcpy3DPeerAsync(const CUDA_MEMCPY3D_PEER *p, CUstream s)
 
 /* ---- arrays and linear memory ---- */
 
-static CUresult with_array(CUarray to, size_t to_at, CUarray from, size_t from_at, uint64_t linear_va,
-                           const void *host, size_t bytes, CUstream stream, enum how how)
+static CUresult with_array(CUarray to, size_t to_at, CUarray from, size_t from_at,
+                           uint64_t linear_va, const void *host, size_t bytes, CUstream stream,
+                           enum how how)
 {
     struct side a = {.type = CU_MEMORYTYPE_ARRAY, .array = from, .x = from_at};
     struct side b = {.type = CU_MEMORYTYPE_ARRAY, .array = to, .x = to_at};
@@ -389,7 +396,8 @@ CUresult cuMemcpyAtoA(CUarray dst, size_t dat, CUarray src, size_t sat, size_t n
 /* ---- batches: independent copies; in stream order as one ---- */
 
 static CUresult batch(CUdeviceptr *dsts, CUdeviceptr *srcs, size_t *sizes, size_t count,
-                      CUmemcpyAttributes *attrs, size_t *attrsIdxs, size_t numAttrs, CUstream stream)
+                      CUmemcpyAttributes *attrs, size_t *attrsIdxs, size_t numAttrs,
+                      CUstream stream)
 {
     if (!dsts || !srcs || !sizes || count == 0 || numAttrs > count || (numAttrs && !attrs) ||
         stream == NULL || stream == CU_STREAM_LEGACY)
@@ -417,8 +425,8 @@ CUresult cuMemcpyBatchAsync(CUdeviceptr *dsts, CUdeviceptr *srcs, size_t *sizes,
 }
 
 NV_EXPORT CUresult cuMemcpyBatchAsync_v2(CUdeviceptr *dsts, CUdeviceptr *srcs, size_t *sizes,
-                                         size_t count, CUmemcpyAttributes *attrs,
-                                         size_t *attrsIdxs, size_t numAttrs, CUstream hStream);
+                                         size_t count, CUmemcpyAttributes *attrs, size_t *attrsIdxs,
+                                         size_t numAttrs, CUstream hStream);
 CUresult cuMemcpyBatchAsync_v2(CUdeviceptr *dsts, CUdeviceptr *srcs, size_t *sizes, size_t count,
                                CUmemcpyAttributes *attrs, size_t *attrsIdxs, size_t numAttrs,
                                CUstream hStream)

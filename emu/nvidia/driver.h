@@ -16,8 +16,8 @@
  *   resolver.c   cuGetProcAddress; suffixed.c, missing.c: generated
  *
  * One lock guards all of it (nv_lock), but for what an interpreter does in a slice. Calls of the
- * program take it in nv_enter and give it back in nv_leave; nobody calls the program's code with it.
- * Ranges of memory have a lock of their own that interpreters read under (nv_memory_lock_*).
+ * program take it in nv_enter and give it back in nv_leave; nobody calls the program's code with
+ * it. Ranges of memory have a lock of their own that interpreters read under (nv_memory_lock_*).
  */
 #pragma once
 
@@ -54,7 +54,8 @@ enum nv_kind {
 };
 /** A handle for @object, or NULL without memory. */
 void *nv_handle_new(enum nv_kind kind, void *object);
-/** The object behind a program's handle; NULL if it is none of this kind. Any pointer may be asked. */
+/** The object behind a program's handle; NULL if it is none of this kind. Any pointer may be asked.
+ */
 void *nv_object(const void *handle, enum nv_kind kind);
 void nv_handle_free(void *handle);
 
@@ -107,10 +108,10 @@ struct nv_memory {
     uint64_t bytes;         /* as asked for */
     enum nv_memory_kind kind;
     unsigned flags;
-    struct nv_context *ctx;  /* NULL: none */
-    struct nv_pool *pool;    /* of a stream-ordered one */
+    struct nv_context *ctx; /* NULL: none */
+    struct nv_pool *pool;   /* of a stream-ordered one */
     unsigned long long id;
-    bool internal;           /* of a module: not the program's to free */
+    bool internal; /* of a module: not the program's to free */
 };
 void nv_memory_lock_read(void);
 void nv_memory_unlock(void);
@@ -144,7 +145,7 @@ enum nv_op_kind {
     NV_OP_BATCH,
 };
 
-struct nv_place { /* one side of a copy: bytes at base + y * pitch + z * slice */
+struct nv_place {  /* one side of a copy: bytes at base + y * pitch + z * slice */
     uint8_t *host; /* NULL: @va is translated when it is carried out */
     uint64_t va;
     size_t pitch, height;
@@ -216,7 +217,7 @@ struct nv_command {
     unsigned refs;
     uint64_t number; /* in order of submission */
     struct nv_op op;
-    struct nv_stream *stream; /* retained; NULL: of a graph */
+    struct nv_stream *stream;  /* retained; NULL: of a graph */
     struct nv_command *parent; /* the graph launch it belongs to */
     unsigned waits;            /* for so many others */
     unsigned children;         /* nodes that are not done */
@@ -246,8 +247,9 @@ void nv_command_submit(struct nv_command *command);
 void nv_command_done(struct nv_command *command, uint64_t now);
 /** Waits until it is done. The lock is dropped meanwhile. */
 void nv_command_wait(struct nv_command *command);
-/** Builds a command for the stream in its order and submits it. Takes over what @op owns. In a stream
- *  that is being captured it becomes a node. *out (may be NULL) gets a reference; NULL if captured. */
+/** Builds a command for the stream in its order and submits it. Takes over what @op owns. In a
+ * stream that is being captured it becomes a node. *out (may be NULL) gets a reference; NULL if
+ * captured. */
 CUresult nv_submit(struct nv_stream *stream, struct nv_op *op, struct nv_command **out);
 /** The same, behind @before as well (may be NULL). */
 CUresult nv_submit_after(struct nv_stream *stream, struct nv_op *op, struct nv_command *before,
@@ -265,8 +267,8 @@ struct nv_stream {
     unsigned flags;
     int priority;
     unsigned long long id;
-    pthread_t owner; /* of a per-thread one */
-    struct nv_command *last; /* the latest one; retained, may be NULL */
+    pthread_t owner;            /* of a per-thread one */
+    struct nv_command *last;    /* the latest one; retained, may be NULL */
     struct nv_capture *capture; /* NULL: not captured */
     struct nv_node **tips;      /* captured: what the next node depends on; owned */
     unsigned tip_count;

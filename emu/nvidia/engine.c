@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 /* Wall times. */
-#define POLL_VALUE_NS    50000ull    /* a stream waits for a word of memory */
-#define POLL_STANDING_NS 2000000ull  /* the clock stands: somebody interprets */
+#define POLL_VALUE_NS    50000ull   /* a stream waits for a word of memory */
+#define POLL_STANDING_NS 2000000ull /* the clock stands: somebody interprets */
 #define POLL_IDLE_NS     20000000ull
 #define HANDOVER_NS      500ull /* device time from one of a stream's small operations to the next */
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The engine: kernels on the device, the device thread and the interpreter threads, as their files
- * share them. Private to emu/nvidia/. See emu/model/device.h for time, and the engine of emu/amd for
- * the same ideas: events with dates in a calendar, interpretation ahead of the clock by at most two
- * epochs, the horizon that keeps the clock from running past what is not worked out yet.
+ * share them. Private to emu/nvidia/. See emu/model/device.h for time, and the engine of emu/amd
+ * for the same ideas: events with dates in a calendar, interpretation ahead of the clock by at most
+ * two epochs, the horizon that keeps the clock from running past what is not worked out yet.
  *
  * The driver's lock guards everything here, except what a slice in progress uses.
  */

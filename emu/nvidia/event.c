@@ -32,8 +32,7 @@ void nv_event_set_record(struct nv_event *event, struct nv_command *command)
 
 CUresult cuEventCreate(CUevent *phEvent, unsigned int Flags)
 {
-    const unsigned known =
-        CU_EVENT_BLOCKING_SYNC | CU_EVENT_DISABLE_TIMING | CU_EVENT_INTERPROCESS;
+    const unsigned known = CU_EVENT_BLOCKING_SYNC | CU_EVENT_DISABLE_TIMING | CU_EVENT_INTERPROCESS;
     struct nv_context *ctx;
     struct nv_event *event;
     CUresult rc = nv_enter(&ctx);
@@ -176,7 +175,8 @@ static CUresult elapsed(float *pMilliseconds, CUevent hStart, CUevent hEnd)
         return nv_leave(start->ctx->sticky);
     if (!start->record->done || !end->record->done)
         return nv_leave(CUDA_ERROR_NOT_READY);
-    *pMilliseconds = (float)((double)(int64_t)(rounded(end->time_ns) - rounded(start->time_ns)) / 1e6);
+    *pMilliseconds =
+        (float)((double)(int64_t)(rounded(end->time_ns) - rounded(start->time_ns)) / 1e6);
     return nv_leave(CUDA_SUCCESS);
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Fat binaries: finding the PTX in one. The layout is that of fatbinary_section.h (the wrapper) and,
- * for the entries, what nvcc and clang write: a header of 16 bytes, then entries with their own
- * headers, sizes and flags. Compressed entries need liblz4 or libzstd, which are loaded when one is
- * met.
+ * Fat binaries: finding the PTX in one. The layout is that of fatbinary_section.h (the wrapper)
+ * and, for the entries, what nvcc and clang write: a header of 16 bytes, then entries with their
+ * own headers, sizes and flags. Compressed entries need liblz4 or libzstd, which are loaded when
+ * one is met.
  *
  * A program hands over an address without a size: the sizes in the headers are all there is.
  */
@@ -47,8 +47,9 @@ static bool unpack_lz4(const void *from, size_t bytes, void *to, size_t size)
     int (*decompress)(const char *, char *, int, int);
     void *library = dlopen("liblz4.so.1", RTLD_NOW | RTLD_LOCAL);
 
-    decompress = library ? (int (*)(const char *, char *, int, int))dlsym(library, "LZ4_decompress_safe")
-                         : NULL;
+    decompress =
+        library ? (int (*)(const char *, char *, int, int))dlsym(library, "LZ4_decompress_safe")
+                : NULL;
     if (!decompress) {
         emu_missing("liblz4, for a compressed fat binary");
         return false;
@@ -61,8 +62,9 @@ static bool unpack_zstd(const void *from, size_t bytes, void *to, size_t size)
     size_t (*decompress)(void *, size_t, const void *, size_t);
     void *library = dlopen("libzstd.so.1", RTLD_NOW | RTLD_LOCAL);
 
-    decompress = library ? (size_t(*)(void *, size_t, const void *, size_t))dlsym(library, "ZSTD_decompress")
-                         : NULL;
+    decompress =
+        library ? (size_t(*)(void *, size_t, const void *, size_t))dlsym(library, "ZSTD_decompress")
+                : NULL;
     if (!decompress) {
         emu_missing("libzstd, for a compressed fat binary");
         return false;
@@ -104,8 +106,7 @@ int nv_fatbin_scan(const void *data, size_t limit, unsigned most_arch, char **te
         header->header_bytes < sizeof(*header) || header->bytes > limit - header->header_bytes)
         return -1;
     for (at = 0; at + sizeof(struct entry) <= header->bytes;) {
-        const struct entry *entry =
-            (const void *)((const char *)data + header->header_bytes + at);
+        const struct entry *entry = (const void *)((const char *)data + header->header_bytes + at);
         uint64_t bytes = (uint64_t)entry->header_bytes + entry->payload_bytes;
 
         if (entry->header_bytes < sizeof(*entry) || bytes > header->bytes - at)

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-enum { MAX_SHARED_OPTIN = 98304 };
-
 static CUresult enter_function(CUfunction handle, struct nv_context **ctx, struct nv_function **f)
 {
     CUresult rc = nv_enter(ctx);
@@ -69,7 +67,7 @@ static CUresult set_attribute(struct nv_function *f, CUfunction_attribute attrib
 {
     switch (attrib) {
     case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES:
-        if (value < 0 || value + (int)f->ptx->shared_bytes > MAX_SHARED_OPTIN)
+        if (value < 0 || value + (int)f->ptx->shared_bytes > (int)nv_profile.lds_bytes_per_cu)
             return CUDA_ERROR_INVALID_VALUE;
         f->max_dynamic_shared = value;
         return CUDA_SUCCESS;
@@ -206,7 +204,7 @@ static uint32_t blocks_of(const struct nv_function *f, uint32_t threads, size_t 
     const uint32_t block[3] = {threads, 1, 1};
     struct emu_shape shape;
 
-    if (dynamic > MAX_SHARED_OPTIN)
+    if (dynamic > nv_profile.lds_bytes_per_cu)
         return 0;
     shape = nv_shape(f, block, (uint32_t)dynamic);
     return emu_occupancy(&nv_profile, &shape);
@@ -224,8 +222,8 @@ CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *numBlocks, CU
         return rc;
     if (!numBlocks || blockSize <= 0 || flags > CU_OCCUPANCY_DISABLE_CACHING_OVERRIDE)
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    *numBlocks = blockSize > (int)nv_max_threads(f) ? 0
-                                                    : (int)blocks_of(f, (uint32_t)blockSize, dynamic);
+    *numBlocks =
+        blockSize > (int)nv_max_threads(f) ? 0 : (int)blocks_of(f, (uint32_t)blockSize, dynamic);
     return nv_leave(CUDA_SUCCESS);
 }
 
@@ -236,9 +234,9 @@ CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *numBlocks, CUfunction 
                                                                 0);
 }
 
-CUresult cuOccupancyMaxPotentialBlockSizeWithFlags(int *minGridSize, int *blockSize, CUfunction func,
-                                                   CUoccupancyB2DSize sizeOf, size_t dynamic,
-                                                   int limit, unsigned int flags)
+CUresult cuOccupancyMaxPotentialBlockSizeWithFlags(int *minGridSize, int *blockSize,
+                                                   CUfunction func, CUoccupancyB2DSize sizeOf,
+                                                   size_t dynamic, int limit, unsigned int flags)
 {
     struct nv_context *ctx;
     struct nv_function *f;

@@ -131,8 +131,7 @@ struct nv_graph *nv_graph_clone(const struct nv_graph *graph)
         struct nv_node *made;
         struct nv_op op;
 
-        if (!nv_op_copy(&op, &node->op) ||
-            !(made = nv_node_add(copy, node->type, &op, NULL, 0)))
+        if (!nv_op_copy(&op, &node->op) || !(made = nv_node_add(copy, node->type, &op, NULL, 0)))
             return NULL;
         made->number = node->number;
         made->function = node->function;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Graphs, as their files share them. A graph is nodes with operations and with the nodes that each
- * depends on. An executable graph is a plan: a copy of all that, flat, which launches share and which
- * is copied before it is changed while one still uses it.
+ * depends on. An executable graph is a plan: a copy of all that, flat, which launches share and
+ * which is copied before it is changed while one still uses it.
  */
 #pragma once
 
@@ -12,10 +12,10 @@ struct nv_node {
     void *handle;
     struct nv_graph *graph;
     CUgraphNodeType type;
-    struct nv_op op;        /* owned */
-    CUfunction function;    /* kernel: as the program gave it */
-    CUDA_MEMCPY3D memcpy3d; /* memcpy: as the program gave it */
-    struct nv_graph *child; /* owned; child graphs */
+    struct nv_op op;         /* owned */
+    CUfunction function;     /* kernel: as the program gave it */
+    CUDA_MEMCPY3D memcpy3d;  /* memcpy: as the program gave it */
+    struct nv_graph *child;  /* owned; child graphs */
     struct nv_node **before; /* owned: what it depends on */
     unsigned before_count;
     unsigned number; /* in its graph */
@@ -29,7 +29,7 @@ struct nv_graph {
 };
 
 struct nv_step {
-    struct nv_op op; /* owned */
+    struct nv_op op;              /* owned */
     const struct nv_node *origin; /* what it was made from; may be gone, only compared */
     unsigned number;              /* of the origin in its graph */
     CUgraphNodeType type;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Executable graphs: made from a graph, changed, launched. A launch is one command of its stream; when
- * its turn comes, each step becomes a command of its own. Launches of one executable graph run one
- * after another. What a launch does is what the plan was when it was launched.
+ * Executable graphs: made from a graph, changed, launched. A launch is one command of its stream;
+ * when its turn comes, each step becomes a command of its own. Launches of one executable graph run
+ * one after another. What a launch does is what the plan was when it was launched.
  */
 #include "graph.h"
 
@@ -45,7 +45,8 @@ static struct nv_step *add_step(struct nv_exec *plan, const struct nv_node *node
         return NULL;
     plan->steps = larger;
     step = &plan->steps[plan->count];
-    *step = (struct nv_step){.origin = node, .number = node ? node->number : 0,
+    *step = (struct nv_step){.origin = node,
+                             .number = node ? node->number : 0,
                              .type = node ? node->type : CU_GRAPH_NODE_TYPE_EMPTY};
     if (!nv_op_copy(&step->op, op))
         return NULL;
@@ -65,8 +66,8 @@ static bool step_after(struct nv_step *step, unsigned index)
 }
 
 /* Appends a graph's nodes in an order that their edges allow. Its roots come after step @entry (or
- * nothing, if that is UINT32_MAX). A child graph is an empty step, its nodes, and an empty step behind
- * them. */
+ * nothing, if that is UINT32_MAX). A child graph is an empty step, its nodes, and an empty step
+ * behind them. */
 static bool flatten(struct nv_exec *plan, const struct nv_graph *graph, unsigned entry,
                     unsigned depth)
 {
@@ -253,8 +254,8 @@ CUresult cuGraphInstantiateWithParams(CUgraphExec *out, CUgraph graph,
         return CUDA_ERROR_INVALID_VALUE;
     rc = instantiate(out, graph, params->flags);
     params->hErrNode_out = NULL;
-    params->result_out = rc == CUDA_SUCCESS ? CUDA_GRAPH_INSTANTIATE_SUCCESS
-                                            : CUDA_GRAPH_INSTANTIATE_ERROR;
+    params->result_out =
+        rc == CUDA_SUCCESS ? CUDA_GRAPH_INSTANTIATE_SUCCESS : CUDA_GRAPH_INSTANTIATE_ERROR;
     if (rc == CUDA_SUCCESS && (params->flags & CUDA_GRAPH_INSTANTIATE_FLAG_UPLOAD))
         rc = cuGraphUpload(*out, params->hUploadStream);
     return rc;

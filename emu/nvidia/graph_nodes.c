@@ -97,8 +97,8 @@ static CUresult add(CUgraphNode *out, CUgraph hGraph, const CUgraphNode *depende
     return rc; /* still locked */
 }
 
-CUresult cuGraphAddKernelNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps, size_t count,
-                              const CUDA_KERNEL_NODE_PARAMS *p)
+CUresult cuGraphAddKernelNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps,
+                              size_t count, const CUDA_KERNEL_NODE_PARAMS *p)
 {
     struct nv_context *ctx;
     struct nv_node *node;
@@ -117,8 +117,8 @@ CUresult cuGraphAddKernelNode(CUgraphNode *out, CUgraph graph, const CUgraphNode
     return nv_leave(rc);
 }
 
-CUresult cuGraphAddMemcpyNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps, size_t count,
-                              const CUDA_MEMCPY3D *p, CUcontext hctx)
+CUresult cuGraphAddMemcpyNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps,
+                              size_t count, const CUDA_MEMCPY3D *p, CUcontext hctx)
 {
     struct nv_context *ctx;
     struct nv_node *node;
@@ -137,8 +137,8 @@ CUresult cuGraphAddMemcpyNode(CUgraphNode *out, CUgraph graph, const CUgraphNode
     return nv_leave(rc);
 }
 
-CUresult cuGraphAddMemsetNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps, size_t count,
-                              const CUDA_MEMSET_NODE_PARAMS *p, CUcontext hctx)
+CUresult cuGraphAddMemsetNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps,
+                              size_t count, const CUDA_MEMSET_NODE_PARAMS *p, CUcontext hctx)
 {
     struct nv_context *ctx;
     struct nv_op op;

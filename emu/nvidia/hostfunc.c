@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Host functions and callbacks. They run in threads of the driver's, without its lock; a thread more
- * is made when all are busy, so that one function that waits for another stream's cannot hold it up.
- * Calls of the driver from them are not permitted (CUDA_ERROR_NOT_PERMITTED).
+ * Host functions and callbacks. They run in threads of the driver's, without its lock; a thread
+ * more is made when all are busy, so that one function that waits for another stream's cannot hold
+ * it up. Calls of the driver from them are not permitted (CUDA_ERROR_NOT_PERMITTED).
  */
 #include "engine.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Kernels on the device: from the front of their stream to their last block's end. A kernel gets a
- * queue of the device while it runs, with the priority of its launch; at most 128 of a process do at
- * a time, as on hardware. Blocks are placed by the device model.
+ * queue of the device while it runs, with the priority of its launch; at most 128 of a process do
+ * at a time, as on hardware. Blocks are placed by the device model.
  *
  * While another process has its turn, blocks keep where they are and go on from there.
  */

@@ -73,8 +73,9 @@ static CUresult check_sizes(const struct nv_function *f, const struct nv_kernel_
     shape = nv_shape(f, block, k->shared_bytes);
     if (emu_occupancy(&nv_profile, &shape) == 0)
         return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
-    if (k->cooperative && (uint64_t)grid[0] * grid[1] * grid[2] >
-                              (uint64_t)emu_occupancy(&nv_profile, &shape) * nv_profile.compute_units)
+    if (k->cooperative &&
+        (uint64_t)grid[0] * grid[1] * grid[2] >
+            (uint64_t)emu_occupancy(&nv_profile, &shape) * nv_profile.compute_units)
         return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
     return CUDA_SUCCESS;
 }
@@ -182,7 +183,8 @@ CUresult cuLaunchKernel(CUfunction f, unsigned int gx, unsigned int gy, unsigned
                         unsigned int bx, unsigned int by, unsigned int bz, unsigned int shared,
                         CUstream hStream, void **kernelParams, void **extra)
 {
-    struct nv_kernel_args args = {.grid = {gx, gy, gz}, .block = {bx, by, bz}, .shared_bytes = shared};
+    struct nv_kernel_args args = {
+        .grid = {gx, gy, gz}, .block = {bx, by, bz}, .shared_bytes = shared};
 
     return launch(f, &args, false, hStream, kernelParams, extra);
 }
@@ -191,8 +193,8 @@ CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned int gx, unsigned int g
                                    unsigned int bx, unsigned int by, unsigned int bz,
                                    unsigned int shared, CUstream hStream, void **kernelParams)
 {
-    struct nv_kernel_args args = {.grid = {gx, gy, gz}, .block = {bx, by, bz},
-                                  .shared_bytes = shared, .cooperative = true};
+    struct nv_kernel_args args = {
+        .grid = {gx, gy, gz}, .block = {bx, by, bz}, .shared_bytes = shared, .cooperative = true};
 
     return launch(f, &args, false, hStream, kernelParams, NULL);
 }
@@ -223,7 +225,8 @@ static CUresult attribute(const CUlaunchAttribute *a, struct nv_kernel_args *arg
         args->event_at_start = true;
         return args->event ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
     case CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION:
-        return a->value.clusterDim.x == 1 && a->value.clusterDim.y == 1 && a->value.clusterDim.z == 1
+        return a->value.clusterDim.x == 1 && a->value.clusterDim.y == 1 &&
+                       a->value.clusterDim.z == 1
                    ? CUDA_SUCCESS
                    : CUDA_ERROR_NOT_SUPPORTED;
     default:

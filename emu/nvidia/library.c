@@ -195,7 +195,8 @@ CUresult cuLibraryGetKernelCount(unsigned int *count, CUlibrary lib)
         return nv_leave(library ? CUDA_ERROR_INVALID_VALUE : CUDA_ERROR_INVALID_HANDLE);
     *count = 0;
     for (uint32_t i = 0; i < library->image->ptx->function_count; i++)
-        *count += library->image->ptx->functions[i].entry && library->image->ptx->functions[i].defined;
+        *count +=
+            library->image->ptx->functions[i].entry && library->image->ptx->functions[i].defined;
     return nv_leave(CUDA_SUCCESS);
 }
 

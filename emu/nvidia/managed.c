@@ -30,7 +30,8 @@ static CUresult hint(CUdeviceptr ptr, size_t bytes, CUstream handle, bool attach
 NV_EXPORT CUresult cuMemPrefetchAsync(CUdeviceptr ptr, size_t count, CUdevice dst, CUstream s);
 CUresult cuMemPrefetchAsync(CUdeviceptr ptr, size_t count, CUdevice dst, CUstream s)
 {
-    return dst == 0 || dst == CU_DEVICE_CPU ? hint(ptr, count, s, false) : CUDA_ERROR_INVALID_DEVICE;
+    return dst == 0 || dst == CU_DEVICE_CPU ? hint(ptr, count, s, false)
+                                            : CUDA_ERROR_INVALID_DEVICE;
 }
 
 NV_EXPORT CUresult cuMemPrefetchAsync_v2(CUdeviceptr ptr, size_t count, CUmemLocation location,
@@ -46,7 +47,8 @@ CUresult cuMemPrefetchAsync_v2(CUdeviceptr ptr, size_t count, CUmemLocation loca
 CUresult cuStreamAttachMemAsync(CUstream hStream, CUdeviceptr dptr, size_t length,
                                 unsigned int flags)
 {
-    if (flags != CU_MEM_ATTACH_GLOBAL && flags != CU_MEM_ATTACH_HOST && flags != CU_MEM_ATTACH_SINGLE)
+    if (flags != CU_MEM_ATTACH_GLOBAL && flags != CU_MEM_ATTACH_HOST &&
+        flags != CU_MEM_ATTACH_SINGLE)
         return CUDA_ERROR_INVALID_VALUE;
     return hint(dptr, length, hStream, true);
 }
@@ -60,8 +62,9 @@ static CUresult advise(CUdeviceptr ptr, size_t count)
     if (rc != CUDA_SUCCESS)
         return rc;
     memory = nv_memory_find(ptr);
-    return nv_leave(memory && memory->kind == NV_MEMORY_MANAGED && count ? CUDA_SUCCESS
-                                                                         : CUDA_ERROR_INVALID_VALUE);
+    return nv_leave(memory && memory->kind == NV_MEMORY_MANAGED && count
+                        ? CUDA_SUCCESS
+                        : CUDA_ERROR_INVALID_VALUE);
 }
 
 NV_EXPORT CUresult cuMemAdvise(CUdeviceptr ptr, size_t count, CUmem_advise advice, CUdevice dev);

@@ -17,7 +17,7 @@ bool nv_memop_ready(const struct nv_memop *op)
 
     nv_memory_lock_read();
     at = nv_memory_host(op->va, op->wide ? 8 : 4);
-    now = !at ? op->value
+    now = !at        ? op->value
           : op->wide ? __atomic_load_n((const uint64_t *)at, __ATOMIC_ACQUIRE)
                      : __atomic_load_n((const uint32_t *)at, __ATOMIC_ACQUIRE);
     nv_memory_unlock();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Memory. Device memory is a stretch of addresses that the host cannot touch, as on hardware, and a
- * sparse file behind it that interpreters and copies reach by a constant distance. Pinned, registered
- * and managed memory is the host's own, at the same address on both sides.
+ * sparse file behind it that interpreters and copies reach by a constant distance. Pinned,
+ * registered and managed memory is the host's own, at the same address on both sides.
  *
  * The table of allocations is sorted by address; interpreters read it under a lock of its own.
  */
@@ -129,7 +129,8 @@ static bool make_window(void)
     fd = memfd_create("reef-emu-memory", MFD_CLOEXEC);
     if (fd < 0 || ftruncate(fd, (off_t)WINDOW_BYTES) != 0)
         return false;
-    reserved = mmap(NULL, WINDOW_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    reserved =
+        mmap(NULL, WINDOW_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     backing = mmap(NULL, WINDOW_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
     if (reserved == MAP_FAILED || backing == MAP_FAILED)
         return false;
@@ -149,7 +150,9 @@ static bool charge(uint64_t bytes, int sign)
 
     for (unsigned i = 0; i < EMU_MAX_PROCESSES; i++)
         total += dev->processes[i].memory_bytes;
-    if (sign > 0 && bytes > dev->profile.memory_bytes - (total < dev->profile.memory_bytes ? total : dev->profile.memory_bytes))
+    if (sign > 0 &&
+        bytes > dev->profile.memory_bytes -
+                    (total < dev->profile.memory_bytes ? total : dev->profile.memory_bytes))
         fits = false;
     else
         dev->processes[emu_segment_process()].memory_bytes += sign > 0 ? bytes : 0 - bytes;
@@ -374,7 +377,8 @@ CUresult cuMemAllocHost(void **pp, size_t bytesize)
 
 CUresult cuMemHostAlloc(void **pp, size_t bytesize, unsigned int Flags)
 {
-    if (Flags & ~(CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP | CU_MEMHOSTALLOC_WRITECOMBINED))
+    if (Flags &
+        ~(CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP | CU_MEMHOSTALLOC_WRITECOMBINED))
         return CUDA_ERROR_INVALID_VALUE;
     return host_alloc(pp, bytesize, Flags, NV_MEMORY_HOST);
 }
@@ -425,8 +429,8 @@ CUresult cuMemHostRegister(void *p, size_t bytesize, unsigned int Flags)
         return rc;
     if (!p || bytesize == 0 || (Flags & ~known))
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    memory.range = (struct ptx_range){(uintptr_t)p, bytesize, 0,
-                                      !(Flags & CU_MEMHOSTREGISTER_READ_ONLY)};
+    memory.range =
+        (struct ptx_range){(uintptr_t)p, bytesize, 0, !(Flags & CU_MEMHOSTREGISTER_READ_ONLY)};
     memory.ctx = ctx;
     for (size_t i = 0; i < count; i++) {
         if (table[i].range.base < memory.range.base + bytesize &&
@@ -438,8 +442,7 @@ CUresult cuMemHostRegister(void *p, size_t bytesize, unsigned int Flags)
 
 CUresult cuMemHostUnregister(void *p)
 {
-    return release_host((uintptr_t)p, NV_MEMORY_REGISTERED,
-                        CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED);
+    return release_host((uintptr_t)p, NV_MEMORY_REGISTERED, CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED);
 }
 
 CUresult cuMemHostGetDevicePointer(CUdeviceptr *pdptr, void *p, unsigned int Flags)
@@ -485,10 +488,9 @@ static CUresult attribute(void *data, CUpointer_attribute attribute, CUdeviceptr
         *(CUcontext *)data = memory->pool || !memory->ctx ? NULL : memory->ctx->handle;
         return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_MEMORY_TYPE:
-        *(unsigned *)data =
-            memory->kind == NV_MEMORY_DEVICE || memory->kind == NV_MEMORY_MANAGED
-                ? CU_MEMORYTYPE_DEVICE
-                : CU_MEMORYTYPE_HOST;
+        *(unsigned *)data = memory->kind == NV_MEMORY_DEVICE || memory->kind == NV_MEMORY_MANAGED
+                                ? CU_MEMORYTYPE_DEVICE
+                                : CU_MEMORYTYPE_HOST;
         return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_DEVICE_POINTER:
         *(CUdeviceptr *)data = ptr;

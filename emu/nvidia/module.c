@@ -242,7 +242,8 @@ void *nv_file_read(const char *path)
 
     if (fd < 0)
         return NULL;
-    if (fstat(fd, &st) == 0 && st.st_size < 1 << 28 && (text = calloc(1, (size_t)st.st_size + 64))) {
+    if (fstat(fd, &st) == 0 && st.st_size < 1 << 28 &&
+        (text = calloc(1, (size_t)st.st_size + 64))) {
         for (ssize_t at = 0, got; at < st.st_size; at += got) {
             got = read(fd, text + at, (size_t)(st.st_size - at));
             if (got <= 0)

@@ -198,7 +198,8 @@ CUresult cuMemPoolTrimTo(CUmemoryPool handle, size_t minBytesToKeep)
 }
 
 /* A number in the pool, and whether it may only be set to 0. */
-static CUresult pool_attribute(struct nv_pool *pool, CUmemPool_attribute attr, void *value, bool set)
+static CUresult pool_attribute(struct nv_pool *pool, CUmemPool_attribute attr, void *value,
+                               bool set)
 {
     cuuint64_t *wide = value;
     int *narrow = value;

@@ -19,7 +19,8 @@ struct row {
 };
 
 /* Only addresses are wanted, and the versions of a function differ in type. */
-#define ROW(name, version, per_thread, symbol) extern int nv_address_##symbol(void) __asm__(#symbol);
+#define ROW(name, version, per_thread, symbol)                                                     \
+    extern int nv_address_##symbol(void) __asm__(#symbol);
 #include "resolver.inc"
 #undef ROW
 
@@ -34,8 +35,7 @@ enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
 static bool usable(const struct row *row, const char *name, int version, int per_thread)
 {
-    return strcmp(row->name, name) == 0 && row->version <= version &&
-           row->per_thread == per_thread;
+    return strcmp(row->name, name) == 0 && row->version <= version && row->per_thread == per_thread;
 }
 
 /* Rows are sorted by name, suffix, version: the last usable one is the newest. */

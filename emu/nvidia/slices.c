@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Interpreter threads. Each takes the block that is furthest behind, runs it to the end of its epoch
- * and puts it back; what has ended gets a date in the calendar. They run at a low priority, so that
- * the program's own threads go first.
+ * Interpreter threads. Each takes the block that is furthest behind, runs it to the end of its
+ * epoch and puts it back; what has ended gets a date in the calendar. They run at a low priority,
+ * so that the program's own threads go first.
  */
 #include "engine.h"
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Streams. What orders them: each command behind the one before it in its stream; one of the legacy
- * stream behind everything in the context's blocking streams, and what comes later in those behind it
- * (CUDA Driver API, "Stream synchronization behavior"). A thread's default stream is a blocking one.
+ * stream behind everything in the context's blocking streams, and what comes later in those behind
+ * it (CUDA Driver API, "Stream synchronization behavior"). A thread's default stream is a blocking
+ * one.
  */
 #include "driver.h"
 

@@ -292,10 +292,3 @@ const struct reef_hook reef_hsa_hooks[] = {
 #include "shim/amd/hooks.def"
     {NULL, NULL},
 };
-
-const struct reef_hook_table reef_hook_tables[] = {
-    {"hsa_", "libhsa-runtime64.so", reef_hsa_hooks},
-    {"hip", "libamdhip64.so", reef_hip_hooks},
-    {"cu", "libcuda.so", reef_cuda_hooks},
-    {NULL, NULL, NULL},
-};

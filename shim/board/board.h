@@ -68,8 +68,8 @@ void reef_board_rt_clear(struct reef_board *board);
 bool reef_board_rt_active(struct reef_board *board, uint64_t now_ns);
 /** Whether any bit is set, also one that does not count (any more). One load: for launch paths. */
 bool reef_board_rt_any(const struct reef_board *board);
-/** Whether another process that may have RT work uses this GPU. Reads /proc: for agents. */
-bool reef_board_rt_peers(const struct reef_board *board);
+/** Whether another process of this class uses this GPU. Reads /proc: for agents. */
+bool reef_board_has_peers(const struct reef_board *board, enum reef_board_class cls);
 /** The word agents sleep on; it changes whenever the bitmap does. */
 uint32_t reef_board_bell(const struct reef_board *board);
 /** Sleeps until the bell differs from @seen or @timeout_ns passed, or reef_board_ring_self() was called.

@@ -111,12 +111,12 @@ bool reef_board_rt_any(const struct reef_board *board)
     return atomic_load(&board->map->rt) != 0;
 }
 
-bool reef_board_rt_peers(const struct reef_board *board)
+bool reef_board_has_peers(const struct reef_board *board, enum reef_board_class cls)
 {
     for (unsigned i = 0; i < REEF_BOARD_SLOTS; i++) {
         const struct reef_board_slot *slot = &board->map->slots[i];
         uint64_t owner = atomic_load(&slot->owner);
-        if (i != board->slot && owner && atomic_load(&slot->cls) == REEF_BOARD_RT &&
+        if (i != board->slot && owner && atomic_load(&slot->cls) == cls &&
             reef_board_slot_lives(slot, owner))
             return true;
     }

@@ -25,6 +25,7 @@
     X(cuStreamCreateWithPriority, 1, 3)                                                            \
     X(cuStreamDestroy_v2, 1, 1)                                                                    \
     X(cuStreamQuery, 1, 1)                                                                         \
+    X(cuStreamWaitEvent, 1, 3)                                                                     \
     X(cuStreamIsCapturing, 1, 2)                                                                   \
     X(cuStreamGetFlags, 1, 2)                                                                      \
     X(cuStreamGetCtx, 1, 2)                                                                        \

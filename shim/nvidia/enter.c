@@ -305,6 +305,8 @@ static cu_result enter_other(struct cu_api *api, cu_word *a)
     case CU_KIND_EXEC_DESTROY:
         return exec_destroy(api, a);
     case CU_KIND_SYNC_COPY:
+        cu_take_turn(api->per_thread ? cu_stream_per_thread() : NULL, true);
+        return api->per_thread ? cu_per_thread_call(api, a) : after_wait(api, a);
     case CU_KIND_TURN_ALL:
         cu_take_turn(NULL, true);
         return after_wait(api, a);
@@ -332,18 +334,9 @@ static cu_result enter_other(struct cu_api *api, cu_word *a)
     }
 }
 
-cu_result cu_enter(struct cu_api *api, cu_word *a)
+static cu_result enter(struct cu_api *api, cu_word *a)
 {
-    void *real = cu_real(api);
     struct reef_stream *s = NULL;
-    if (reef_unlikely(!real))
-        return CUDA_ERROR_NOT_INITIALIZED; /* only by calling a hook without the library */
-    if (reef_unlikely(api->kind == CU_KIND_RESOLVER)) {
-        reef_start();
-        return cu_resolve(api, real, a);
-    }
-    if (reef_unlikely(!cu_active()))
-        return cu_call(real, a, api->arguments);
     if (api->kind == CU_KIND_LAUNCH_EX)
         return cu_launch_ex(api, a);
     if (api->kind == CU_KIND_STREAM_CREATE || api->kind == CU_KIND_STREAM_CREATE_PRIORITY ||
@@ -353,8 +346,8 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
         return stream_destroy(api, a);
     if (api->stream < 0) {
         if (api->work && cu_is_rt()) {
-            cu_rt_arrive(cu_stream(0));
-            return pass(api, a);
+            cu_rt_arrive(api->per_thread ? cu_stream_per_thread() : cu_stream(0));
+            return api->per_thread ? cu_per_thread_call(api, a) : pass(api, a);
         }
         return enter_other(api, a);
     }
@@ -380,4 +373,25 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
     if (reef_unlikely(api->kind == CU_KIND_CAPTURE_END))
         return capture_end(api, a, s);
     return pass(api, a);
+}
+
+_Thread_local bool cu_inside __attribute__((tls_model("initial-exec")));
+
+cu_result cu_enter(struct cu_api *api, cu_word *a)
+{
+    void *real = cu_real(api);
+    if (reef_unlikely(!real))
+        return CUDA_ERROR_NOT_INITIALIZED; /* only by calling a hook without the library */
+    if (reef_unlikely(cu_inside)) /* the driver calls itself by an exported name, or we call it */
+        return cu_call(real, a, api->arguments);
+    if (reef_unlikely(api->kind == CU_KIND_RESOLVER)) {
+        reef_start();
+        return cu_resolve(api, real, a);
+    }
+    if (reef_unlikely(!cu_active()))
+        return cu_call(real, a, api->arguments);
+    cu_inside = true;
+    cu_result result = enter(api, a);
+    cu_inside = false;
+    return result;
 }

@@ -234,7 +234,7 @@ static void look_at_peers(void)
     int count = atomic_load(&cuda->gpu_count);
     bool bounded = false;
     for (int i = 0; i < count && !bounded; i++)
-        bounded = reef_board_rt_peers(cuda->gpus[i].board);
+        bounded = reef_board_has_peers(cuda->gpus[i].board, REEF_BOARD_RT);
     if (atomic_exchange(&cuda->bounded, bounded) != bounded)
         reef_debug("real-time programs are %s", bounded ? "here" : "gone");
 }

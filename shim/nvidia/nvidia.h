@@ -172,6 +172,10 @@ struct reef_cuda {
 
 extern struct reef_cuda reef_cuda;
 
+/** This thread is in a hook, or is the agent: calls that the driver makes of itself by exported
+ * names go straight through. */
+extern _Thread_local bool cu_inside __attribute__((tls_model("initial-exec")));
+
 /* --- process.c --- */
 /** Whether calls are to be scheduled; starts everything at the first call. Fast afterwards. */
 bool cu_active(void);
@@ -190,6 +194,8 @@ void cu_notify_agent(void);
 struct reef_stream *cu_stream(cu_word handle);
 /** The stream that stands for the calling thread's per-thread default stream. NULL: none. */
 struct reef_stream *cu_stream_per_thread(void);
+/** A call that is ordered in the per-thread default stream without naming it. */
+cu_result cu_per_thread_call(struct cu_api *api, const cu_word *a);
 struct reef_stream *cu_stream_created(cu_word handle, unsigned flags);
 /** Puts the real stream in place of a per-thread one among @a. False: it cannot be. */
 bool cu_stream_substitute(const struct cu_api *api, cu_word *word);

@@ -45,6 +45,7 @@ void cu_count_unmanaged(void)
 static uint64_t agent_step(void *arg)
 {
     static _Thread_local bool relaxed;
+    cu_inside = true;
     if (atomic_load(&reef_state.forked))
         return UINT64_MAX;
     if (!relaxed) {
@@ -217,7 +218,7 @@ static int open_gpu(int device)
     if (!start_agent())
         return -1;
     gpu_device[count] = device;
-    if (reef_board_rt_peers(gpu->board))
+    if (reef_board_has_peers(gpu->board, REEF_BOARD_RT))
         atomic_store(&reef_cuda.bounded, true);
     atomic_store(&reef_cuda.gpu_count, count + 1);
     reef_debug("GPU %s: %s", identity, cu_is_rt() ? "rt" : "be");

@@ -123,6 +123,18 @@ struct rm_group *rm_due(struct rm_groups *groups, uint64_t work, uint64_t now_ns
     return NULL;
 }
 
+void rm_again(struct rm_groups *groups, uint64_t now_ns)
+{
+    for (unsigned i = 0; i < RM_GROUPS; i++) {
+        struct rm_group *g = &groups->groups[i];
+        if (g->state != RM_GROUP_SET && g->state != RM_GROUP_DONE)
+            continue;
+        g->state = RM_GROUP_WORKED;
+        g->due_ns = now_ns;
+        groups->set--;
+    }
+}
+
 void rm_answer(struct rm_groups *groups, struct rm_group *group, int error, uint32_t status,
                uint64_t work, uint64_t now_ns)
 {

@@ -93,6 +93,8 @@ bool rm_wants(unsigned long request);
  * there is work). @work: launches of the process so far. */
 struct rm_group *rm_due(struct rm_groups *groups, uint64_t work, uint64_t now_ns,
                         uint64_t *next_ns);
+/** The timeslice that was set is not the one that is wanted any more: all groups are due again. */
+void rm_again(struct rm_groups *groups, uint64_t now_ns);
 /** Notes the answer: @error: of ioctl(2), 0 or errno; @status: the driver's. */
 void rm_answer(struct rm_groups *groups, struct rm_group *group, int error, uint32_t status,
                uint64_t work, uint64_t now_ns);

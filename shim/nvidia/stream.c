@@ -144,6 +144,7 @@ struct own {
     struct own *next;
     struct reef_stream *stream;
     cu_word context, handle;
+    cu_word event; /* between the two streams; 0: not made yet */
 };
 static pthread_key_t own_key;
 static pthread_once_t own_once = PTHREAD_ONCE_INIT;
@@ -161,6 +162,8 @@ static void thread_ends(void *list)
             cu_word a[] = {own->handle};
             cu_enter(&cu_api[CU_cuStreamDestroy_v2], a);
         }
+        if (own->event && !atomic_load(&reef_state.forked))
+            cu.cuEventDestroy_v2(own->event);
         free(own);
         own = next;
     }
@@ -205,6 +208,25 @@ struct reef_stream *cu_stream_per_thread(void)
     own->next = pthread_getspecific(own_key);
     pthread_setspecific(own_key, own);
     return (own_last = own)->stream;
+}
+
+/* Synchronous copies have no stream argument: their _ptds variants are ordered in the driver's own
+ * per-thread stream. So that is put behind ours before the call, and ours behind it afterwards. */
+cu_result cu_per_thread_call(struct cu_api *api, const cu_word *a)
+{
+    enum { DISABLE_TIMING = 2 };
+    struct reef_stream *s = cu_stream_per_thread();
+    struct own *own = own_last;
+    if (!s || (!own->event && cu.cuEventCreate(cu_out(own->event), DISABLE_TIMING) != CUDA_SUCCESS))
+        return cu_call(cu_real(api), a, api->arguments);
+    if (cu_stream_captured(s))
+        return cu.cuStreamQuery(s->handle); /* not allowed, and the driver says so */
+    cu.cuEventRecord(own->event, s->handle);
+    cu.cuStreamWaitEvent(CU_STREAM_PER_THREAD_HANDLE, own->event, 0);
+    cu_result result = cu_call(cu_real(api), a, api->arguments);
+    cu.cuEventRecord(own->event, CU_STREAM_PER_THREAD_HANDLE);
+    cu.cuStreamWaitEvent(s->handle, own->event, 0);
+    return result;
 }
 
 bool cu_stream_substitute(const struct cu_api *api, cu_word *word)

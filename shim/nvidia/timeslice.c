@@ -6,6 +6,10 @@
  * and not for the rest of a millisecond; what runs is saved and goes on later, so nothing needs to
  * be restartable.
  *
+ * Not so while several BE processes share the GPU: it takes turns between them too, and with the
+ * shortest slice it would do nothing else (two programs of 1 ms kernels got 0.2 % of an H100, where
+ * a change of context takes some 170 us). Then they have slices of SHARED_US.
+ *
  * libcuda makes its ioctls through the C library's ioctl, which is hooked here. Only calls that
  * have succeeded are looked at, only sizes and classes that are known, and only groups seen to be
  * made in this process are set, on the very file they were made on. Whatever the driver answers but
@@ -25,6 +29,11 @@
 #include "shim/preload/real.h"
 
 typedef int ioctl_fn(int fd, unsigned long request, ...);
+
+enum {
+    SHARED_US = 1000,    /* about the driver's own */
+    PEERS_NS = 50000000, /* how often to look who else is there */
+};
 
 static struct rm_groups groups;
 static pthread_mutex_t groups_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -133,6 +142,21 @@ static uint32_t wanted_us(void)
     return us;
 }
 
+/* The timeslice that the present company asks for. */
+static uint32_t slice_us(uint32_t alone_us, uint64_t now_ns)
+{
+    static uint64_t looked_ns;
+    static bool shared;
+    int count = atomic_load(&reef_cuda.gpu_count);
+    if (looked_ns && now_ns - looked_ns < PEERS_NS)
+        return shared && alone_us < SHARED_US ? SHARED_US : alone_us;
+    looked_ns = now_ns;
+    shared = false;
+    for (int i = 0; i < count; i++)
+        shared = shared || reef_board_has_peers(reef_cuda.gpus[i].board, REEF_BOARD_BE);
+    return shared && alone_us < SHARED_US ? SHARED_US : alone_us;
+}
+
 static void set_group(struct rm_group *group, uint32_t us, uint64_t now_ns)
 {
     uint64_t parameters = us; /* NVA06C_CTRL_TIMESLICE_PARAMS */
@@ -162,8 +186,9 @@ static void set_group(struct rm_group *group, uint32_t us, uint64_t now_ns)
 
 uint64_t cu_timeslice_step(uint64_t now_ns)
 {
+    static uint32_t present_us;
     uint64_t next_ns = UINT64_MAX;
-    if (!atomic_load(&reef_cuda.timeslice_wanted))
+    if (!atomic_load(&reef_cuda.timeslice_wanted) && groups.set == 0)
         return UINT64_MAX;
     uint32_t us = wanted_us();
     if (!us || reef_disabled()) {
@@ -172,9 +197,13 @@ uint64_t cu_timeslice_step(uint64_t now_ns)
     }
     uint64_t work = atomic_load(&reef_cuda.launches);
     struct rm_group *group;
+    us = slice_us(us, now_ns);
     /* Under the lock: the driver may free a group, and must not do so between our look and our
      * call. The call takes some hundred microseconds, once or twice in the life of a group. */
     pthread_mutex_lock(&groups_lock);
+    if (us != present_us)
+        rm_again(&groups, now_ns);
+    present_us = us;
     while ((group = rm_due(&groups, work, now_ns, &next_ns)))
         set_group(group, us, now_ns);
     bool open = false;
@@ -183,6 +212,8 @@ uint64_t cu_timeslice_step(uint64_t now_ns)
                (groups.groups[i].state >= RM_GROUP_NEW && groups.groups[i].state <= RM_GROUP_SET);
     if (!open)
         atomic_store(&reef_cuda.timeslice_wanted, false);
+    if (groups.set > 0 && next_ns > PEERS_NS)
+        next_ns = PEERS_NS;
     pthread_mutex_unlock(&groups_lock);
     return next_ns;
 }

@@ -18,6 +18,15 @@
 #include "shim/preload/real.h"
 #include "shim/preload/state.h"
 
+const struct reef_hook_table reef_hook_tables[] = {
+#ifndef REEF_NO_AMD /* a build without ROCm's headers: scripts/gpu-kit */
+    {"hsa_", "libhsa-runtime64.so", reef_hsa_hooks},
+    {"hip", "libamdhip64.so", reef_hip_hooks},
+#endif
+    {"cu", "libcuda.so", reef_cuda_hooks},
+    {NULL, NULL, NULL},
+};
+
 static _Atomic(const char *) deepbind; /* a copy of the first name, for ever */
 
 const char *reef_deepbind_library(void)

@@ -15,7 +15,9 @@ static void in_child(void)
     atomic_store(&reef_state.forked, true);
     atomic_store(&reef_state.passive, true);
     reef_trace_forked();
+#ifndef REEF_NO_AMD
     reef_amd_forked();
+#endif
     reef_cuda_forked();
 }
 

@@ -8,7 +8,8 @@
             conf_skip("the device has no memory pools");                                           \
     } while (0)
 
-CASE(alloc_async_pointer, "cuMemAllocAsync's pointer is there when it returns, also in a busy stream")
+CASE(alloc_async_pointer,
+     "cuMemAllocAsync's pointer is there when it returns, also in a busy stream")
 {
     CUstream s = stream();
     CUdeviceptr at = 0xdead;
@@ -274,13 +275,15 @@ CASE(pointer_attributes, "a pointer's kind, context and range are what it was al
     OK(cuCtxGetCurrent(&ctx));
     OK(cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, at));
     EQUAL(type, CU_MEMORYTYPE_DEVICE);
-    OK(cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, (CUdeviceptr)(uintptr_t)host));
+    OK(cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
+                             (CUdeviceptr)(uintptr_t)host));
     EQUAL(type, CU_MEMORYTYPE_HOST);
     OK(cuPointerGetAttribute(&got, CU_POINTER_ATTRIBUTE_CONTEXT, at));
     CHECK(got == ctx);
     OK(cuMemGetAddressRange(&base, &size, at + 40));
     CHECK(base == at && size == 400);
-    IS(cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, (CUdeviceptr)(uintptr_t)&type),
+    IS(cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
+                             (CUdeviceptr)(uintptr_t)&type),
        CUDA_ERROR_INVALID_VALUE);
 }
 

@@ -4,8 +4,9 @@
  * cuda.h, so it runs on the emulated libcuda, under libreef and on a real driver.
  *
  * Each case runs in a process of its own (main.c), with the primary context of device 0 current. It
- * ends by returning (passed), by a failed check, or by skip(). No case measures time or sleeps: order
- * is forced by gates, which are host functions that wait, or words of memory that a stream waits for.
+ * ends by returning (passed), by a failed check, or by skip(). No case measures time or sleeps:
+ * order is forced by gates, which are host functions that wait, or words of memory that a stream
+ * waits for.
  */
 #pragma once
 
@@ -36,8 +37,8 @@ void conf_fail(const char *file, int line, const char *format, ...)
 void conf_skip(const char *why) __attribute__((noreturn));
 void conf_is(CUresult got, CUresult want, const char *call, const char *file, int line);
 
-#define OK(call)        conf_is(call, CUDA_SUCCESS, #call, __FILE__, __LINE__)
-#define IS(call, want)  conf_is(call, want, #call, __FILE__, __LINE__)
+#define OK(call)       conf_is(call, CUDA_SUCCESS, #call, __FILE__, __LINE__)
+#define IS(call, want) conf_is(call, want, #call, __FILE__, __LINE__)
 #define CHECK(...)                                                                                 \
     do {                                                                                           \
         if (!(__VA_ARGS__))                                                                        \
@@ -62,7 +63,8 @@ uint32_t *pinned(size_t count);
 CUstream stream(void);
 CUstream free_stream(void); /* non-blocking */
 CUevent event(void);
-/** The word, read in a way that waits for nothing but itself (a copy in a fresh non-blocking stream). */
+/** The word, read in a way that waits for nothing but itself (a copy in a fresh non-blocking
+ * stream). */
 uint32_t peek(CUdeviceptr at);
 /** The word after everything of the context is done. */
 uint32_t word(CUdeviceptr at);

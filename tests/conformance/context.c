@@ -212,8 +212,9 @@ CASE(module_bad, "an image that is none is refused, with a reason in the log")
     void *values[] = {log, (void *)(uintptr_t)sizeof(log)};
     CUmodule m;
 
-    IS(cuModuleLoadDataEx(&m, ".version 7.0\n.target sm_70\n.address_size 64\n.entry x() { bogus; }",
-                          2, options, values),
+    IS(cuModuleLoadDataEx(&m,
+                          ".version 7.0\n.target sm_70\n.address_size 64\n.entry x() { bogus; }", 2,
+                          options, values),
        CUDA_ERROR_INVALID_PTX);
     CHECK(log[0] != '\0');
     CHECK(cuModuleLoad(&m, "/nonexistent/file.ptx") == CUDA_ERROR_FILE_NOT_FOUND);
@@ -293,8 +294,8 @@ CASE(function_attributes, "a function's limits are those of its code")
     OK(cuFuncGetAttribute(&value, CU_FUNC_ATTRIBUTE_NUM_REGS, fn("count")));
     CHECK(value > 0);
     IS(cuFuncGetAttribute(NULL, CU_FUNC_ATTRIBUTE_NUM_REGS, fn("count")), CUDA_ERROR_INVALID_VALUE);
-    CHECK(cuFuncSetAttribute(fn("count"), CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 1 << 28) !=
-          CUDA_SUCCESS);
+    CHECK(cuFuncSetAttribute(fn("count"), CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                             1 << 28) != CUDA_SUCCESS);
 }
 
 /* ---- resolving ---- */

@@ -47,9 +47,14 @@ CASE(copy_2d_sync, "a synchronous 2D copy is ordered in the legacy stream")
 {
     uint32_t value[2] = {0};
     AFTER_CHAIN(at);
-    CUDA_MEMCPY2D p = {.srcMemoryType = CU_MEMORYTYPE_DEVICE, .srcDevice = at, .srcPitch = 8,
-                       .dstMemoryType = CU_MEMORYTYPE_HOST, .dstHost = value, .dstPitch = 4,
-                       .WidthInBytes = 4, .Height = 2};
+    CUDA_MEMCPY2D p = {.srcMemoryType = CU_MEMORYTYPE_DEVICE,
+                       .srcDevice = at,
+                       .srcPitch = 8,
+                       .dstMemoryType = CU_MEMORYTYPE_HOST,
+                       .dstHost = value,
+                       .dstPitch = 4,
+                       .WidthInBytes = 4,
+                       .Height = 2};
 
     OK(cuMemcpy2D(&p));
     EQUAL(value[0], CHAIN);
@@ -60,9 +65,13 @@ CASE(copy_3d_sync, "a synchronous 3D copy is ordered in the legacy stream")
 {
     uint32_t value = 0;
     AFTER_CHAIN(at);
-    CUDA_MEMCPY3D p = {.srcMemoryType = CU_MEMORYTYPE_DEVICE, .srcDevice = at,
-                       .dstMemoryType = CU_MEMORYTYPE_HOST, .dstHost = &value,
-                       .WidthInBytes = 4, .Height = 1, .Depth = 1};
+    CUDA_MEMCPY3D p = {.srcMemoryType = CU_MEMORYTYPE_DEVICE,
+                       .srcDevice = at,
+                       .dstMemoryType = CU_MEMORYTYPE_HOST,
+                       .dstHost = &value,
+                       .WidthInBytes = 4,
+                       .Height = 1,
+                       .Depth = 1};
 
     OK(cuMemcpy3D(&p));
     EQUAL(value, CHAIN);
@@ -188,9 +197,14 @@ CASE(copy_2d_async, "the parameters of a 2D copy may be changed when it has retu
     CUstream s = stream();
     CUdeviceptr at = words(16);
     uint32_t *host = pinned(16);
-    CUDA_MEMCPY2D p = {.srcMemoryType = CU_MEMORYTYPE_HOST, .srcHost = host, .srcPitch = 16,
-                       .dstMemoryType = CU_MEMORYTYPE_DEVICE, .dstDevice = at, .dstPitch = 8,
-                       .WidthInBytes = 8, .Height = 4};
+    CUDA_MEMCPY2D p = {.srcMemoryType = CU_MEMORYTYPE_HOST,
+                       .srcHost = host,
+                       .srcPitch = 16,
+                       .dstMemoryType = CU_MEMORYTYPE_DEVICE,
+                       .dstDevice = at,
+                       .dstPitch = 8,
+                       .WidthInBytes = 8,
+                       .Height = 4};
     struct gate gate;
 
     for (uint32_t i = 0; i < 16; i++)
@@ -210,10 +224,20 @@ CASE(copy_3d_async, "a 3D copy takes a box out of a box, in stream order")
     CUstream s = stream();
     CUdeviceptr at = words(64);
     uint32_t *host = pinned(8);
-    CUDA_MEMCPY3D p = {.srcMemoryType = CU_MEMORYTYPE_DEVICE, .srcDevice = at, .srcPitch = 16,
-                       .srcHeight = 4, .srcXInBytes = 4, .srcY = 1, .srcZ = 2,
-                       .dstMemoryType = CU_MEMORYTYPE_HOST, .dstHost = host, .dstPitch = 8,
-                       .dstHeight = 2, .WidthInBytes = 8, .Height = 2, .Depth = 2};
+    CUDA_MEMCPY3D p = {.srcMemoryType = CU_MEMORYTYPE_DEVICE,
+                       .srcDevice = at,
+                       .srcPitch = 16,
+                       .srcHeight = 4,
+                       .srcXInBytes = 4,
+                       .srcY = 1,
+                       .srcZ = 2,
+                       .dstMemoryType = CU_MEMORYTYPE_HOST,
+                       .dstHost = host,
+                       .dstPitch = 8,
+                       .dstHeight = 2,
+                       .WidthInBytes = 8,
+                       .Height = 2,
+                       .Depth = 2};
     uint32_t all[64];
     struct gate gate;
 
@@ -245,9 +269,13 @@ CASE(copy_3d_peer_async, "a 3D peer copy keeps its place in its stream")
 {
     CUcontext ctx;
     AFTER_CHAIN(at);
-    CUDA_MEMCPY3D_PEER p = {.srcMemoryType = CU_MEMORYTYPE_DEVICE, .srcDevice = at,
-                            .dstMemoryType = CU_MEMORYTYPE_DEVICE, .dstDevice = at + 4,
-                            .WidthInBytes = 4, .Height = 1, .Depth = 1};
+    CUDA_MEMCPY3D_PEER p = {.srcMemoryType = CU_MEMORYTYPE_DEVICE,
+                            .srcDevice = at,
+                            .dstMemoryType = CU_MEMORYTYPE_DEVICE,
+                            .dstDevice = at + 4,
+                            .WidthInBytes = 4,
+                            .Height = 1,
+                            .Depth = 1};
 
     OK(cuCtxGetCurrent(&ctx));
     p.srcContext = p.dstContext = ctx;
@@ -275,8 +303,8 @@ CASE(copy_batch, "a batch of copies keeps its place, and its arrays may be chang
 
 CASE(copy_array, "arrays hold what was copied into them, in stream order")
 {
-    CUDA_ARRAY_DESCRIPTOR d = {.Width = 8, .Height = 0, .Format = CU_AD_FORMAT_UNSIGNED_INT32,
-                               .NumChannels = 1};
+    CUDA_ARRAY_DESCRIPTOR d = {
+        .Width = 8, .Height = 0, .Format = CU_AD_FORMAT_UNSIGNED_INT32, .NumChannels = 1};
     uint32_t *in = pinned(8), *out = pinned(8);
     CUstream s = stream();
     struct gate gate;
@@ -298,8 +326,8 @@ CASE(copy_array, "arrays hold what was copied into them, in stream order")
 
 CASE(copy_array_sync, "synchronous copies between arrays and memory are in legacy order")
 {
-    CUDA_ARRAY_DESCRIPTOR d = {.Width = 8, .Height = 0, .Format = CU_AD_FORMAT_UNSIGNED_INT32,
-                               .NumChannels = 1};
+    CUDA_ARRAY_DESCRIPTOR d = {
+        .Width = 8, .Height = 0, .Format = CU_AD_FORMAT_UNSIGNED_INT32, .NumChannels = 1};
     uint32_t value = 0;
     CUarray array;
     AFTER_CHAIN(at);

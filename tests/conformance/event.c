@@ -116,7 +116,8 @@ CASE(event_wait_many, "a stream may wait for many events")
         EQUAL(peek(at + 4 * i), CHAIN);
 }
 
-CASE(event_destroy_pending, "an event that is destroyed while recorded still holds what waits for it")
+CASE(event_destroy_pending,
+     "an event that is destroyed while recorded still holds what waits for it")
 {
     CUstream a = free_stream(), b = free_stream();
     CUdeviceptr at = words(1);
@@ -214,7 +215,8 @@ CASE(event_legacy, "a record in the legacy stream is behind the blocking streams
     EQUAL(peek(at), CHAIN);
 }
 
-CASE(event_record_flags, "cuEventRecordWithFlags without flags is a record; unknown flags are refused")
+CASE(event_record_flags,
+     "cuEventRecordWithFlags without flags is a record; unknown flags are refused")
 {
     CUstream s = stream();
     CUevent e = event();

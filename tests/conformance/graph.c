@@ -386,8 +386,13 @@ CASE(graph_exec_destroyed, "an executable graph may be destroyed when it has bee
 
 static CUDA_KERNEL_NODE_PARAMS kernel_params(void **args)
 {
-    return (CUDA_KERNEL_NODE_PARAMS){.func = fn("affine"), .gridDimX = 1, .gridDimY = 1,
-                                     .gridDimZ = 1, .blockDimX = 1, .blockDimY = 1, .blockDimZ = 1,
+    return (CUDA_KERNEL_NODE_PARAMS){.func = fn("affine"),
+                                     .gridDimX = 1,
+                                     .gridDimY = 1,
+                                     .gridDimZ = 1,
+                                     .blockDimX = 1,
+                                     .blockDimY = 1,
+                                     .blockDimZ = 1,
                                      .kernelParams = args};
 }
 
@@ -397,7 +402,8 @@ CASE(graph_built, "a graph that is built by hand runs its nodes after what they 
     uint32_t a = 10, b = 3;
     void *args[] = {&at, &a, &b}, *args2[] = {&one, &a, &b};
     CUDA_KERNEL_NODE_PARAMS p = kernel_params(args), p2 = kernel_params(args2);
-    CUDA_MEMSET_NODE_PARAMS set = {.dst = at, .value = 5, .elementSize = 4, .width = 2, .height = 1};
+    CUDA_MEMSET_NODE_PARAMS set = {
+        .dst = at, .value = 5, .elementSize = 4, .width = 2, .height = 1};
     CUgraphNode first, x, y, both[2];
     CUcontext ctx;
     CUgraph graph;
@@ -570,9 +576,13 @@ CASE(graph_event_nodes, "event nodes record and wait for events outside of the g
 CASE(graph_memcpy_node, "a memcpy node copies")
 {
     CUdeviceptr at = words(2);
-    CUDA_MEMCPY3D p = {.srcMemoryType = CU_MEMORYTYPE_DEVICE, .srcDevice = at,
-                       .dstMemoryType = CU_MEMORYTYPE_DEVICE, .dstDevice = at + 4,
-                       .WidthInBytes = 4, .Height = 1, .Depth = 1};
+    CUDA_MEMCPY3D p = {.srcMemoryType = CU_MEMORYTYPE_DEVICE,
+                       .srcDevice = at,
+                       .dstMemoryType = CU_MEMORYTYPE_DEVICE,
+                       .dstDevice = at + 4,
+                       .WidthInBytes = 4,
+                       .Height = 1,
+                       .Depth = 1};
     CUgraphNode node;
     CUcontext ctx;
     CUgraph graph;

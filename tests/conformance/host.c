@@ -27,7 +27,8 @@ static void CUDA_CB called_back(CUstream s, CUresult status, void *arg)
     look(arg);
 }
 
-CASE(hostfunc_order, "a host function runs after all before it in the stream and before all after it")
+CASE(hostfunc_order,
+     "a host function runs after all before it in the stream and before all after it")
 {
     uint32_t *value = pinned(1);
     struct seen seen = {.value = value};

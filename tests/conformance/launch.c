@@ -172,8 +172,7 @@ CASE(launch_shared_opt_in, "more than 48 KiB of shared memory has to be asked fo
 
     if (most < 64 * 1024)
         conf_skip("the device has no more");
-    IS(cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 64 * 1024, NULL, args, NULL),
-       CUDA_ERROR_INVALID_VALUE);
+    IS(cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 64 * 1024, NULL, args, NULL), CUDA_ERROR_INVALID_VALUE);
     OK(cuFuncSetAttribute(f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 64 * 1024));
     OK(cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 64 * 1024, NULL, args, NULL));
     OK(cuCtxSynchronize());
@@ -183,8 +182,12 @@ CASE(launch_ex_plain, "cuLaunchKernelEx without attributes is a launch")
 {
     CUdeviceptr at = words(1);
     void *args[] = {&at};
-    CUlaunchConfig config = {.gridDimX = 4, .gridDimY = 1, .gridDimZ = 1, .blockDimX = 8,
-                             .blockDimY = 1, .blockDimZ = 1};
+    CUlaunchConfig config = {.gridDimX = 4,
+                             .gridDimY = 1,
+                             .gridDimZ = 1,
+                             .blockDimX = 8,
+                             .blockDimY = 1,
+                             .blockDimZ = 1};
 
     OK(cuLaunchKernelEx(&config, fn("count"), args, NULL));
     EQUAL(word(at), 32);
@@ -194,8 +197,14 @@ CASE(launch_ex_no_parameters, "attributes may be changed after the launch also w
 {
     CUlaunchAttribute priority = {.id = CU_LAUNCH_ATTRIBUTE_PRIORITY, .value.priority = 0};
     CUstream s = stream();
-    CUlaunchConfig config = {.gridDimX = 1, .gridDimY = 1, .gridDimZ = 1, .blockDimX = 1,
-                             .blockDimY = 1, .blockDimZ = 1, .hStream = s, .attrs = &priority,
+    CUlaunchConfig config = {.gridDimX = 1,
+                             .gridDimY = 1,
+                             .gridDimZ = 1,
+                             .blockDimX = 1,
+                             .blockDimY = 1,
+                             .blockDimZ = 1,
+                             .hStream = s,
+                             .attrs = &priority,
                              .numAttrs = 1};
     struct gate gate;
     CUdeviceptr at;
@@ -216,8 +225,15 @@ CASE(launch_ex_event, "an event attribute is a record: the event is not ready be
     CUdeviceptr at = words(1);
     uint32_t one = 1;
     void *args[] = {&at, &one, &one};
-    CUlaunchConfig config = {.gridDimX = 1, .gridDimY = 1, .gridDimZ = 1, .blockDimX = 1,
-                             .blockDimY = 1, .blockDimZ = 1, .hStream = s, .attrs = &a, .numAttrs = 1};
+    CUlaunchConfig config = {.gridDimX = 1,
+                             .gridDimY = 1,
+                             .gridDimZ = 1,
+                             .blockDimX = 1,
+                             .blockDimY = 1,
+                             .blockDimZ = 1,
+                             .hStream = s,
+                             .attrs = &a,
+                             .numAttrs = 1};
     struct gate gate;
 
     if (attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) < 7)
@@ -238,8 +254,14 @@ CASE(launch_ex_event, "an event attribute is a record: the event is not ready be
 CASE(launch_ex_bad_attribute, "a priority that is out of range is refused by the call or clamped")
 {
     CUlaunchAttribute a = {.id = CU_LAUNCH_ATTRIBUTE_COOPERATIVE, .value.cooperative = 1};
-    CUlaunchConfig config = {.gridDimX = 1 << 22, .gridDimY = 1, .gridDimZ = 1, .blockDimX = 32,
-                             .blockDimY = 1, .blockDimZ = 1, .attrs = &a, .numAttrs = 1};
+    CUlaunchConfig config = {.gridDimX = 1 << 22,
+                             .gridDimY = 1,
+                             .gridDimZ = 1,
+                             .blockDimX = 32,
+                             .blockDimY = 1,
+                             .blockDimZ = 1,
+                             .attrs = &a,
+                             .numAttrs = 1};
     CUdeviceptr at = words(1);
     void *args[] = {&at};
 
@@ -258,8 +280,8 @@ CASE(launch_cooperative, "all blocks of a cooperative launch are resident togeth
         conf_skip("the device has no cooperative launches");
     OK(cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, f, 32, 0));
     CHECK(blocks > 0);
-    OK(cuLaunchCooperativeKernel(f, (unsigned)attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT), 1,
-                                 1, 32, 1, 1, 0, NULL, args));
+    OK(cuLaunchCooperativeKernel(f, (unsigned)attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT),
+                                 1, 1, 32, 1, 1, 0, NULL, args));
     EQUAL(word(out), attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT) * 32);
 }
 
@@ -393,6 +415,7 @@ CASE(occupancy_block_size, "the suggested block size can be launched")
 
     OK(cuOccupancyMaxPotentialBlockSize(&grid, &block, fn("count"), NULL, 0, 0));
     CHECK(grid > 0 && block > 0);
-    OK(cuLaunchKernel(fn("count"), (unsigned)grid, 1, 1, (unsigned)block, 1, 1, 0, NULL, args, NULL));
+    OK(cuLaunchKernel(fn("count"), (unsigned)grid, 1, 1, (unsigned)block, 1, 1, 0, NULL, args,
+                      NULL));
     EQUAL(word(at), (uint32_t)grid * (uint32_t)block);
 }

@@ -200,7 +200,8 @@ CASE(per_thread_order, "the per-thread stream is in order")
     EQUAL(peek(at), 2 * CHAIN + 1);
 }
 
-CASE(per_thread_and_legacy, "the per-thread stream is a blocking one: the legacy stream waits for it")
+CASE(per_thread_and_legacy,
+     "the per-thread stream is a blocking one: the legacy stream waits for it")
 {
     CUdeviceptr at = words(1);
     struct gate gate;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A block: its warps, its shared memory, its local time. Its warps run in short stretches, always the
- * one that is furthest behind, so that warps which wait for each other's stores get them.
+ * A block: its warps, its shared memory, its local time. Its warps run in short stretches, always
+ * the one that is furthest behind, so that warps which wait for each other's stores get them.
  */
 #include "exec.h"
 
@@ -280,8 +280,7 @@ enum ptx_status ptx_block_run(struct ptx_block *block, struct ptx_slice *slice)
         if (w->cycles >= limit)
             return finish(whole, slice, w->cycles, PTX_RUNNING);
         until = next == UINT64_MAX || next + STRETCH_CYCLES > limit ? limit : next + STRETCH_CYCLES;
-        whole->state[i] =
-            (uint8_t)ptx_warp_run(w, until, slice->issue_scale_q8, slice->stop);
+        whole->state[i] = (uint8_t)ptx_warp_run(w, until, slice->issue_scale_q8, slice->stop);
         if (whole->state[i] == PTX_WARP_FAULT) {
             slice->fault = w->fault;
             return finish(whole, slice, w->cycles, PTX_FAULT);

@@ -29,8 +29,10 @@ static bool registers(struct ptx_parser *p)
     }
     ptx_lex_next(&p->x);
     do {
-        struct ptx_name name = {.text = p->x.token.text, .length = p->x.token.length,
-                                .kind = PTX_NAME_REGISTER, .type = type};
+        struct ptx_name name = {.text = p->x.token.text,
+                                .length = p->x.token.length,
+                                .kind = PTX_NAME_REGISTER,
+                                .type = type};
         uint64_t count = 1, stride;
 
         if (p->x.token.kind != PTX_WORD)
@@ -62,7 +64,10 @@ static bool variable(struct ptx_parser *p, enum ptx_name_kind kind)
             return false;
         if (d.bytes > PTX_MAX_BYTES || !d.sized)
             return ptx_fail(p, "bad size");
-        name = (struct ptx_name){.text = d.text, .length = d.length, .kind = kind, .type = d.type,
+        name = (struct ptx_name){.text = d.text,
+                                 .length = d.length,
+                                 .kind = kind,
+                                 .type = d.type,
                                  .bytes = (uint32_t)d.bytes};
         if (kind == PTX_NAME_FRAME_PARAM) {
             name.place = ptx_frame_take(p, d.bytes * PTX_LANES);
@@ -94,8 +99,8 @@ static bool branch_targets(struct ptx_parser *p, const struct ptx_token *name)
             return ptx_fail(p, "label expected");
         if (!ptx_grow(p, (void **)&p->fixups, p->fixup_count, &p->fixup_size, sizeof(*p->fixups)))
             return false;
-        p->fixups[p->fixup_count++] = (struct ptx_fixup){
-            p->x.token.text, p->x.token.length, PTX_NO_PLACE, at, p->x.token.line};
+        p->fixups[p->fixup_count++] = (struct ptx_fixup){p->x.token.text, p->x.token.length,
+                                                         PTX_NO_PLACE, at, p->x.token.line};
         entry.bytes++;
         ptx_lex_next(&p->x);
     } while (ptx_accept(p, ","));
@@ -220,7 +225,6 @@ static bool statements(struct ptx_parser *p)
 
 /* ---- after the whole body ---- */
 
-
 enum { MAX_PENDING = 64 };
 
 struct pending {
@@ -290,8 +294,8 @@ static void mark_waits(struct ptx_parser *p)
     }
 }
 
-/* How many 32-bit registers are in use at once, by first and last mention: what a register allocator
- * would need, roughly. Occupancy depends on it. */
+/* How many 32-bit registers are in use at once, by first and last mention: what a register
+ * allocator would need, roughly. Occupancy depends on it. */
 static uint32_t count_registers(const struct ptx_parser *p)
 {
     uint32_t slots = p->body->frame_bytes / 128 + 1, most = 0, now = 0;

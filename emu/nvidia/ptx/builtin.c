@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Functions that device code may call without defining them: vprintf, malloc, free, __assertfail.
- * Their interfaces: CUDA C++ Programming Guide, "Formatted Output", "Dynamic Global Memory Allocation";
- * NVIDIA, "PTX Interoperability", "System Calls". The device heap is not emulated: malloc returns NULL,
- * which is what it may do.
+ * Their interfaces: CUDA C++ Programming Guide, "Formatted Output", "Dynamic Global Memory
+ * Allocation"; NVIDIA, "PTX Interoperability", "System Calls". The device heap is not emulated:
+ * malloc returns NULL, which is what it may do.
  */
 #include "warp.h"
 
@@ -62,8 +62,8 @@ static void *device_bytes(struct ptx_warp *w, const struct ptx_insn *in, uint64_
 }
 
 /* One conversion of the format at @at, with its argument. Returns its length, 0 after a fault. */
-static size_t convert(struct ptx_warp *w, const struct ptx_insn *in, const char *at,
-                      uint64_t *args, unsigned lane, char *out, size_t room)
+static size_t convert(struct ptx_warp *w, const struct ptx_insn *in, const char *at, uint64_t *args,
+                      unsigned lane, char *out, size_t room)
 {
     size_t length = 1 + strspn(at + 1, "-+ #0123456789.");
     bool wide = false;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Calls. Each call of a group of lanes gets a frame of its own; frames are kept in a list of the warp
- * and used again. Arguments and results are copied lane by lane between the caller's and the callee's
- * places, which are registers or .param variables of the frames.
+ * Calls. Each call of a group of lanes gets a frame of its own; frames are kept in a list of the
+ * warp and used again. Arguments and results are copied lane by lane between the caller's and the
+ * callee's places, which are registers or .param variables of the frames.
  */
 #include "exec.h"
 

@@ -4,8 +4,8 @@
  *
  * Registers: a virtual register of a function has a slot of 32 lanes in the frame of a warp's call:
  * 4 bytes a lane for types up to 32 bits (narrower ones zero-extended), 8 for 64 bits; predicates
- * are one word with a bit for each lane. Constants and special registers are such vectors too, so an
- * operand is nothing but a place: two bits that say whose, and an offset in bytes.
+ * are one word with a bit for each lane. Constants and special registers are such vectors too, so
+ * an operand is nothing but a place: two bits that say whose, and an offset in bytes.
  */
 #pragma once
 
@@ -42,17 +42,18 @@ struct ptx_insn {
     uint32_t aux;        /* the opcode's own */
     int32_t imm;         /* offset of an address; target of a branch */
     uint32_t guard;      /* place of a predicate */
-    uint32_t members;    /* PTX_WARP_SYNC: place of the membership mask, PTX_NO_PLACE: whoever is here */
-    uint8_t guarded;     /* 0: no, 1: if it is true, 2: if it is false */
-    uint8_t kind;        /* enum ptx_kind */
-    uint8_t waits;       /* needs what memory was asked for before */
-    uint8_t cost;        /* cycles of issue for a warp alone */
+    uint32_t
+        members; /* PTX_WARP_SYNC: place of the membership mask, PTX_NO_PLACE: whoever is here */
+    uint8_t guarded; /* 0: no, 1: if it is true, 2: if it is false */
+    uint8_t kind;    /* enum ptx_kind */
+    uint8_t waits;   /* needs what memory was asked for before */
+    uint8_t cost;    /* cycles of issue for a warp alone */
     uint32_t line;
 };
 
 struct ptx_call_value {
-    bool in_memory;  /* a .param variable: @place is its offset in the frame, lane by lane */
-    uint32_t place;  /* else of a register or constant */
+    bool in_memory; /* a .param variable: @place is its offset in the frame, lane by lane */
+    uint32_t place; /* else of a register or constant */
     uint32_t bytes;
 };
 
@@ -93,7 +94,7 @@ struct ptx_pool {
 
 struct ptx_image {
     const struct ptx_module *module;
-    uint64_t *address; /* owned; of the variables */
+    uint64_t *address;  /* owned; of the variables */
     uint8_t *constants; /* owned; pool.constant_bytes */
 };
 

@@ -158,8 +158,8 @@ static uint32_t float_modifiers(const struct ptx_spelling *s)
 
 static unsigned source_count(const struct ptx_spelling *s)
 {
-    static const char *const one[] = {"abs", "neg", "rcp",  "sqrt", "rsqrt", "sin",
-                                      "cos", "lg2", "ex2",  "tanh", "not",   "cnot",
+    static const char *const one[] = {"abs",  "neg", "rcp",  "sqrt", "rsqrt", "sin",
+                                      "cos",  "lg2", "ex2",  "tanh", "not",   "cnot",
                                       "popc", "clz", "brev", "bfind"};
     static const char *const three[] = {"mad", "fma", "mad24", "sad"};
 
@@ -180,8 +180,8 @@ static bool decode_float(struct ptx_parser *p, struct ptx_spelling *s, enum ptx_
     bool mad = part_is(s, 0, "mad");
     char name[48];
 
-    snprintf(name, sizeof(name), "%.*s.%s%s", mad ? 3 : (int)s->length[0],
-             mad ? "fma" : s->part[0], ptx_types[type].name, aux ? "!" : "");
+    snprintf(name, sizeof(name), "%.*s.%s%s", mad ? 3 : (int)s->length[0], mad ? "fma" : s->part[0],
+             ptx_types[type].name, aux ? "!" : "");
     return same(p, s, name, type, source_count(s), aux);
 }
 
@@ -194,7 +194,10 @@ static bool decode_carry(struct ptx_parser *p, struct ptx_spelling *s, enum ptx_
     bool wide = ptx_types[type].bytes == 8, is_signed = high && ptx_types[type].kind == 's';
     char name[32];
 
-    snprintf(name, sizeof(name), "%s%s.%c%s", mad ? "madc" : s->part[0][0] == 'a' ? "addc" : "subc",
+    snprintf(name, sizeof(name), "%s%s.%c%s",
+             mad                    ? "madc"
+             : s->part[0][0] == 'a' ? "addc"
+                                    : "subc",
              mad ? (high ? ".hi" : ".lo") : "", is_signed ? 's' : 'u', wide ? "64" : "32");
     return same(p, s, name, type, mad ? 3 : 2, aux);
 }
@@ -227,8 +230,8 @@ static bool decode_arithmetic(struct ptx_parser *p, struct ptx_spelling *s)
 
 static bool decode_testp(struct ptx_parser *p, struct ptx_spelling *s)
 {
-    static const char *const tests[] = {"finite", "infinite", "number",
-                                        "notanumber", "normal", "subnormal"};
+    static const char *const tests[] = {"finite",     "infinite", "number",
+                                        "notanumber", "normal",   "subnormal"};
     enum ptx_type type = ptx_main_type(s);
 
     for (unsigned i = 0; i < 6; i++) {
@@ -241,9 +244,9 @@ static bool decode_testp(struct ptx_parser *p, struct ptx_spelling *s)
 
 static bool decode_dp(struct ptx_parser *p, struct ptx_spelling *s)
 {
-    uint32_t aux = s->type_count == 2 ? (s->types[0] == PTX_T_s32) |
-                                            (uint32_t)(s->types[1] == PTX_T_s32) << 1
-                                      : 0;
+    uint32_t aux = s->type_count == 2
+                       ? (s->types[0] == PTX_T_s32) | (uint32_t)(s->types[1] == PTX_T_s32) << 1
+                       : 0;
 
     if (ptx_has(s, "hi"))
         aux |= 4;
@@ -256,9 +259,8 @@ static bool decode_logic(struct ptx_parser *p, struct ptx_spelling *s)
 {
     enum ptx_type type = ptx_main_type(s);
     bool one = source_count(s) == 1;
-    enum ptx_type d = part_is(s, 0, "popc") || part_is(s, 0, "clz") || part_is(s, 0, "bfind")
-                          ? PTX_T_u32
-                          : type;
+    enum ptx_type d =
+        part_is(s, 0, "popc") || part_is(s, 0, "clz") || part_is(s, 0, "bfind") ? PTX_T_u32 : type;
     char name[48];
 
     snprintf(name, sizeof(name), "%.*s%s.%s", (int)s->length[0], s->part[0],
@@ -409,8 +411,8 @@ static bool move_vector(struct ptx_parser *p, struct ptx_spelling *s, enum ptx_t
     if (bytes == 0 || bytes * count != ptx_types[type].bytes)
         return ptx_fail(p, "elements do not fill the register");
     for (unsigned i = 0; i < count; i++)
-        places[i] = pack ? ptx_source(p, &vector->items[i], part)
-                         : ptx_target(p, &vector->items[i], part);
+        places[i] =
+            pack ? ptx_source(p, &vector->items[i], part) : ptx_target(p, &vector->items[i], part);
     place = pack ? ptx_target(p, scalar, type) : ptx_source(p, scalar, type);
     list = ptx_list_add(p, places, count);
     in = ptx_emit(p, pack ? "pack" : "unpack");
@@ -493,8 +495,7 @@ static bool decode_cvt(struct ptx_parser *p, struct ptx_spelling *s)
         return ptx_fail(p, "bad cvt");
     /* Registers may be wider than the types. */
     if (aux == 0 && !whole && ptx_types[d->type].bytes == ptx_types[to].bytes &&
-        (a->kind != PTX_O_REGISTER ||
-         ptx_register_bytes(a->type) == ptx_register_bytes(from))) {
+        (a->kind != PTX_O_REGISTER || ptx_register_bytes(a->type) == ptx_register_bytes(from))) {
         snprintf(name, sizeof(name), "cvt.%s.%s", ptx_types[to].name, ptx_types[from].name);
         if (find_opcode(name))
             return simple(p, s, name, d->type, &from, 1, 0);
@@ -588,44 +589,105 @@ static const struct {
     const char *name;
     ptx_decoder *decode;
 } decoders[] = {
-    {"add", decode_arithmetic}, {"sub", decode_arithmetic}, {"mul", decode_arithmetic},
-    {"mad", decode_arithmetic}, {"div", decode_arithmetic}, {"rem", decode_arithmetic},
-    {"abs", decode_arithmetic}, {"neg", decode_arithmetic}, {"min", decode_arithmetic},
-    {"max", decode_arithmetic}, {"sad", decode_arithmetic}, {"fma", decode_arithmetic},
-    {"rcp", decode_arithmetic}, {"sqrt", decode_arithmetic}, {"rsqrt", decode_arithmetic},
-    {"sin", decode_arithmetic}, {"cos", decode_arithmetic}, {"lg2", decode_arithmetic},
-    {"ex2", decode_arithmetic}, {"tanh", decode_arithmetic}, {"copysign", decode_arithmetic},
-    {"mul24", decode_arithmetic}, {"mad24", decode_arithmetic}, {"addc", decode_arithmetic},
-    {"subc", decode_arithmetic}, {"madc", decode_arithmetic}, {"testp", decode_testp},
-    {"dp4a", decode_dp}, {"dp2a", decode_dp},
-    {"and", decode_logic}, {"or", decode_logic}, {"xor", decode_logic}, {"not", decode_logic},
-    {"cnot", decode_logic}, {"popc", decode_logic}, {"clz", decode_logic}, {"brev", decode_logic},
-    {"bfind", decode_logic}, {"shl", decode_shift}, {"shr", decode_shift}, {"shf", decode_shf},
-    {"bfe", decode_field}, {"bfi", decode_field}, {"lop3", decode_lop3}, {"prmt", decode_prmt},
-    {"fns", decode_fns}, {"setp", decode_compare}, {"set", decode_compare},
-    {"selp", decode_select}, {"slct", decode_select}, {"mov", decode_move}, {"cvt", decode_cvt},
-    {"cvta", decode_cvta}, {"isspacep", decode_isspacep},
-    {"ld", ptx_decode_load}, {"ldu", ptx_decode_load}, {"st", ptx_decode_store},
-    {"atom", ptx_decode_atomic}, {"red", ptx_decode_atomic},
-    {"membar", ptx_decode_fence}, {"fence", ptx_decode_fence},
-    {"bra", ptx_decode_branch}, {"brx", ptx_decode_branch_indexed}, {"ret", ptx_decode_return},
-    {"exit", ptx_decode_exit}, {"trap", ptx_decode_trap}, {"brkpt", ptx_decode_trap},
-    {"bar", ptx_decode_barrier}, {"barrier", ptx_decode_barrier}, {"shfl", ptx_decode_shfl},
-    {"vote", ptx_decode_vote}, {"match", ptx_decode_match}, {"redux", ptx_decode_redux},
-    {"activemask", decode_activemask}, {"nanosleep", decode_nanosleep},
-    {"prefetch", decode_nop}, {"prefetchu", decode_nop}, {"pmevent", decode_nop},
-    {"discard", decode_nop}, {"applypriority", decode_nop}, {"griddepcontrol", decode_nop},
+    {"add", decode_arithmetic},
+    {"sub", decode_arithmetic},
+    {"mul", decode_arithmetic},
+    {"mad", decode_arithmetic},
+    {"div", decode_arithmetic},
+    {"rem", decode_arithmetic},
+    {"abs", decode_arithmetic},
+    {"neg", decode_arithmetic},
+    {"min", decode_arithmetic},
+    {"max", decode_arithmetic},
+    {"sad", decode_arithmetic},
+    {"fma", decode_arithmetic},
+    {"rcp", decode_arithmetic},
+    {"sqrt", decode_arithmetic},
+    {"rsqrt", decode_arithmetic},
+    {"sin", decode_arithmetic},
+    {"cos", decode_arithmetic},
+    {"lg2", decode_arithmetic},
+    {"ex2", decode_arithmetic},
+    {"tanh", decode_arithmetic},
+    {"copysign", decode_arithmetic},
+    {"mul24", decode_arithmetic},
+    {"mad24", decode_arithmetic},
+    {"addc", decode_arithmetic},
+    {"subc", decode_arithmetic},
+    {"madc", decode_arithmetic},
+    {"testp", decode_testp},
+    {"dp4a", decode_dp},
+    {"dp2a", decode_dp},
+    {"and", decode_logic},
+    {"or", decode_logic},
+    {"xor", decode_logic},
+    {"not", decode_logic},
+    {"cnot", decode_logic},
+    {"popc", decode_logic},
+    {"clz", decode_logic},
+    {"brev", decode_logic},
+    {"bfind", decode_logic},
+    {"shl", decode_shift},
+    {"shr", decode_shift},
+    {"shf", decode_shf},
+    {"bfe", decode_field},
+    {"bfi", decode_field},
+    {"lop3", decode_lop3},
+    {"prmt", decode_prmt},
+    {"fns", decode_fns},
+    {"setp", decode_compare},
+    {"set", decode_compare},
+    {"selp", decode_select},
+    {"slct", decode_select},
+    {"mov", decode_move},
+    {"cvt", decode_cvt},
+    {"cvta", decode_cvta},
+    {"isspacep", decode_isspacep},
+    {"ld", ptx_decode_load},
+    {"ldu", ptx_decode_load},
+    {"st", ptx_decode_store},
+    {"atom", ptx_decode_atomic},
+    {"red", ptx_decode_atomic},
+    {"membar", ptx_decode_fence},
+    {"fence", ptx_decode_fence},
+    {"bra", ptx_decode_branch},
+    {"brx", ptx_decode_branch_indexed},
+    {"ret", ptx_decode_return},
+    {"exit", ptx_decode_exit},
+    {"trap", ptx_decode_trap},
+    {"brkpt", ptx_decode_trap},
+    {"bar", ptx_decode_barrier},
+    {"barrier", ptx_decode_barrier},
+    {"shfl", ptx_decode_shfl},
+    {"vote", ptx_decode_vote},
+    {"match", ptx_decode_match},
+    {"redux", ptx_decode_redux},
+    {"activemask", decode_activemask},
+    {"nanosleep", decode_nanosleep},
+    {"prefetch", decode_nop},
+    {"prefetchu", decode_nop},
+    {"pmevent", decode_nop},
+    {"discard", decode_nop},
+    {"applypriority", decode_nop},
+    {"griddepcontrol", decode_nop},
     {"setmaxnreg", decode_nop},
 };
 
 /* Good PTX that is not implemented: a kernel that has it cannot be launched. */
 static const char *const missing[] = {
-    "tex", "tld4", "txq", "suld", "sust", "sured", "suq", "wmma", "mma", "ldmatrix", "stmatrix",
-    "movmatrix", "cp", "mbarrier", "createpolicy", "tcgen05", "wgmma", "multimem", "istypep", "vadd",
-    "vsub", "vabsdiff", "vmin", "vmax", "vshl", "vshr", "vmad", "vset", "vadd2", "vadd4", "vsub2",
-    "vsub4", "vavrg2", "vavrg4", "vabsdiff2", "vabsdiff4", "vmin2", "vmin4", "vmax2", "vmax4",
-    "vset2", "vset4", "alloca", "stacksave", "stackrestore", "getctarank", "mapa", "tensormap",
-    "szext", "bmsk", "elect", "clusterlaunchcontrol",
+    "tex",          "tld4",       "txq",          "suld",
+    "sust",         "sured",      "suq",          "wmma",
+    "mma",          "ldmatrix",   "stmatrix",     "movmatrix",
+    "cp",           "mbarrier",   "createpolicy", "tcgen05",
+    "wgmma",        "multimem",   "istypep",      "vadd",
+    "vsub",         "vabsdiff",   "vmin",         "vmax",
+    "vshl",         "vshr",       "vmad",         "vset",
+    "vadd2",        "vadd4",      "vsub2",        "vsub4",
+    "vavrg2",       "vavrg4",     "vabsdiff2",    "vabsdiff4",
+    "vmin2",        "vmin4",      "vmax2",        "vmax4",
+    "vset2",        "vset4",      "alloca",       "stacksave",
+    "stackrestore", "getctarank", "mapa",         "tensormap",
+    "szext",        "bmsk",       "elect",        "clusterlaunchcontrol",
 };
 
 static bool spell(struct ptx_parser *p, struct ptx_spelling *s)
@@ -643,8 +705,7 @@ static bool spell(struct ptx_parser *p, struct ptx_spelling *s)
             return ptx_fail(p, "instruction too long");
         s->part[s->parts] = at;
         s->length[s->parts] = length;
-        if (s->parts > 0 && ptx_type_of(at - 1, length + 1, &type) &&
-            s->type_count < PTX_MAX_TYPES)
+        if (s->parts > 0 && ptx_type_of(at - 1, length + 1, &type) && s->type_count < PTX_MAX_TYPES)
             s->types[s->type_count++] = type;
         s->parts++;
         at += length + 1;

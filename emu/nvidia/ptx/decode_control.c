@@ -200,8 +200,7 @@ static bool call_value(struct ptx_parser *p, struct ptx_call_value *value, bool 
     } else if (o.kind == PTX_O_SINK && result) {
         *value = (struct ptx_call_value){false, PTX_NO_PLACE, 0};
     } else if (!result && (o.kind == PTX_O_INTEGER || o.kind == PTX_O_SINGLE)) {
-        *value = (struct ptx_call_value){
-            false, ptx_constant(p, o.value, 8, PTX_NO_PLACE), 8};
+        *value = (struct ptx_call_value){false, ptx_constant(p, o.value, 8, PTX_NO_PLACE), 8};
     } else if (!result && o.kind == PTX_O_DOUBLE) {
         *value = (struct ptx_call_value){false, ptx_constant(p, o.value, 8, PTX_NO_PLACE), 8};
     } else {

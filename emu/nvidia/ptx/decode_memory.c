@@ -12,9 +12,9 @@ static enum ptx_space space_of(const struct ptx_spelling *s)
         const char *name;
         enum ptx_space space;
     } all[] = {
-        {"global", PTX_SPACE_GLOBAL}, {"shared", PTX_SPACE_SHARED},
+        {"global", PTX_SPACE_GLOBAL},      {"shared", PTX_SPACE_SHARED},
         {"shared::cta", PTX_SPACE_SHARED}, {"local", PTX_SPACE_LOCAL},
-        {"const", PTX_SPACE_CONST}, {"param", PTX_SPACE_PARAM},
+        {"const", PTX_SPACE_CONST},        {"param", PTX_SPACE_PARAM},
         {"param::entry", PTX_SPACE_PARAM}, {"param::func", PTX_SPACE_PARAM},
     };
 
@@ -30,8 +30,8 @@ static unsigned vector_of(const struct ptx_spelling *s)
     return ptx_has(s, "v8") ? 8 : ptx_has(s, "v4") ? 4 : ptx_has(s, "v2") ? 2 : 1;
 }
 
-/* The address of a variable in local memory depends on the call: it is worked out beforehand, into a
- * register that the program does not see. */
+/* The address of a variable in local memory depends on the call: it is worked out beforehand, into
+ * a register that the program does not see. */
 static uint32_t local_address(struct ptx_parser *p, const struct ptx_operand *o)
 {
     uint32_t place = PTX_PLACE(PTX_FRAME, ptx_frame_take(p, 8 * PTX_LANES));
@@ -173,7 +173,8 @@ static bool unsupported(struct ptx_parser *p, struct ptx_spelling *s)
 
 static bool decode_access(struct ptx_parser *p, struct ptx_spelling *s, bool load)
 {
-    const struct ptx_operand *value = ptx_nth(p, s, load ? 0 : 1), *at = ptx_nth(p, s, load ? 1 : 0);
+    const struct ptx_operand *value = ptx_nth(p, s, load ? 0 : 1),
+                             *at = ptx_nth(p, s, load ? 1 : 0);
     enum ptx_space space = space_of(s);
     struct registers r;
     struct address address;

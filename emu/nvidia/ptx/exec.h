@@ -30,11 +30,11 @@ void ptx_barriers_check(struct ptx_block *block);
 
 /* aux of barriers */
 enum {
-    PTX_BAR_ARRIVE = 1,    /* goes on without waiting */
-    PTX_BAR_COUNTED = 2,   /* b is the number of threads */
-    PTX_BAR_REDUCE = 4,    /* c is a predicate, d the result */
-    PTX_BAR_NOT = 8,       /* the predicate is negated */
-    PTX_BAR_OP_SHIFT = 4,  /* 0 popc, 1 and, 2 or */
+    PTX_BAR_ARRIVE = 1,   /* goes on without waiting */
+    PTX_BAR_COUNTED = 2,  /* b is the number of threads */
+    PTX_BAR_REDUCE = 4,   /* c is a predicate, d the result */
+    PTX_BAR_NOT = 8,      /* the predicate is negated */
+    PTX_BAR_OP_SHIFT = 4, /* 0 popc, 1 and, 2 or */
 };
 
 /* ---- warp.c ---- */

@@ -20,7 +20,8 @@ static void remove_group(struct ptx_warp *w, uint32_t index)
     w->groups[index] = w->groups[--w->group_count];
 }
 
-/* Groups at the same place become one. One that waits for the others of its warp to come looks anew. */
+/* Groups at the same place become one. One that waits for the others of its warp to come looks
+ * anew. */
 static void merge(struct ptx_warp *w)
 {
     for (uint32_t i = 0; i < w->group_count; i++) {

@@ -128,8 +128,7 @@ static void lex_number(struct ptx_lexer *x)
 static void lex_word(struct ptx_lexer *x)
 {
     while (x->at < x->end) {
-        if (word_char(*x->at) ||
-            (*x->at == '.' && x->end - x->at > 1 && word_char(x->at[1])))
+        if (word_char(*x->at) || (*x->at == '.' && x->end - x->at > 1 && word_char(x->at[1])))
             x->at++;
         else if (x->end - x->at > 2 && x->at[0] == ':' && x->at[1] == ':' && word_char(x->at[2]))
             x->at += 2;

@@ -31,8 +31,7 @@ bool ptx_name_add(struct ptx_parser *p, const struct ptx_name *name)
 }
 
 /* Number behind the prefix of a family of registers. */
-static bool in_family(const struct ptx_name *name, const char *text, size_t length,
-                      uint32_t *index)
+static bool in_family(const struct ptx_name *name, const char *text, size_t length, uint32_t *index)
 {
     uint64_t number = 0;
 
@@ -66,8 +65,8 @@ static const char *const specials[] = {
     PTX_SPECIALS(X)
 #undef X
 };
-static const char *const clocks[] = {"%clock",          "%clock_hi",       "%clock64",
-                                     "%globaltimer",    "%globaltimer_lo", "%globaltimer_hi"};
+static const char *const clocks[] = {"%clock",       "%clock_hi",       "%clock64",
+                                     "%globaltimer", "%globaltimer_lo", "%globaltimer_hi"};
 
 /* PTX names that are registers only to mov. */
 static bool is_clock(const char *text, size_t length)
@@ -113,7 +112,8 @@ static bool word_operand(struct ptx_parser *p, struct ptx_operand *o)
         o->name = name;
         o->type = name->type;
         if (name->kind == PTX_NAME_REGISTER) {
-            uint32_t stride = name->type == PTX_T_pred ? 4 : ptx_register_bytes(name->type) * PTX_LANES;
+            uint32_t stride =
+                name->type == PTX_T_pred ? 4 : ptx_register_bytes(name->type) * PTX_LANES;
 
             o->kind = PTX_O_REGISTER;
             o->place = PTX_PLACE(PTX_FRAME, name->place + index * stride);
@@ -178,8 +178,8 @@ static bool offset_of(struct ptx_parser *p, int64_t *offset)
             return true;
         if (p->x.token.kind != PTX_INTEGER)
             return ptx_fail(p, "offset expected");
-        *offset = (int64_t)((uint64_t)*offset +
-                            (negative ? 0 - p->x.token.integer : p->x.token.integer));
+        *offset =
+            (int64_t)((uint64_t)*offset + (negative ? 0 - p->x.token.integer : p->x.token.integer));
         ptx_lex_next(&p->x);
     }
 }
@@ -314,8 +314,8 @@ static uint64_t literal_bits(const struct ptx_operand *o, enum ptx_type type)
 /* The open array of shared memory that a launch adds. */
 bool ptx_is_dynamic(const struct ptx_parser *p, uint32_t symbol)
 {
-    return !(symbol & PTX_FUNCTION_BIT) &&
-           p->m->variables[symbol].space == PTX_SPACE_SHARED && p->m->variables[symbol].size == 0;
+    return !(symbol & PTX_FUNCTION_BIT) && p->m->variables[symbol].space == PTX_SPACE_SHARED &&
+           p->m->variables[symbol].size == 0;
 }
 
 uint32_t ptx_source(struct ptx_parser *p, const struct ptx_operand *o, enum ptx_type type)

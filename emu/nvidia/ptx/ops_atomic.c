@@ -30,7 +30,7 @@ static uint64_t add_floats(enum ptx_type type, uint64_t old, uint64_t b)
 static uint64_t apply(enum atomic_op op, enum ptx_type type, uint64_t old, uint64_t b, uint64_t c)
 {
     bool is_signed = ptx_types[type].kind == 's';
-    bool less = !is_signed                  ? old < b
+    bool less = !is_signed                   ? old < b
                 : ptx_types[type].bytes == 8 ? (int64_t)old < (int64_t)b
                                              : (int32_t)old < (int32_t)b;
 
@@ -63,9 +63,8 @@ static uint64_t apply(enum atomic_op op, enum ptx_type type, uint64_t old, uint6
                                   uint64_t b, uint64_t c)                                          \
     {                                                                                              \
         uint##bits##_t old = __atomic_load_n(at, __ATOMIC_RELAXED);                                \
-        while (!__atomic_compare_exchange_n(at, &old,                                              \
-                                            (uint##bits##_t)apply(op, type, old, b, c), false,     \
-                                            __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {                 \
+        while (!__atomic_compare_exchange_n(at, &old, (uint##bits##_t)apply(op, type, old, b, c),  \
+                                            false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {          \
         }                                                                                          \
         return old;                                                                                \
     }

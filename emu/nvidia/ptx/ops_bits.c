@@ -57,7 +57,8 @@ SHIFT(shr, s16, uint32_t, int16_t, 16, (uint16_t)(x >> n), x < 0 ? 0xffff : 0)
 SHIFT(shr, s32, uint32_t, int32_t, 32, x >> n, x < 0 ? -1 : 0)
 SHIFT(shr, s64, uint64_t, int64_t, 64, x >> n, x < 0 ? -1 : 0)
 
-/* Funnel shift of b:a; aux bit 0: to the right, bit 1: amounts above 32 count as 32 (else modulo). */
+/* Funnel shift of b:a; aux bit 0: to the right, bit 1: amounts above 32 count as 32 (else modulo).
+ */
 static void shf(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mask)
 {
     uint32_t *d = ptx_u32(w, in->d);
@@ -82,13 +83,15 @@ COUNT(clz, b64, uint64_t, x ? __builtin_clzll(x) : 64)
 /* Position of the highest bit that differs from the sign, all ones if none does. */
 COUNT(bfind, u32, uint32_t, x ? 31 - __builtin_clz(x) : -1)
 COUNT(bfind, u64, uint64_t, x ? 63 - __builtin_clzll(x) : -1)
-COUNT(bfind, s32, uint32_t, (x = x ^ (uint32_t)-(int32_t)(x >> 31)) ? 31 - __builtin_clz(x) : -1)
-COUNT(bfind, s64, uint64_t, (x = x ^ (uint64_t)-(int64_t)(x >> 63)) ? 63 - __builtin_clzll(x) : -1)
+COUNT(bfind, s32, uint32_t, (x = x ^ (uint32_t) - (int32_t)(x >> 31)) ? 31 - __builtin_clz(x) : -1)
+COUNT(bfind, s64, uint64_t,
+      (x = x ^ (uint64_t) - (int64_t)(x >> 63)) ? 63 - __builtin_clzll(x) : -1)
 /* .shiftamt: by how much to shift it to the top. */
 COUNT(bfind_shift, u32, uint32_t, x ? __builtin_clz(x) : -1)
 COUNT(bfind_shift, u64, uint64_t, x ? __builtin_clzll(x) : -1)
-COUNT(bfind_shift, s32, uint32_t, (x = x ^ (uint32_t)-(int32_t)(x >> 31)) ? __builtin_clz(x) : -1)
-COUNT(bfind_shift, s64, uint64_t, (x = x ^ (uint64_t)-(int64_t)(x >> 63)) ? __builtin_clzll(x) : -1)
+COUNT(bfind_shift, s32, uint32_t, (x = x ^ (uint32_t) - (int32_t)(x >> 31)) ? __builtin_clz(x) : -1)
+COUNT(bfind_shift, s64, uint64_t,
+      (x = x ^ (uint64_t) - (int64_t)(x >> 63)) ? __builtin_clzll(x) : -1)
 
 static uint64_t reverse(uint64_t x, unsigned bits)
 {
@@ -247,7 +250,7 @@ static void fns(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mask)
     PTX_EACH(mask, d[l] = find_nth(a[l], b[l], (int32_t)c[l]););
 }
 
-#define ROW(name, type, cost) {#name "." #type, name##_##type, cost, PTX_PLAIN},
+#define ROW(name, type, cost)  {#name "." #type, name##_##type, cost, PTX_PLAIN},
 #define ROW_AS(text, fn, cost) {text, fn, cost, PTX_PLAIN},
 
 const struct ptx_opcode ptx_ops_bits[] = {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Single and double precision. Addition, subtraction, multiplication, fma, division, square root and
- * reciprocal round exactly as asked. The approximations (rcp, sqrt, rsqrt, sin, cos, lg2, ex2, tanh,
- * div with .approx or .full) are as exact as the host's library, which is better than the hardware's;
- * their last bits differ from it.
+ * Single and double precision. Addition, subtraction, multiplication, fma, division, square root
+ * and reciprocal round exactly as asked. The approximations (rcp, sqrt, rsqrt, sin, cos, lg2, ex2,
+ * tanh, div with .approx or .full) are as exact as the host's library, which is better than the
+ * hardware's; their last bits differ from it.
  */
 #include "number.h"
 #include "warp.h"
 
-/* Names: x, y, z operands. The common case rounds to nearest and has no modifier: no mode to set and
- * vectors of lanes. Everything else goes through the slow variant. */
+/* Names: x, y, z operands. The common case rounds to nearest and has no modifier: no mode to set
+ * and vectors of lanes. Everything else goes through the slow variant. */
 #define SINGLE(name, EXPR)                                                                         \
     static void name##_f32(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mask)           \
     {                                                                                              \
@@ -24,7 +24,7 @@
         uint32_t *d = ptx_u32(w, in->d);                                                           \
         const uint32_t *a = ptx_u32(w, in->a), *b = ptx_u32(w, in->b), *c = ptx_u32(w, in->c);     \
         bool ftz = in->aux & PTX_FLOAT_FTZ;                                                        \
-        fesetround(ptx_fe_round(in->aux & PTX_FLOAT_ROUND));                                       \
+        fesetround(ptx_fe_round(in->aux &PTX_FLOAT_ROUND));                                        \
         for (uint32_t left = mask; left; left &= left - 1) {                                       \
             unsigned l = (unsigned)__builtin_ctz(left);                                            \
             volatile float x = ptx_as_f32(a[l]), y = ptx_as_f32(b[l]), z = ptx_as_f32(c[l]);       \
@@ -58,7 +58,7 @@
     {                                                                                              \
         uint64_t *d = ptx_u64(w, in->d);                                                           \
         const uint64_t *a = ptx_u64(w, in->a), *b = ptx_u64(w, in->b), *c = ptx_u64(w, in->c);     \
-        fesetround(ptx_fe_round(in->aux & PTX_FLOAT_ROUND));                                       \
+        fesetround(ptx_fe_round(in->aux &PTX_FLOAT_ROUND));                                        \
         for (uint32_t left = mask; left; left &= left - 1) {                                       \
             unsigned l = (unsigned)__builtin_ctz(left);                                            \
             volatile double x = ptx_as_f64(a[l]), y = ptx_as_f64(b[l]), z = ptx_as_f64(c[l]), r;   \
@@ -113,18 +113,19 @@ CHOOSE(max_double, double, false)
         uint32_t *d = ptx_u32(w, in->d);                                                           \
         const uint32_t *a = ptx_u32(w, in->a), *b = ptx_u32(w, in->b);                             \
         bool ftz = in->aux & PTX_FLOAT_FTZ;                                                        \
-        PTX_EACH(mask, float x = ptx_as_f32(a[l]); float y = ptx_as_f32(b[l]); if (ftz) {          \
-            x = ptx_flush(x);                                                                      \
-            y = ptx_flush(y);                                                                      \
-        } d[l] = ptx_f32_result(name##_single(x, y, in->aux & PTX_FLOAT_NAN)););                   \
+        PTX_EACH(                                                                                  \
+            mask, float x = ptx_as_f32(a[l]); float y = ptx_as_f32(b[l]); if (ftz) {               \
+                x = ptx_flush(x);                                                                  \
+                y = ptx_flush(y);                                                                  \
+            } d[l] = ptx_f32_result(name##_single(x, y, in->aux & PTX_FLOAT_NAN)););               \
     }
 #define CHOOSE_F64(name)                                                                           \
     static void name##_f64(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mask)           \
     {                                                                                              \
         uint64_t *d = ptx_u64(w, in->d);                                                           \
         const uint64_t *a = ptx_u64(w, in->a), *b = ptx_u64(w, in->b);                             \
-        PTX_EACH(mask, d[l] = ptx_f64_bits(                                                        \
-                           name##_double(ptx_as_f64(a[l]), ptx_as_f64(b[l]), false)););            \
+        PTX_EACH(mask,                                                                             \
+                 d[l] = ptx_f64_bits(name##_double(ptx_as_f64(a[l]), ptx_as_f64(b[l]), false)););  \
     }
 CHOOSE_F32(min)
 CHOOSE_F32(max)

@@ -8,12 +8,30 @@
 
 typedef double half_op(double x, double y, double z);
 
-static double op_add(double x, double y, double z) { return x + y; }
-static double op_sub(double x, double y, double z) { return x - y; }
-static double op_mul(double x, double y, double z) { return x * y; }
-static double op_fma(double x, double y, double z) { return fma(x, y, z); }
-static double op_ex2(double x, double y, double z) { return exp2(x); }
-static double op_tanh(double x, double y, double z) { return tanh(x); }
+static double op_add(double x, double y, double z)
+{
+    return x + y;
+}
+static double op_sub(double x, double y, double z)
+{
+    return x - y;
+}
+static double op_mul(double x, double y, double z)
+{
+    return x * y;
+}
+static double op_fma(double x, double y, double z)
+{
+    return fma(x, y, z);
+}
+static double op_ex2(double x, double y, double z)
+{
+    return exp2(x);
+}
+static double op_tanh(double x, double y, double z)
+{
+    return tanh(x);
+}
 static double op_min(double x, double y, double z)
 {
     return x != x ? y : y != y ? x : x < y || (x == y && signbit(x)) ? x : y;

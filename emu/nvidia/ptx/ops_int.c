@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Integer arithmetic. Division by zero has no defined result in PTX; here a quotient is all ones and
- * a remainder the dividend, as on hardware.
+ * Integer arithmetic. Division by zero has no defined result in PTX; here a quotient is all ones
+ * and a remainder the dividend, as on hardware.
  */
 #include "warp.h"
 
@@ -33,7 +33,10 @@ typedef unsigned __int128 u128;
 #define MIN(t, S, T, U) OPERATION(min, t, S, T, U, x < y ? x : y)
 #define MAX(t, S, T, U) OPERATION(max, t, S, T, U, x > y ? x : y)
 #define DIV(t, S, T, U)                                                                            \
-    OPERATION(div, t, S, T, U, y == 0 ? (U)-1 : (T)-1 < 0 && y == (T)-1 ? (U)(0u - (U)x) : (U)(x / y))
+    OPERATION(div, t, S, T, U,                                                                     \
+              y == 0                    ? (U)-1                                                    \
+              : (T)-1 < 0 && y == (T)-1 ? (U)(0u - (U)x)                                           \
+                                        : (U)(x / y))
 #define REM(t, S, T, U)                                                                            \
     OPERATION(rem, t, S, T, U, y == 0 ? (U)x : (T)-1 < 0 && y == (T)-1 ? (U)0 : (U)(x % y))
 #define SAD(t, S, T, U) OPERATION(sad, t, S, T, U, (U)z + (x > y ? (U)x - (U)y : (U)y - (U)x))
@@ -98,9 +101,9 @@ WIDE(mul_wide, s16, uint32_t, int16_t, uint32_t, (int32_t)x *y)
 WIDE(mul_wide, u32, uint32_t, uint32_t, uint64_t, (uint64_t)x *y)
 WIDE(mul_wide, s32, uint32_t, int32_t, uint64_t, (int64_t)x *y)
 WIDE(mad_wide, u16, uint32_t, uint16_t, uint32_t, (uint32_t)x *y + z)
-WIDE(mad_wide, s16, uint32_t, int16_t, uint32_t, (uint32_t)((int32_t)x * y) + z)
+WIDE(mad_wide, s16, uint32_t, int16_t, uint32_t, (uint32_t)((int32_t)x *y) + z)
 WIDE(mad_wide, u32, uint32_t, uint32_t, uint64_t, (uint64_t)x *y + z)
-WIDE(mad_wide, s32, uint32_t, int32_t, uint64_t, (uint64_t)((int64_t)x * y) + z)
+WIDE(mad_wide, s32, uint32_t, int32_t, uint64_t, (uint64_t)((int64_t)x *y) + z)
 
 /* ---- with carry: aux bit 0: reads it, bit 1: writes it ---- */
 
@@ -126,13 +129,13 @@ CARRY(addc, u32, uint32_t, uint64_t, x + y + k, r >> 32 & 1)
 CARRY(subc, u32, uint32_t, uint64_t, x - y - k, r >> 32 & 1)
 CARRY(addc, u64, uint64_t, u128, x + y + k, r >> 64 & 1)
 CARRY(subc, u64, uint64_t, u128, x - y - k, r >> 64 & 1)
-CARRY(madc_lo, u32, uint32_t, uint64_t, (uint32_t)(x * y) + z + k, r >> 32 & 1)
-CARRY(madc_lo, u64, uint64_t, u128, (uint64_t)(x * y) + z + k, r >> 64 & 1)
+CARRY(madc_lo, u32, uint32_t, uint64_t, (uint32_t)(x *y) + z + k, r >> 32 & 1)
+CARRY(madc_lo, u64, uint64_t, u128, (uint64_t)(x *y) + z + k, r >> 64 & 1)
 CARRY(madc_hi, u32, uint32_t, uint64_t, (x * y >> 32) + z + k, r >> 32 & 1)
 CARRY(madc_hi, u64, uint64_t, u128, (x * y >> 64) + z + k, r >> 64 & 1)
-CARRY(madc_hi, s32, uint32_t, uint64_t,
-      (uint32_t)((int64_t)(int32_t)x * (int32_t)y >> 32) + z + k, r >> 32 & 1)
-CARRY(madc_hi, s64, uint64_t, u128, (uint64_t)((i128)(int64_t)x * (int64_t)y >> 64) + z + k,
+CARRY(madc_hi, s32, uint32_t, uint64_t, (uint32_t)((int64_t)(int32_t)x *(int32_t)y >> 32) + z + k,
+      r >> 32 & 1)
+CARRY(madc_hi, s64, uint64_t, u128, (uint64_t)((i128)(int64_t)x *(int64_t)y >> 64) + z + k,
       r >> 64 & 1)
 
 /* ---- dot products of bytes: aux bit 0: a is signed, bit 1: b is ---- */
@@ -149,9 +152,9 @@ static void dp4a(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mask)
     uint32_t *d = ptx_u32(w, in->d);
     const uint32_t *a = ptx_u32(w, in->a), *b = ptx_u32(w, in->b), *c = ptx_u32(w, in->c);
 
-    PTX_EACH(mask, uint32_t sum = c[l]; for (unsigned i = 0; i < 4; i++) sum +=
-                                        (uint32_t)(byte_of(a[l], i, in->aux & 1) *
-                                                   byte_of(b[l], i, in->aux >> 1 & 1));
+    PTX_EACH(mask, uint32_t sum = c[l];
+             for (unsigned i = 0; i < 4; i++) sum +=
+             (uint32_t)(byte_of(a[l], i, in->aux & 1) * byte_of(b[l], i, in->aux >> 1 & 1));
              d[l] = sum;);
 }
 
@@ -162,11 +165,12 @@ static void dp2a(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mask)
     const uint32_t *a = ptx_u32(w, in->a), *b = ptx_u32(w, in->b), *c = ptx_u32(w, in->c);
     unsigned first = in->aux >> 2 & 1 ? 2 : 0;
 
-    PTX_EACH(mask, uint32_t sum = c[l]; for (unsigned i = 0; i < 2; i++) {
-        uint32_t half = a[l] >> 16 * i & 0xffff;
-        int32_t x = in->aux & 1 ? (int16_t)half : (int32_t)half;
-        sum += (uint32_t)(x * byte_of(b[l], first + i, in->aux >> 1 & 1));
-    } d[l] = sum;);
+    PTX_EACH(
+        mask, uint32_t sum = c[l]; for (unsigned i = 0; i < 2; i++) {
+            uint32_t half = a[l] >> 16 * i & 0xffff;
+            int32_t x = in->aux & 1 ? (int16_t)half : (int32_t)half;
+            sum += (uint32_t)(x * byte_of(b[l], first + i, in->aux >> 1 & 1));
+        } d[l] = sum;);
 }
 
 #define ROW(name, text, type, cost) {text "." #type, name##_##type, cost, PTX_PLAIN},

@@ -81,7 +81,8 @@ static void put_register(const struct ptx_warp *w, const struct ptx_insn *in, ui
     if (wide == 8)
         ptx_u64(w, place)[l] = value;
     else
-        ptx_u32(w, place)[l] = wide == 4 ? (uint32_t)value : (uint32_t)value & ((1u << 8 * wide) - 1);
+        ptx_u32(w, place)[l] =
+            wide == 4 ? (uint32_t)value : (uint32_t)value & ((1u << 8 * wide) - 1);
 }
 
 static uint64_t get_register(const struct ptx_warp *w, const struct ptx_insn *in, uint32_t place,
@@ -172,7 +173,8 @@ static inline const struct ptx_range *range_of(const struct ptx_warp *w, uint64_
     {                                                                                              \
         uint##bits##_t *d = ptx_at(w, in->d);                                                      \
         const uint64_t *a = ptx_u64(w, in->a);                                                     \
-        const struct ptx_range *r = range_of(w, a[__builtin_ctz(mask)] + (uint64_t)(int64_t)in->imm); \
+        const struct ptx_range *r =                                                                \
+            range_of(w, a[__builtin_ctz(mask)] + (uint64_t)(int64_t)in->imm);                      \
         uint64_t last = UINT64_MAX;                                                                \
         unsigned lines = 0;                                                                        \
         if (r->size < bits / 8) {                                                                  \
@@ -196,7 +198,8 @@ static inline const struct ptx_range *range_of(const struct ptx_warp *w, uint64_
     {                                                                                              \
         const uint##bits##_t *d = ptx_at(w, in->d);                                                \
         const uint64_t *a = ptx_u64(w, in->a);                                                     \
-        const struct ptx_range *r = range_of(w, a[__builtin_ctz(mask)] + (uint64_t)(int64_t)in->imm); \
+        const struct ptx_range *r =                                                                \
+            range_of(w, a[__builtin_ctz(mask)] + (uint64_t)(int64_t)in->imm);                      \
         uint64_t last = UINT64_MAX;                                                                \
         unsigned lines = 0;                                                                        \
         if (r->size < bits / 8 || !r->writable) {                                                  \
@@ -279,11 +282,12 @@ static void load_frame(struct ptx_warp *w, const struct ptx_insn *in, uint32_t m
     const uint32_t *list = count > 1 ? list_of(w, in->d) : &in->d;
     const uint8_t *from = ptx_at(w, in->b);
 
-    PTX_EACH(mask, for (unsigned i = 0; i < count; i++) {
-        uint64_t value = 0;
-        memcpy(&value, from + (size_t)l * in->c + i * bytes, bytes);
-        put_register(w, in, list[i], l, value);
-    });
+    PTX_EACH(
+        mask, for (unsigned i = 0; i < count; i++) {
+            uint64_t value = 0;
+            memcpy(&value, from + (size_t)l * in->c + i * bytes, bytes);
+            put_register(w, in, list[i], l, value);
+        });
 }
 static void store_frame(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mask)
 {
@@ -291,10 +295,11 @@ static void store_frame(struct ptx_warp *w, const struct ptx_insn *in, uint32_t 
     const uint32_t *list = count > 1 ? list_of(w, in->d) : &in->d;
     uint8_t *to = ptx_at(w, in->b);
 
-    PTX_EACH(mask, for (unsigned i = 0; i < count; i++) {
-        uint64_t value = get_register(w, in, list[i], l);
-        memcpy(to + (size_t)l * in->c + i * bytes, &value, bytes);
-    });
+    PTX_EACH(
+        mask, for (unsigned i = 0; i < count; i++) {
+            uint64_t value = get_register(w, in, list[i], l);
+            memcpy(to + (size_t)l * in->c + i * bytes, &value, bytes);
+        });
 }
 
 static void fence(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mask)

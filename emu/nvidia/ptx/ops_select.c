@@ -71,9 +71,9 @@ static bool decide(unsigned compare, bool less, bool equal, bool nan)
     }                                                                                              \
     break
 
-#define SINGLE_VALUE(v)  (ftz ? ptx_flush(ptx_as_f32(v)) : ptx_as_f32(v))
-#define HALF_VALUE(v)    ptx_half_to_f32((uint16_t)(v))
-#define BF16_VALUE(v)    ptx_bf16_to_f32((uint16_t)(v))
+#define SINGLE_VALUE(v) (ftz ? ptx_flush(ptx_as_f32(v)) : ptx_as_f32(v))
+#define HALF_VALUE(v)   ptx_half_to_f32((uint16_t)(v))
+#define BF16_VALUE(v)   ptx_bf16_to_f32((uint16_t)(v))
 
 static uint32_t compare_lanes(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mask)
 {
@@ -152,8 +152,7 @@ static void setp_f16x2(struct ptx_warp *w, const struct ptx_insn *in, uint32_t m
     for (unsigned h = 0; h < 2; h++) {
         PTX_EACH(mask, float x = ptx_half_to_f32((uint16_t)(a[l] >> 16 * h));
                  float y = ptx_half_to_f32((uint16_t)(b[l] >> 16 * h));
-                 out[h] |= (uint32_t)decide(in->aux & PTX_COMPARE, x < y, x == y,
-                                            x != x || y != y)
+                 out[h] |= (uint32_t)decide(in->aux & PTX_COMPARE, x < y, x == y, x != x || y != y)
                            << l;);
     }
     if (in->aux & PTX_COMPARE_SECOND)
@@ -268,8 +267,8 @@ READ(timer64, uint64_t, time_now(w))
 READ(timer_lo, uint32_t, time_now(w))
 READ(timer_hi, uint32_t, time_now(w) >> 32)
 
-/* A vector of narrower elements becomes one register, or the other way round. aux: count, bytes of an
- * element << 8; d or a is the index of the list. */
+/* A vector of narrower elements becomes one register, or the other way round. aux: count, bytes of
+ * an element << 8; d or a is the index of the list. */
 static uint64_t lane_of(const struct ptx_warp *w, uint32_t place, unsigned bytes, unsigned l)
 {
     return bytes == 8 ? ptx_u64(w, place)[l] : ptx_u32(w, place)[l];
@@ -463,20 +462,20 @@ static void cvt(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mask)
     unsigned bytes = ptx_types[to].bytes, wide = (unsigned)in->imm;
     bool is_signed = ptx_types[to].kind == 's';
 
-    PTX_EACH(mask, struct value value = fetch(w, in->a, from, l);
-             if ((in->aux & PTX_FLOAT_FTZ) && from == PTX_T_f32) value.real =
-                 ptx_flush((float)value.real);
-             uint64_t out = convert(value, to, in->aux); if (is_signed && bytes < wide) {
-                 unsigned shift = 64 - 8 * bytes;
-                 out = (uint64_t)((int64_t)(out << shift) >> shift);
-             } set_lane(w, in->d, wide, l, out););
+    PTX_EACH(
+        mask, struct value value = fetch(w, in->a, from, l);
+        if ((in->aux & PTX_FLOAT_FTZ) && from == PTX_T_f32) value.real =
+            ptx_flush((float)value.real);
+        uint64_t out = convert(value, to, in->aux); if (is_signed && bytes < wide) {
+            unsigned shift = 64 - 8 * bytes;
+            out = (uint64_t)((int64_t)(out << shift) >> shift);
+        } set_lane(w, in->d, wide, l, out););
 }
 
 /* cvt.rn.f16x2.f32 d, a, b: a becomes the upper half. */
 static void cvt_pack(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mask)
 {
-    enum ptx_type to =
-        (in->aux >> PTX_CVT_TO_SHIFT & 0xff) == PTX_T_f16x2 ? PTX_T_f16 : PTX_T_bf16;
+    enum ptx_type to = (in->aux >> PTX_CVT_TO_SHIFT & 0xff) == PTX_T_f16x2 ? PTX_T_f16 : PTX_T_bf16;
     uint32_t *d = ptx_u32(w, in->d);
 
     PTX_EACH(mask, struct value a = fetch(w, in->a, PTX_T_f32, l);
@@ -507,18 +506,24 @@ static void isspacep(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mas
 static void nop(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mask) {}
 
 #define ROW(text, fn, cost) {text, fn, cost, PTX_PLAIN},
-#define CVT64(to) ROW("cvt." #to ".u32", cvt_64_u32, 4) ROW("cvt." #to ".s32", cvt_64_s32, 4)      \
-    ROW("cvt." #to ".u16", cvt_64_u16, 4) ROW("cvt." #to ".s16", cvt_64_s16, 4)                    \
-    ROW("cvt." #to ".u8", cvt_64_u8, 4) ROW("cvt." #to ".s8", cvt_64_s8, 4)                        \
-    ROW("cvt." #to ".u64", cvt_64_64, 4) ROW("cvt." #to ".s64", cvt_64_64, 4)
-#define CVT32(to) ROW("cvt." #to ".u16", cvt_32_u16, 4) ROW("cvt." #to ".s16", cvt_32_s16, 4)      \
-    ROW("cvt." #to ".u8", cvt_32_u8, 4) ROW("cvt." #to ".s8", cvt_32_s8, 4)                        \
-    ROW("cvt." #to ".u64", cvt_32_64, 4) ROW("cvt." #to ".s64", cvt_32_64, 4)                      \
-    ROW("cvt." #to ".u32", cvt_32_32, 4) ROW("cvt." #to ".s32", cvt_32_32, 4)
-#define CVT16(to) ROW("cvt." #to ".u32", cvt_16_32, 4) ROW("cvt." #to ".s32", cvt_16_32, 4)        \
-    ROW("cvt." #to ".u64", cvt_16_64, 4) ROW("cvt." #to ".s64", cvt_16_64, 4)                      \
-    ROW("cvt." #to ".u16", cvt_32_u16, 4) ROW("cvt." #to ".s16", cvt_32_u16, 4)                    \
-    ROW("cvt." #to ".u8", cvt_32_u8, 4) ROW("cvt." #to ".s8", cvt_16_s8, 4)
+#define CVT64(to)                                                                                  \
+    ROW("cvt." #to ".u32", cvt_64_u32, 4)                                                          \
+    ROW("cvt." #to ".s32", cvt_64_s32, 4) ROW("cvt." #to ".u16", cvt_64_u16, 4)                    \
+        ROW("cvt." #to ".s16", cvt_64_s16, 4) ROW("cvt." #to ".u8", cvt_64_u8, 4)                  \
+            ROW("cvt." #to ".s8", cvt_64_s8, 4) ROW("cvt." #to ".u64", cvt_64_64, 4)               \
+                ROW("cvt." #to ".s64", cvt_64_64, 4)
+#define CVT32(to)                                                                                  \
+    ROW("cvt." #to ".u16", cvt_32_u16, 4)                                                          \
+    ROW("cvt." #to ".s16", cvt_32_s16, 4) ROW("cvt." #to ".u8", cvt_32_u8, 4)                      \
+        ROW("cvt." #to ".s8", cvt_32_s8, 4) ROW("cvt." #to ".u64", cvt_32_64, 4)                   \
+            ROW("cvt." #to ".s64", cvt_32_64, 4) ROW("cvt." #to ".u32", cvt_32_32, 4)              \
+                ROW("cvt." #to ".s32", cvt_32_32, 4)
+#define CVT16(to)                                                                                  \
+    ROW("cvt." #to ".u32", cvt_16_32, 4)                                                           \
+    ROW("cvt." #to ".s32", cvt_16_32, 4) ROW("cvt." #to ".u64", cvt_16_64, 4)                      \
+        ROW("cvt." #to ".s64", cvt_16_64, 4) ROW("cvt." #to ".u16", cvt_32_u16, 4)                 \
+            ROW("cvt." #to ".s16", cvt_32_u16, 4) ROW("cvt." #to ".u8", cvt_32_u8, 4)              \
+                ROW("cvt." #to ".s8", cvt_16_s8, 4)
 
 const struct ptx_opcode ptx_ops_select[] = {
     /* clang-format off */

@@ -5,8 +5,8 @@
  */
 #include "warp.h"
 
-/* shfl: aux: 0 up, 1 down, 2 bfly, 3 idx; a value, b lane or delta, c clamp and segment mask; imm the
- * place of a predicate or -1. Source: PTX ISA, "shfl.sync". */
+/* shfl: aux: 0 up, 1 down, 2 bfly, 3 idx; a value, b lane or delta, c clamp and segment mask; imm
+ * the place of a predicate or -1. Source: PTX ISA, "shfl.sync". */
 static void shfl(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mask)
 {
     const uint32_t *a = ptx_u32(w, in->a), *b = ptx_u32(w, in->b), *c = ptx_u32(w, in->c);
@@ -110,7 +110,16 @@ static void match(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mask)
         ptx_set_pred(w, (uint32_t)in->imm, all ? UINT32_MAX : 0, mask);
 }
 
-enum { REDUX_ADD, REDUX_MIN_U, REDUX_MAX_U, REDUX_MIN_S, REDUX_MAX_S, REDUX_AND, REDUX_OR, REDUX_XOR };
+enum {
+    REDUX_ADD,
+    REDUX_MIN_U,
+    REDUX_MAX_U,
+    REDUX_MIN_S,
+    REDUX_MAX_S,
+    REDUX_AND,
+    REDUX_OR,
+    REDUX_XOR
+};
 
 static uint32_t reduce(unsigned op, uint32_t x, uint32_t y)
 {
@@ -159,9 +168,8 @@ static void nanosleep(struct ptx_warp *w, const struct ptx_insn *in, uint32_t ma
 }
 
 const struct ptx_opcode ptx_ops_warp[] = {
-    {"shfl", shfl, 8, PTX_WARP_SYNC},        {"vote", vote, 4, PTX_WARP_SYNC},
-    {"match", match, 16, PTX_WARP_SYNC},     {"redux", redux, 8, PTX_WARP_SYNC},
-    {"warp.sync", warp_sync, 4, PTX_WARP_SYNC},
-    {"activemask", activemask, 4, PTX_PLAIN}, {"nanosleep", nanosleep, 4, PTX_PLAIN},
-    {NULL},
+    {"shfl", shfl, 8, PTX_WARP_SYNC},           {"vote", vote, 4, PTX_WARP_SYNC},
+    {"match", match, 16, PTX_WARP_SYNC},        {"redux", redux, 8, PTX_WARP_SYNC},
+    {"warp.sync", warp_sync, 4, PTX_WARP_SYNC}, {"activemask", activemask, 4, PTX_PLAIN},
+    {"nanosleep", nanosleep, 4, PTX_PLAIN},     {NULL},
 };

@@ -148,8 +148,7 @@ static bool symbol_add(struct ptx_parser *p, char *name, uint32_t id)
 {
     uint32_t size = p->symbol_size;
 
-    if (!ptx_grow(p, (void **)&p->symbol_names, p->symbol_count, &size,
-                  sizeof(*p->symbol_names)) ||
+    if (!ptx_grow(p, (void **)&p->symbol_names, p->symbol_count, &size, sizeof(*p->symbol_names)) ||
         !ptx_grow(p, (void **)&p->symbol_ids, p->symbol_count, &p->symbol_size,
                   sizeof(*p->symbol_ids)))
         return false;
@@ -418,8 +417,8 @@ static bool formal(struct ptx_parser *p, bool entry, struct ptx_function *f,
         return false;
     if (d.bytes > 1 << 20)
         return ptx_fail(p, "parameter too large");
-    name = (struct ptx_name){.text = d.text, .length = d.length, .type = d.type,
-                             .bytes = (uint32_t)d.bytes};
+    name = (struct ptx_name){
+        .text = d.text, .length = d.length, .type = d.type, .bytes = (uint32_t)d.bytes};
     if (entry) {
         uint32_t offset = (f->param_bytes + d.align - 1) & ~(d.align - 1);
 
@@ -429,7 +428,8 @@ static bool formal(struct ptx_parser *p, bool entry, struct ptx_function *f,
         f->param_bytes = offset + (uint32_t)d.bytes;
     } else if (in_register) {
         name.kind = PTX_NAME_REGISTER;
-        name.place = ptx_frame_take(p, d.type == PTX_T_pred ? 4 : ptx_register_bytes(d.type) * PTX_LANES);
+        name.place =
+            ptx_frame_take(p, d.type == PTX_T_pred ? 4 : ptx_register_bytes(d.type) * PTX_LANES);
         *value = (struct ptx_call_value){false, name.place, ptx_types[d.type].bytes};
     } else {
         name.kind = PTX_NAME_FRAME_PARAM;

@@ -57,8 +57,8 @@ enum ptx_operand_kind {
     PTX_O_INTEGER,
     PTX_O_SINGLE,
     PTX_O_DOUBLE,
-    PTX_O_SYMBOL,  /* of module scope */
-    PTX_O_NAME,    /* variable or parameter of the function */
+    PTX_O_SYMBOL, /* of module scope */
+    PTX_O_NAME,   /* variable or parameter of the function */
     PTX_O_ADDRESS,
     PTX_O_VECTOR,
     PTX_O_LABEL,

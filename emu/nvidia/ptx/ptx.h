@@ -2,13 +2,14 @@
 /*
  * PTX: parser and interpreter, as the emulated driver sees them.
  *
- * Pure: no clock, environment, lock or file. A module is immutable once parsed and may be used by any
- * number of threads; a block is run by one thread at a time.
+ * Pure: no clock, environment, lock or file. A module is immutable once parsed and may be used by
+ * any number of threads; a block is run by one thread at a time.
  *
- * Source of the language: NVIDIA, "Parallel Thread Execution ISA". Threads are run a warp at a time, as
- * vectors of 32 lanes with a mask. Lanes that diverge become groups with a pc of their own; the one
- * that is deepest in calls and then least in pc goes first, and groups that meet become one.
- * A group that spins does not starve the others of its warp (independent thread scheduling of sm_70).
+ * Source of the language: NVIDIA, "Parallel Thread Execution ISA". Threads are run a warp at a
+ * time, as vectors of 32 lanes with a mask. Lanes that diverge become groups with a pc of their
+ * own; the one that is deepest in calls and then least in pc goes first, and groups that meet
+ * become one. A group that spins does not starve the others of its warp (independent thread
+ * scheduling of sm_70).
  */
 #pragma once
 
@@ -50,7 +51,7 @@ struct ptx_variable {
     enum ptx_space space; /* global, const or shared */
     uint64_t size;        /* 0: extern [] of shared space: the dynamic part */
     uint32_t align;
-    bool external;  /* declared, not defined here */
+    bool external; /* declared, not defined here */
     uint32_t shared_offset;
     const uint8_t *init; /* @size bytes; NULL: zeros */
     uint32_t relocations;
@@ -121,8 +122,8 @@ struct ptx_launch {
     const struct ptx_function *entry;
     uint32_t grid[3], block[3];
     uint32_t dynamic_shared_bytes;
-    uint32_t local_limit_bytes; /* stack of a thread */
-    const uint8_t *params;      /* entry->param_bytes of them */
+    uint32_t local_limit_bytes;                             /* stack of a thread */
+    const uint8_t *params;                                  /* entry->param_bytes of them */
     uint32_t global_latency, shared_latency, const_latency; /* cycles */
     uint32_t clock_mhz, units;
     uint64_t grid_id;

@@ -167,7 +167,8 @@ static void run_group(struct ptx_warp *w, uint64_t limit, uint32_t scale_q8)
     }
 }
 
-/* Lanes wait for others of the warp, of which none can come: not even one that waits at a barrier. */
+/* Lanes wait for others of the warp, of which none can come: not even one that waits at a barrier.
+ */
 static bool stuck(const struct ptx_warp *w)
 {
     bool sync = false;

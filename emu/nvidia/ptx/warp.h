@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A warp as the instructions see it, and how they get at their operands. Private to emu/nvidia/ptx/.
+ * A warp as the instructions see it, and how they get at their operands. Private to
+ * emu/nvidia/ptx/.
  */
 #pragma once
 
@@ -34,24 +35,24 @@ struct ptx_group {
 enum { PTX_RANGES = 4 };
 
 struct ptx_warp {
-    uint8_t *base[4];    /* by enum ptx_where */
+    uint8_t *base[4]; /* by enum ptx_where */
     struct ptx_block *block;
     struct ptx_frame *frame; /* of the running group */
-    uint64_t cycles;     /* local time since the block's beginning */
-    uint64_t memory_at;  /* when what was asked of memory is there */
-    uint64_t extra;      /* cycles that the present instruction adds */
-    uint32_t carry;      /* condition code, a bit for each lane */
-    uint32_t alive;      /* lanes that have not exited */
-    uint32_t all;        /* lanes that exist */
+    uint64_t cycles;         /* local time since the block's beginning */
+    uint64_t memory_at;      /* when what was asked of memory is there */
+    uint64_t extra;          /* cycles that the present instruction adds */
+    uint32_t carry;          /* condition code, a bit for each lane */
+    uint32_t alive;          /* lanes that have not exited */
+    uint32_t all;            /* lanes that exist */
     bool faulted;
     struct ptx_fault fault;
-    uint8_t *local;      /* owned; a stretch for each lane */
+    uint8_t *local; /* owned; a stretch for each lane */
     uint32_t group_count, present, back_jumps;
     struct ptx_group groups[PTX_LANES];
     struct ptx_frame *free_frames;
     struct ptx_range ranges[PTX_RANGES]; /* what was found lately; forgotten at each slice */
     unsigned next_range;
-    uint8_t *specials;   /* owned */
+    uint8_t *specials; /* owned */
     uint64_t instructions;
 };
 
@@ -116,8 +117,8 @@ static inline void ptx_set_pred(struct ptx_warp *w, uint32_t place, uint32_t val
         }                                                                                          \
     } while (0)
 
-void ptx_fault(struct ptx_warp *w, const struct ptx_insn *in, enum ptx_fault_kind kind,
-               uint64_t va, const char *text);
+void ptx_fault(struct ptx_warp *w, const struct ptx_insn *in, enum ptx_fault_kind kind, uint64_t va,
+               const char *text);
 
 /* ---- memory.c ---- */
 /** Host address of @bytes at generic address @va for lane @lane, or NULL after a fault. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See valu_check.h. Both builds of the handlers lie in tables of the same order, so the plain
- * handler of a decoded instruction is found by its row's index.
+ * See valu_check.h. The plain handler of a decoded instruction is found by its row.
  */
 #include "valu_check.h"
 
@@ -10,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { CHECK_WORDS = 4096 };
+enum { CHECK_WORDS = 4096, S_NOP = 0xbf800000 };
 
 void check_init(struct check *c)
 {
@@ -92,9 +91,75 @@ static const struct check_text *assemble(struct check *c, const char *text)
     return t;
 }
 
+/* Remembers @text without its words. */
+static void collect(struct check *c, const char *text)
+{
+    for (unsigned i = 0; i < c->texts; i++)
+        if (strcmp(c->text[i].text, text) == 0)
+            return;
+    if (c->texts < CHECK_TEXTS && (c->text[c->texts].text = strdup(text)))
+        c->texts++;
+}
+
+/* Fills the words of the collected texts; before each stands s_nop with its number. A text that
+ * does not assemble stays without words, and is tried again when it is run. */
+static void assemble_collected(struct check *c)
+{
+    const int max = 1 << 16;
+    uint32_t *words = malloc((size_t)max * sizeof(*words));
+    char *source = NULL;
+    size_t size;
+    FILE *f = open_memstream(&source, &size);
+    int count = 0, at = 0;
+
+    for (unsigned i = 0; f && i < c->texts; i++)
+        fprintf(f, "s_nop %u\n%s\n", i, c->text[i].text);
+    if (f && fclose(f) == 0 && words)
+        count = harness_assemble(source, words, max);
+    for (unsigned i = 0; i < c->texts && at < count; i++) {
+        int end = at + 1;
+
+        while (end < count && words[end] != (S_NOP | (i + 1)))
+            end++;
+        c->text[i].count = end - at - 1;
+        c->text[i].words = malloc((size_t)c->text[i].count * 4 + 1);
+        if (c->text[i].words)
+            memcpy(c->text[i].words, words + at + 1, (size_t)c->text[i].count * 4);
+        at = end;
+    }
+    free(source);
+    free(words);
+}
+
+void check_prepare(struct check *c, void (*tests)(struct check *c))
+{
+    const uint64_t random = c->random;
+    const unsigned checks = c->checks;
+    const uint32_t mode = c->wave->mode;
+
+    c->collecting = true;
+    tests(c);
+    c->collecting = false;
+    c->random = random;
+    c->checks = checks;
+    c->wave->mode = mode;
+    assemble_collected(c);
+    for (unsigned i = c->texts; i-- > 0;)
+        if (!c->text[i].words) { /* nothing assembled: as if it had not been met */
+            free(c->text[i].text);
+            c->text[i] = c->text[--c->texts];
+            c->text[c->texts] = (struct check_text){0};
+        }
+}
+
 void check_run(struct check *c, const char *text)
 {
-    const struct check_text *t = assemble(c, text);
+    const struct check_text *t = c->collecting ? NULL : assemble(c, text);
+
+    if (c->collecting) {
+        collect(c, text);
+        return;
+    }
 
     if (!t) {
         check_fail(c, text, 0, 0, 0);
@@ -114,6 +179,8 @@ uint64_t check_random(struct check *c)
 
 void check_fail(struct check *c, const char *what, unsigned lane, uint64_t got, uint64_t want)
 {
+    if (c->collecting)
+        return;
     c->repeated = c->last == what ? c->repeated + 1 : 0;
     c->last = what;
     c->failures++;

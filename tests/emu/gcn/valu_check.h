@@ -18,13 +18,14 @@ enum {
     CHECK_RESULT = 10,
     CHECK_MASK = 20,
     CHECK_UNTOUCHED = 0x5a5a1234,
-    CHECK_TEXTS = 256
+    CHECK_TEXTS = 4096
 };
 
 struct check {
     struct harness *harness;
     struct gcn_wave *wave; /* borrowed: of the harness's work-group */
     bool plain;            /* run the handlers of the plain build */
+    bool collecting;       /* nothing runs: texts are collected (check_prepare) */
     unsigned checks, failures, repeated;
     const char *last; /* what failed last, so that not all lanes of it are printed */
     uint64_t random;
@@ -41,6 +42,8 @@ void check_init(struct check *c);
 /** Prints the verdict; returns the exit status. */
 int check_finish(struct check *c);
 
+/** Goes through @tests without running anything, and assembles all texts that it met in one go. */
+void check_prepare(struct check *c, void (*tests)(struct check *c));
 /** Executes @text, all of whose instructions are vector ALU ones; any other is a failure. */
 void check_run(struct check *c, const char *text);
 /** Executes the first instruction in @words; returns its size, 0 at the end or after a failure. */

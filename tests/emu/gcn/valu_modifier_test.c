@@ -612,20 +612,26 @@ static void test_overlap(struct check *c)
     check_row(c, "v_mac_f32, v_fmac_f32", row);
 }
 
+static void all_tests(struct check *c)
+{
+    for (int plain = 0; plain < 2; plain++) {
+        c->plain = plain;
+        test_constants(c);
+        test_dpp(c);
+        test_sdwa(c);
+        test_halves(c);
+        test_mode(c);
+        test_lanes(c);
+        test_overlap(c);
+    }
+}
+
 int main(void)
 {
     static struct check c;
 
     check_init(&c);
-    for (int plain = 0; plain < 2; plain++) {
-        c.plain = plain;
-        test_constants(&c);
-        test_dpp(&c);
-        test_sdwa(&c);
-        test_halves(&c);
-        test_mode(&c);
-        test_lanes(&c);
-        test_overlap(&c);
-    }
+    check_prepare(&c, all_tests);
+    all_tests(&c);
     return check_finish(&c);
 }

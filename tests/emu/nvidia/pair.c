@@ -2,11 +2,12 @@
 /*
  * Two processes that share the GPU, in device time.
  *
- *   pair rt REQUESTS             ten kernels of 100 us each 10 ms; prints the latencies' median and 99th percentile
- *   pair be US DEPTH KERNELS     kernels of US microseconds, DEPTH in flight; prints how long they took
+ *   pair rt REQUESTS             ten kernels of 100 us each 10 ms; prints the latencies' median and
+ * 99th percentile pair be US DEPTH KERNELS     kernels of US microseconds, DEPTH in flight; prints
+ * how long they took
  *
- * Latencies are those between two events, the first of which needs no turn on the device: so they have in
- * them what a request waits for the other process.
+ * Latencies are those between two events, the first of which needs no turn on the device: so they
+ * have in them what a request waits for the other process.
  */
 #include <cuda.h>
 #include <stdint.h>
@@ -95,7 +96,8 @@ static void be(uint32_t us, unsigned depth, unsigned kernels)
     OK(cuEventRecord(end, stream));
     OK(cuEventSynchronize(end));
     OK(cuEventElapsedTime(&ms, begin, end));
-    printf("%u kernels of %u us in %.1f ms, share %.3f\n", kernels, us, ms, kernels * us / ms / 1000);
+    printf("%u kernels of %u us in %.1f ms, share %.3f\n", kernels, us, ms,
+           kernels * us / ms / 1000);
 }
 
 int main(int argc, char **argv)

@@ -5,8 +5,11 @@
  * is expected.
  */
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "shim/nvidia/rm.h"
@@ -138,6 +141,44 @@ static void test_unknown(void)
     CHECK(driver->sets == 0 && driver->wrong == 0);
 }
 
+/* Another BE process of the GPU: uses it and stays until @until is closed. */
+static void be_peer(int ready, int until)
+{
+    char byte = 0;
+    rig_do(rig_add, stream, rig_int64(), 1);
+    TRY(cuStreamSynchronize(stream));
+    CHECK(write(ready, &byte, 1) == 1);
+    while (read(until, &byte, 1) < 0)
+        ;
+}
+
+/* While there are two, the slices are long; before and after, as short as is wanted. */
+static void test_shared(const char *self)
+{
+    uint32_t client, device;
+    int fd = open_driver(&client, &device), ready[2], until[2];
+    char byte, in[16], out[16];
+    make_group(fd, client, device, false);
+    work_until(2);
+    CHECK(driver->timeslice_us == wanted_us());
+    CHECK(pipe(ready) == 0 && pipe(until) == 0);
+    snprintf(out, sizeof(out), "%d", ready[1]);
+    snprintf(in, sizeof(in), "%d", until[0]);
+    pid_t peer = fork();
+    if (peer == 0) {
+        close(until[1]);
+        execl(self, self, "peer", out, in, NULL);
+        _exit(1);
+    }
+    CHECK(peer > 0 && read(ready[0], &byte, 1) == 1);
+    work_until(4);
+    CHECK(driver->timeslice_us == 1000, "%lu us", (unsigned long)driver->timeslice_us);
+    close(until[1]);
+    CHECK(waitpid(peer, NULL, 0) == peer);
+    work_until(6);
+    CHECK(driver->timeslice_us == wanted_us() && driver->wrong == 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -147,6 +188,14 @@ int main(int argc, char **argv)
                  {"refused", test_refused}, {"closed", test_closed}, {"unknown", test_unknown}};
     rig_start();
     stream = rig_stream(1);
+    if (argc == 2 && strcmp(argv[1], "shared") == 0) {
+        test_shared(argv[0]);
+        return 0;
+    }
+    if (argc == 4 && strcmp(argv[1], "peer") == 0) {
+        be_peer(atoi(argv[2]), atoi(argv[3]));
+        return 0;
+    }
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         if (argc == 2 && strcmp(argv[1], cases[i].name) == 0) {
             cases[i].run();

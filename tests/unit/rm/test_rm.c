@@ -77,6 +77,28 @@ static void test_when(void **state)
     assert_int_equal(g.set, 1);
 }
 
+static void test_again(void **state)
+{
+    struct rm_groups g = {0};
+    assert_true(allocate(&g, GROUP, 10));
+    rm_again(&g, 1 * MS); /* nothing was set yet */
+    assert_null(due(&g, 10, 10 * MS));
+    assert_null(due(&g, 11, 100 * MS));
+    struct rm_group *group = due(&g, 11, 1000 * MS);
+    assert_non_null(group);
+    rm_answer(&g, group, 0, 0, 11, 1000 * MS);
+    rm_answer(&g, group, 0, 0, 12, 1000 * MS);
+    assert_null(due(&g, 13, 9000 * MS));
+    rm_again(&g, 9000 * MS);
+    assert_int_equal(g.set, 0);
+    assert_ptr_equal(due(&g, 13, 9000 * MS), group);
+    rm_answer(&g, group, 0, 0, 13, 9000 * MS);
+    assert_int_equal(g.set, 1);
+    rm_answer(&g, group, 0, 0x56, 14, 9000 * MS);
+    rm_again(&g, 9500 * MS); /* refused: left alone */
+    assert_null(due(&g, 20, 20000 * MS));
+}
+
 static void test_refused(void **state)
 {
     for (int error = 0; error < 2; error++) {
@@ -215,10 +237,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests), cmocka_unit_test(test_when),
-        cmocka_unit_test(test_refused),  cmocka_unit_test(test_freed),
-        cmocka_unit_test(test_unknown),  cmocka_unit_test(test_many),
-        cmocka_unit_test(test_parse),    cmocka_unit_test(test_driver),
-        cmocka_unit_test(test_fuzz),
+        cmocka_unit_test(test_again),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_freed),    cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_many),     cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_driver),   cmocka_unit_test(test_fuzz),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
