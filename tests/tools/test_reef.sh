@@ -149,6 +149,18 @@ if ldconfig -p 2>/dev/null | grep -q libhsa-runtime64.so.1; then
     says 0 'not linked with ROCm' "$reef" doctor --emulate mi50 --priority be "$tree/own"
 fi
 
+# ---- verdicts on kernels
+says 2 'usage: reef doctor --kernels FILE' "$reef" doctor --kernels
+says 1 'No such file' "$reef" doctor --kernels "$tree/none"
+says 1 'no GPU code that is understood' "$reef" doctor --kernels "$reef"
+apps=$(dirname "$reef")/../tests/apps
+if [ -e "$apps/vadd" ]; then
+    says 0 '^if-disjoint +_Z4vadd.* written at 16' "$reef" doctor --kernels "$apps/vadd"
+    says 0 '^never .*atomic operation' "$reef" doctor --kernels "$apps/atomics" --json "$tree/kernels.json"
+    says 0 '"never"' python3 -c 'import json, sys; print(json.dumps([k["restartable"] for k in json.load(open(sys.argv[1]))["kernels"]]))' "$tree/kernels.json"
+    says 0 '^never .*reads and writes through one argument' "$reef" doctor --kernels "$apps/memory"
+fi
+
 # ---- stats and bench
 expect 0 '{"peers": []}' "$reef" stats --json --dir "$tree/other"
 says 0 '^gpu +pid ' "$reef" stats --dir "$tree/other"
