@@ -5,9 +5,9 @@
 set -eu
 with_reef=$1 library=$2 hold=$3
 shift 3
-REEF_TEST_BOARD=$(mktemp -d)
-trap 'kill "$holder" 2>/dev/null || true; rm -rf "$REEF_TEST_BOARD"' EXIT
-"$hold" "$REEF_TEST_BOARD" 600 "${REEF_TEST_SEED:-1}" >/dev/null 2>&1 &
+TEST_BOARD=$(mktemp -d)
+trap 'kill "$holder" 2>/dev/null || true; rm -rf "$TEST_BOARD"' EXIT
+"$hold" "$TEST_BOARD" 600 "${TEST_SEED:-1}" >/dev/null 2>&1 &
 holder=$!
-export REEF_RT_LINGER_US=0 REEF_TEST_BOARD
+export REEF_RT_LINGER_US=0 TEST_BOARD
 "$with_reef" "$library" be "$@"
