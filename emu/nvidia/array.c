@@ -31,6 +31,18 @@ static unsigned element_bytes(CUarray_format format)
     }
 }
 
+size_t nv_array_element(CUarray handle)
+{
+    struct array *array;
+    size_t bytes;
+
+    nv_lock();
+    array = nv_object(handle, NV_ARRAY);
+    bytes = array ? element_bytes(array->descriptor.Format) * array->descriptor.NumChannels : 0;
+    nv_unlock();
+    return bytes;
+}
+
 CUresult nv_array_place(CUarray handle, size_t x, size_t y, size_t z, const struct nv_copy *copy,
                         struct nv_place *place)
 {

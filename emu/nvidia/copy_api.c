@@ -434,6 +434,66 @@ CUresult cuMemcpyBatchAsync_v2(CUdeviceptr *dsts, CUdeviceptr *srcs, size_t *siz
     return batch(dsts, srcs, sizes, count, attrs, attrsIdxs, numAttrs, hStream);
 }
 
+static struct side operand(const CUmemcpy3DOperand *o, size_t element)
+{
+    if (o->type == CU_MEMCPY_OPERAND_TYPE_ARRAY)
+        return (struct side){.type = CU_MEMORYTYPE_ARRAY,
+                             .array = o->op.array.array,
+                             .x = o->op.array.offset.x * element,
+                             .y = o->op.array.offset.y,
+                             .z = o->op.array.offset.z};
+    return (struct side){.type = CU_MEMORYTYPE_UNIFIED,
+                         .va = o->op.ptr.ptr,
+                         .pitch = o->op.ptr.rowLength * element,
+                         .height = o->op.ptr.layerHeight};
+}
+
+/* Extents are in elements if an array is among the operands, else in bytes. */
+static CUresult batch_3d(size_t count, const CUDA_MEMCPY3D_BATCH_OP *ops, CUstream stream)
+{
+    if (!ops || count == 0 || stream == NULL || stream == CU_STREAM_LEGACY)
+        return CUDA_ERROR_INVALID_VALUE;
+    for (size_t i = 0; i < count; i++) {
+        const CUextent3D *extent = &ops[i].extent;
+        size_t element = 1;
+        struct side from, to;
+        CUresult rc;
+
+        if (ops[i].src.type == CU_MEMCPY_OPERAND_TYPE_ARRAY)
+            element = nv_array_element(ops[i].src.op.array.array);
+        else if (ops[i].dst.type == CU_MEMCPY_OPERAND_TYPE_ARRAY)
+            element = nv_array_element(ops[i].dst.op.array.array);
+        if (element == 0 || !extent->width || !extent->height || !extent->depth)
+            return CUDA_ERROR_INVALID_VALUE;
+        from = operand(&ops[i].src, element);
+        to = operand(&ops[i].dst, element);
+        rc = copy_box(&from, &to, extent->width * element, extent->height, extent->depth, stream,
+                      ASYNC);
+        if (rc != CUDA_SUCCESS)
+            return rc;
+    }
+    return CUDA_SUCCESS;
+}
+
+#undef cuMemcpy3DBatchAsync
+NV_EXPORT CUresult cuMemcpy3DBatchAsync(size_t numOps, CUDA_MEMCPY3D_BATCH_OP *opList,
+                                        size_t *failIdx, unsigned long long flags, CUstream s);
+CUresult cuMemcpy3DBatchAsync(size_t numOps, CUDA_MEMCPY3D_BATCH_OP *opList, size_t *failIdx,
+                              unsigned long long flags, CUstream s)
+{
+    if (failIdx)
+        *failIdx = SIZE_MAX;
+    return flags ? CUDA_ERROR_INVALID_VALUE : batch_3d(numOps, opList, s);
+}
+
+NV_EXPORT CUresult cuMemcpy3DBatchAsync_v2(size_t numOps, CUDA_MEMCPY3D_BATCH_OP *opList,
+                                           unsigned long long flags, CUstream s);
+CUresult cuMemcpy3DBatchAsync_v2(size_t numOps, CUDA_MEMCPY3D_BATCH_OP *opList,
+                                 unsigned long long flags, CUstream s)
+{
+    return flags ? CUDA_ERROR_INVALID_VALUE : batch_3d(numOps, opList, s);
+}
+
 /* ---- fills ---- */
 
 static CUresult fill(struct nv_fill fill, CUstream handle, enum how how)

@@ -75,6 +75,7 @@ struct nv_context {
     CUfunc_cache cache;
     CUsharedconfig shared_config;
     unsigned in_flight; /* commands that are not done */
+    struct nv_command *waits; /* what all later work of the context waits for; retained, may be NULL */
 };
 extern struct nv_context *nv_contexts;
 extern bool nv_initialized;

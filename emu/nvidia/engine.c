@@ -437,7 +437,9 @@ CUresult nv_engine_start(void)
 {
     uint64_t epoch = emu_settings()->quantum_ns / 4;
     unsigned wanted = emu_settings()->threads;
+    int rc;
 
+    nv_lock();
     pthread_cond_init(&nv_engine.work_cond, NULL);
     pthread_cond_init(&nv_engine.settled, NULL);
     pthread_cond_init(&nv_engine.completed, NULL);
@@ -445,15 +447,15 @@ CUresult nv_engine_start(void)
     nv_engine.resume_ns = 0;
     nv_engine.epoch_ns = epoch < 1000 ? 1000 : epoch;
     nv_engine.pid = getpid();
-    if (start_thread(&nv_engine.device_thread, device_thread, NULL) != 0)
-        return CUDA_ERROR_OUT_OF_MEMORY;
-    while (nv_engine.threads < wanted && nv_engine.threads < NV_MAX_THREADS) {
+    rc = start_thread(&nv_engine.device_thread, device_thread, NULL);
+    while (rc == 0 && nv_engine.threads < wanted && nv_engine.threads < NV_MAX_THREADS) {
         if (start_thread(&nv_engine.thread[nv_engine.threads], nv_slices_thread,
                          (void *)(uintptr_t)nv_engine.threads) != 0)
             break;
         nv_engine.threads++;
     }
-    return nv_engine.threads ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
+    nv_unlock();
+    return rc == 0 && nv_engine.threads ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 /* At exit: what runs is abandoned, and the device gets everything back. */

@@ -72,7 +72,7 @@ static bool flatten(struct nv_exec *plan, const struct nv_graph *graph, unsigned
                     unsigned depth)
 {
     static const struct nv_op empty = {.kind = NV_OP_EMPTY};
-    unsigned total = 0, placed = 0, *step_of;
+    unsigned total = 0, *step_of;
 
     for (const struct nv_node *n = graph->nodes; n; n = n->next)
         total = n->number + 1 > total ? n->number + 1 : total;
@@ -114,7 +114,6 @@ static bool flatten(struct nv_exec *plan, const struct nv_graph *graph, unsigned
                 }
             }
             step_of[n->number] = last;
-            placed++;
             progress = true;
         }
     }

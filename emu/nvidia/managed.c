@@ -79,3 +79,23 @@ CUresult cuMemAdvise_v2(CUdeviceptr ptr, size_t count, CUmem_advise advice, CUme
 {
     return advise(ptr, count);
 }
+
+NV_EXPORT CUresult cuMemPrefetchBatchAsync(CUdeviceptr *dptrs, size_t *sizes, size_t count,
+                                           CUmemLocation *locations, size_t *indices,
+                                           size_t numLocations, unsigned long long flags,
+                                           CUstream s);
+CUresult cuMemPrefetchBatchAsync(CUdeviceptr *dptrs, size_t *sizes, size_t count,
+                                 CUmemLocation *locations, size_t *indices, size_t numLocations,
+                                 unsigned long long flags, CUstream s)
+{
+    if (!dptrs || !sizes || !locations || !indices || count == 0 || flags || numLocations == 0 ||
+        numLocations > count)
+        return CUDA_ERROR_INVALID_VALUE;
+    for (size_t i = 0; i < count; i++) {
+        CUresult rc = hint(dptrs[i], sizes[i], s, false);
+
+        if (rc != CUDA_SUCCESS)
+            return rc;
+    }
+    return CUDA_SUCCESS;
+}

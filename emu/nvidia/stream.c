@@ -106,7 +106,7 @@ bool nv_stream_order(struct nv_stream *stream, struct nv_command *command)
 {
     struct nv_context *ctx = stream->ctx;
 
-    if (!nv_command_after(command, stream->last))
+    if (!nv_command_after(command, stream->last) || !nv_command_after(command, ctx->waits))
         return false;
     if (!stream->legacy)
         return stream->non_blocking || nv_command_after(command, ctx->legacy->last);

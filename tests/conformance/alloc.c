@@ -264,6 +264,31 @@ CASE(managed_hints, "prefetch and attach keep their place in the stream")
     EQUAL(*(uint32_t *)(uintptr_t)at, 5);
 }
 
+CASE(managed_prefetch_batch, "a batch of prefetches keeps its place in the stream")
+{
+    CUmemLocation here = {.type = CU_MEM_LOCATION_TYPE_DEVICE, .id = dev};
+    CUstream s = stream();
+    size_t size = 4096, first = 0;
+    CUdeviceptr at;
+    struct gate gate;
+    CUresult rc;
+
+    if (!attribute(CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS))
+        conf_skip("no prefetch");
+    OK(cuMemAllocManaged(&at, 4096, CU_MEM_ATTACH_GLOBAL));
+    *(uint32_t *)(uintptr_t)at = 1;
+    gate_close(&gate, s);
+    rc = cuMemPrefetchBatchAsync(&at, &size, 1, &here, &first, 1, 0, s);
+    if (rc == CUDA_SUCCESS)
+        affine(s, at, 5, 0);
+    gate_open(&gate);
+    if (rc == CUDA_ERROR_NOT_SUPPORTED)
+        conf_skip("no batches of prefetches");
+    OK(rc);
+    OK(cuStreamSynchronize(s));
+    EQUAL(*(uint32_t *)(uintptr_t)at, 5);
+}
+
 CASE(pointer_attributes, "a pointer's kind, context and range are what it was allocated with")
 {
     CUdeviceptr at = words(100), base;

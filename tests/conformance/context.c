@@ -151,6 +151,47 @@ CASE(context_event_across, "a stream may wait for an event of another context")
     EQUAL(peek(at), 4);
 }
 
+CASE(context_record_event, "a context's record is behind the work of all its streams")
+{
+    CUdeviceptr at = words(2);
+    CUevent e = event();
+    CUcontext ctx;
+
+    OK(cuCtxGetCurrent(&ctx));
+    chain(stream(), at);
+    chain(free_stream(), at + 4);
+    if (cuCtxRecordEvent(ctx, e) == CUDA_ERROR_NOT_SUPPORTED)
+        conf_skip("no events of contexts");
+    OK(cuEventSynchronize(e));
+    EQUAL(peek(at), CHAIN);
+    EQUAL(peek(at + 4), CHAIN);
+}
+
+CASE(context_wait_event, "all later work of a context waits for the event, in whatever stream")
+{
+    CUstream a = free_stream(), b;
+    CUdeviceptr at = words(1);
+    CUevent e = event();
+    struct gate gate;
+    CUcontext ctx;
+
+    OK(cuCtxGetCurrent(&ctx));
+    fn("affine");
+    gate_close(&gate, a);
+    affine(a, at, 1, 4);
+    OK(cuEventRecord(e, a));
+    if (cuCtxWaitEvent(ctx, e) == CUDA_ERROR_NOT_SUPPORTED) {
+        gate_open(&gate);
+        conf_skip("no events of contexts");
+    }
+    b = free_stream();
+    affine(b, at, 10, 1);
+    gate_begun(&gate);
+    IS(cuStreamQuery(b), CUDA_ERROR_NOT_READY);
+    gate_open(&gate);
+    EQUAL(word(at), 41);
+}
+
 CASE(context_primary, "the primary context is one, counted, and has a state")
 {
     CUcontext a, b;

@@ -301,6 +301,29 @@ CASE(copy_batch, "a batch of copies keeps its place, and its arrays may be chang
     EQUAL(word(at + 8), CHAIN);
 }
 
+CASE(copy_3d_batch, "a batch of 3D copies keeps its place, and its list may be changed")
+{
+    CUDA_MEMCPY3D_BATCH_OP op = {.srcAccessOrder = CU_MEMCPY_SRC_ACCESS_ORDER_STREAM};
+    CUresult rc;
+    AFTER_CHAIN(at);
+
+    op.src.type = op.dst.type = CU_MEMCPY_OPERAND_TYPE_POINTER;
+    op.src.op.ptr.ptr = at;
+    op.dst.op.ptr.ptr = at + 8;
+    op.src.op.ptr.rowLength = op.dst.op.ptr.rowLength = 8;
+    op.src.op.ptr.layerHeight = op.dst.op.ptr.layerHeight = 1;
+    op.src.op.ptr.locHint.type = op.dst.op.ptr.locHint.type = CU_MEM_LOCATION_TYPE_DEVICE;
+    op.extent = (CUextent3D){8, 1, 1};
+    rc = cuMemcpy3DBatchAsync(1, &op, 0, s);
+    if (rc == CUDA_ERROR_NOT_SUPPORTED)
+        conf_skip("no batches of 3D copies");
+    OK(rc);
+    memset(&op, 0, sizeof(op));
+    affine(s, at, 0, 0);
+    EQUAL(word(at + 8), CHAIN);
+    EQUAL(word(at), 0);
+}
+
 CASE(copy_array, "arrays hold what was copied into them, in stream order")
 {
     CUDA_ARRAY_DESCRIPTOR d = {

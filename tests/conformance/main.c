@@ -6,6 +6,7 @@
  *   conformance PREFIX...  those whose names begin so
  *   conformance --list     names and promises
  *   conformance --one NAME runs the case in this process
+ *   conformance --selftest a case that fails is reported as failed
  *
  * Exit status: 0 if none failed, 77 if there is no driver or device, else 1.
  */
@@ -61,6 +62,14 @@ static int spawn(const char *self, const struct conf_case *one)
     return WEXITSTATUS(status);
 }
 
+/* A case that has to fail: it proves that the runner sees failures, and hangs of the check itself.
+ */
+static void fails(void)
+{
+    EQUAL(1, 2);
+}
+static const struct conf_case failing = {"selftest", "a failed check is seen", fails};
+
 static bool wanted(const struct conf_case *one, int argc, char **argv)
 {
     if (argc < 2)
@@ -91,7 +100,11 @@ int main(int argc, char **argv)
 
     memcpy(cases, __start_conf_cases, count * sizeof(*cases));
     qsort(cases, count, sizeof(*cases), compare);
+    if (argc == 2 && strcmp(argv[1], "--selftest") == 0)
+        return spawn("/proc/self/exe", &failing) == 1 ? 0 : 1;
     if (argc == 3 && strcmp(argv[1], "--one") == 0) {
+        if (strcmp(failing.name, argv[2]) == 0)
+            return run_one(&failing);
         for (size_t i = 0; i < count; i++) {
             if (strcmp(cases[i]->name, argv[2]) == 0)
                 return run_one(cases[i]);

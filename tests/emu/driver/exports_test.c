@@ -57,8 +57,8 @@ static const Elf64_Shdr *section(const char *elf, unsigned type)
 
 int main(int argc, char **argv)
 {
-    const char *names[256];
-    bool seen[256] = {false};
+    const char *names[1024];
+    bool seen[1024] = {false};
     size_t size = 0, script_size = 0;
     char *elf = argc == 3 ? map_file(argv[1], &size) : NULL;
     char *script = argc == 3 ? map_file(argv[2], &script_size) : NULL;
@@ -69,7 +69,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: exports_test LIBRARY VERSION_SCRIPT\n");
         return 1;
     }
-    expected = read_script(script, names, 256);
+    expected = read_script(script, names, 1024);
     symbols = section(elf, SHT_DYNSYM);
     strings = (const Elf64_Shdr *)(elf + ((const Elf64_Ehdr *)elf)->e_shoff) + symbols->sh_link;
     if (section(elf, SHT_GNU_verdef)) {
