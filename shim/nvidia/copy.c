@@ -48,6 +48,65 @@ static struct reef_op *copy_words(const struct reef_call *call)
     return known ? cu_op_new(call, 0) : NULL;
 }
 
+/* Element size of a memset, by its name: ...D8..., ...D16..., ...D32... */
+static cu_word element_bytes(const char *name)
+{
+    return strstr(name, "D32") ? 4 : strstr(name, "D16") ? 2 : 1;
+}
+
+static bool good_memset(const char *name, const cu_word *a)
+{
+    cu_word bytes = element_bytes(name);
+    if (strncmp(name, "cuMemset", 8) != 0) /* prefetch: address, bytes, where, ... */
+        return known_memory(a[0], a[1]);
+    if (a[0] % bytes != 0)
+        return false;
+    if (strncmp(name, "cuMemsetD2D", 11) != 0) /* address, value, count, stream */
+        return a[2] <= UINT32_MAX && known_memory(a[0], a[2] * bytes);
+    /* address, pitch, value, width, height, stream */
+    if (a[1] > UINT32_MAX || a[3] > UINT32_MAX || a[4] > UINT32_MAX || a[3] * bytes > a[1] || !a[4])
+        return false;
+    return known_memory(a[0], a[1] * (a[4] - 1) + a[3] * bytes);
+}
+
+/* stream, address, value, flags: of the flags only those that every device has. */
+static bool good_memop(const char *name, const cu_word *a)
+{
+    cu_word bytes = strstr(name, "64") ? 8 : 4;
+    uint32_t most =
+        strstr(name, "Wait") ? 3 : 1; /* CU_STREAM_WAIT_VALUE_NOR; ..._NO_MEMORY_BARRIER */
+    return a[1] % bytes == 0 && cu_u32(a[3]) <= most && known_memory(a[1], bytes);
+}
+
+static bool good_other(const char *name, const cu_word *a)
+{
+    if (strcmp(name, "cuLaunchHostFunc") == 0) /* stream, function, data */
+        return a[1] != 0;
+    if (strcmp(name, "cuStreamAddCallback") == 0) /* stream, function, data, flags */
+        return a[1] != 0 && cu_u32(a[3]) == 0;
+    if (strcmp(name, "cuMemFreeAsync") == 0)
+        return known_memory(a[0], 1);
+    return strncmp(name, "cuStreamW", 9) == 0 ? good_memop(name, a) : known_memory(a[1], 1);
+}
+
+struct reef_op *cu_copy_checked(const struct reef_call *call)
+{
+    const char *name = call->api->name;
+    bool good =
+        call->api->kind == CU_KIND_MEMSET ? good_memset(name, call->a) : good_other(name, call->a);
+    return good ? cu_op_new(call, 0) : NULL;
+}
+
+struct reef_op *cu_copy_event(const struct reef_call *call)
+{
+    const cu_word *a = call->a;
+    bool record = call->api->kind == CU_KIND_EVENT_RECORD;
+    /* (event, stream[, flags]) or (stream, event, flags): flags 0 or ..._EXTERNAL, which is for
+     * captures */
+    uint32_t flags = record && call->api->arguments < 3 ? 0 : cu_u32(a[2]);
+    return a[record ? 0 : 1] != 0 && flags == 0 ? cu_op_new(call, 0) : NULL;
+}
+
 static cu_word word_at(const char *structure, unsigned offset)
 {
     cu_word word;

@@ -52,7 +52,8 @@ static cu_result event_record(struct cu_api *api, cu_word *a, struct reef_stream
             return pass(api, a);
         }
     }
-    struct reef_call call = {.api = api, .a = a, .stream = s, .objects = {a[0]}, .records = true};
+    struct reef_call call = {
+        .api = api, .a = a, .stream = s, .objects = {a[0]}, .records = true, .copy = cu_copy_event};
     return cu_submit(&call);
 }
 
@@ -65,7 +66,8 @@ static cu_result event_wait(struct cu_api *api, cu_word *a, struct reef_stream *
         cu_take_turn(s->legacy ? NULL : s, false);
         return pass(api, a);
     }
-    struct reef_call call = {.api = api, .a = a, .stream = s, .objects = {a[1]}};
+    struct reef_call call = {
+        .api = api, .a = a, .stream = s, .objects = {a[1]}, .copy = cu_copy_event};
     call.fence = cu_event_pending(a[1]);
     return cu_submit(&call);
 }
@@ -266,7 +268,7 @@ static cu_result enter_be(struct cu_api *api, cu_word *a, struct reef_stream *s)
         return cu_copy(api, a, s);
     case CU_KIND_MEMSET:
     case CU_KIND_DEFER: {
-        struct reef_call call = {.api = api, .a = a, .stream = s};
+        struct reef_call call = {.api = api, .a = a, .stream = s, .copy = cu_copy_checked};
         if (api->kind == CU_KIND_MEMSET)
             call.key = 1 + ((uint64_t)(api - cu_api) << 8);
         return cu_submit(&call);

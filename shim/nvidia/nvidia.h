@@ -263,6 +263,9 @@ cu_result cu_launch(struct cu_api *api, cu_word *a);
 cu_result cu_launch_ex(struct cu_api *api, cu_word *a);
 void cu_launch_forget_functions(void);
 cu_result cu_copy(struct cu_api *api, cu_word *a, struct reef_stream *s);
+/** For struct reef_call.copy: put off only what the driver would surely accept. */
+struct reef_op *cu_copy_checked(const struct reef_call *call);
+struct reef_op *cu_copy_event(const struct reef_call *call);
 
 /* --- rt.c --- */
 void cu_rt_arrive(struct reef_stream *s);

@@ -392,5 +392,7 @@ cu_result cu_submit(struct reef_call *call)
     cu_result late = cu_late_error(s->context);
     if (reef_unlikely(late != CUDA_SUCCESS))
         return late;
-    return hold(call) ? CUDA_SUCCESS : go_in_turn(call);
+    /* Work on the legacy stream during a capture is an error, and only the driver knows. */
+    bool forbidden = s->legacy && atomic_load(&cuda->captures) > 0;
+    return !forbidden && hold(call) ? CUDA_SUCCESS : go_in_turn(call);
 }

@@ -9,8 +9,9 @@ case $library in
 *:*) ;;
 *) library=$(realpath "$library") ;; # programs change their folder
 esac
-REEF_BOARD_DIR=$(mktemp -d)
-trap 'rm -rf "$REEF_BOARD_DIR"' EXIT
+# TEST_BOARD: a folder that another process uses too.
+REEF_BOARD_DIR=${TEST_BOARD:-$(mktemp -d)}
+[ -n "${TEST_BOARD:-}" ] || trap 'rm -rf "$REEF_BOARD_DIR"' EXIT
 export REEF_BOARD_DIR REEF_PRIORITY="$class"
 status=0
 LD_PRELOAD="${REEF_TEST_RUNTIME:+$REEF_TEST_RUNTIME:}$library" "$@" || status=$?
