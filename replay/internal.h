@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the files of the simulator share.
- *   engine.c   the loop, the core's actions, preemption
+ *   engine.c   the loop, RT requests in turn
+ *   actions.c  what the core wants
  *   clients.c  arrivals, requests
  *   streams.c  the device's queues: which kernel starts when, and what its end means
  *   events.c   the heap of events
@@ -116,9 +117,15 @@ void events_add(struct events *events, uint64_t at_ns, enum event_type type, uin
 bool events_take(struct events *events, uint64_t now_ns, struct event *event);
 uint64_t events_next(const struct events *events); /* EMU_NEVER: none */
 
-/* engine.c */
+/* actions.c */
 /** Carries out what the core wants. After each event told to it. */
 void engine_actions(struct engine *e);
+/** Nothing of the client's work runs any more, as the core wanted. */
+void engine_be_stopped(struct engine *e, uint32_t client);
+/** Nothing of the stream runs. */
+void engine_stream_idle(struct engine *e, uint32_t stream);
+
+/* engine.c */
 __attribute__((format(printf, 2, 3))) void engine_log(struct engine *e, const char *format, ...);
 /** An RT request has begun or ended. */
 void engine_rt_begin(struct engine *e, uint32_t client);
@@ -132,9 +139,6 @@ void clients_begin(struct engine *e);
 void client_arrived(struct engine *e, uint32_t client);
 /** All kernels of the client's request are complete. */
 void client_finished(struct engine *e, uint32_t client);
-
-/** Nothing of the stream runs. */
-void engine_stream_idle(struct engine *e, uint32_t stream);
 
 /* streams.c */
 /** RT: puts what there is room for of the request into the stream. */

@@ -56,7 +56,7 @@ struct replay_suite {
     /* RT VGG, Poisson, beside one BE model each: what a preemption costs it. */
     struct replay_workload *restore_workloads[SUITE_RESTORES]; /* owned */
     struct replay_cell restores[SUITE_RESTORES][SUITE_POLICIES];
-    double wall_s[SUITE_WORKLOADS][SUITE_POLICIES]; /* CPU time of the run */
+    double cpu_s[SUITE_WORKLOADS][SUITE_POLICIES]; /* of the run */
 };
 int replay_suite_command(struct replay_setup *setup, bool quick, uint64_t seed, const char *json,
                          const char *plot, bool timing);

@@ -29,7 +29,7 @@ struct job {
     const struct replay_policy *policy;
     uint64_t duration_ns;
     struct replay_cell *cell;
-    double *wall_s; /* may be NULL */
+    double *cpu_s; /* may be NULL */
 };
 enum { JOBS = (SUITE_WORKLOADS + SUITE_RESTORES) * SUITE_POLICIES, THREADS_MAX = 64 };
 
@@ -87,8 +87,8 @@ static void *worker(void *arg)
 
         if (!replay_cell_run(work->setup, job->workload, &options, job->cell))
             atomic_store(&work->failed, true);
-        if (job->wall_s)
-            *job->wall_s = thread_s() - before_s;
+        if (job->cpu_s)
+            *job->cpu_s = thread_s() - before_s;
         progress(&p, job->duration_ns);
         atomic_fetch_add(&work->done, 1);
     }
@@ -169,7 +169,7 @@ static bool prepare(struct replay_setup *setup, struct replay_suite *suite, stru
                               .duration_ns = suite->quick ? workloads[w].quick_ms * 1000000ull
                                                           : suite->workloads[w]->duration_ns,
                               .cell = &suite->cells[w][p],
-                              .wall_s = &suite->wall_s[w][p],
+                              .cpu_s = &suite->cpu_s[w][p],
                           });
     }
     for (unsigned m = 0; m < SUITE_RESTORES; m++) {
@@ -210,8 +210,7 @@ static void print_timing(const struct replay_suite *suite)
 
         fprintf(stderr, "%-5s simulated s per CPU s:", workloads[w].name);
         for (unsigned p = 0; p < SUITE_POLICIES; p++)
-            fprintf(stderr, " %s %.1f", suite->policies[p]->name,
-                    simulated_s / suite->wall_s[w][p]);
+            fprintf(stderr, " %s %.1f", suite->policies[p]->name, simulated_s / suite->cpu_s[w][p]);
         fputc('\n', stderr);
     }
 }

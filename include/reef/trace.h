@@ -2,9 +2,9 @@
 /*
  * The format of traces (REEF_TRACE=file), version 1. docs/trace-format.md explains it.
  *
- * A file is a header and then records of one size until its end, all little-endian. It is appended to
- * while the program runs, so a file that ends in the middle of a record was cut; what is before is
- * good. Records of one thread are in order; those of several are not: sort by time.
+ * A file is a header and then records of one size until its end, all little-endian. It is appended
+ * to while the program runs, so a file that ends in the middle of a record was cut; what is before
+ * is good. Records of one thread are in order; those of several are not: sort by time.
  *
  * A reader refuses another magic and a higher version; it skips record types that it does not know.
  * What exists is never changed: a new version adds types or fields in @reserved.
@@ -38,8 +38,8 @@ enum reef_trace_type {
     /* A queue exists. a: enum reef_trace_class. Comes again when the class changes. */
     REEF_TRACE_QUEUE = 1,
     REEF_TRACE_QUEUE_GONE = 2,
-    /* The program launched a kernel. a: number; b: kernel (see NAME); c: work-groups, and above bit 32
-     * threads of one; d: LDS bytes of a work-group. */
+    /* The program launched a kernel. a: number; b: kernel (see NAME); c: work-groups, and above bit
+     * 32 threads of one; d: LDS bytes of a work-group. */
     REEF_TRACE_LAUNCH = 3,
     /* The program put something else into the queue (a barrier). a: number. */
     REEF_TRACE_BARRIER = 4,
@@ -56,8 +56,8 @@ enum reef_trace_type {
     REEF_TRACE_EVICT = 11,
     /* Commands a to a + b - 1 were put into the device queue again. */
     REEF_TRACE_RESUBMIT = 12,
-    /* A kernel's name, in pieces. a: kernel; @queue: where in the name the piece begins; b, c, d: 24
-     * bytes of it, zeroes behind its end. */
+    /* A kernel's name, in pieces. a: kernel; @queue: where in the name the piece begins; b, c, d:
+     * 24 bytes of it, zeroes behind its end. */
     REEF_TRACE_NAME = 13,
     /* a: so many records of this thread were lost here. */
     REEF_TRACE_LOST = 14,

@@ -9,10 +9,12 @@ reef=$1 golden=$2 write=${3:-}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 failures=0
-for workload in preempt crowd late; do
+for workload in preempt.json crowd.json late.json steps.csv; do
+    seconds=0 # the workload's
     for policy in rt-only sequential streams wait reef-n reef-nopad reef-published reef; do
-        name=$workload.$policy.log
-        "$reef" replay "$golden/$workload.json" --models "$golden" --policy "$policy" \
+        name=${workload%.*}.$policy.log
+        "$reef" replay "$golden/$workload" --models "$golden" --policy "$policy" \
+            --seconds "$seconds" \
             --log "$out/$name" >/dev/null || exit 1
         if [ "$write" = --write ]; then
             cp "$out/$name" "$golden/$name"
