@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SKIP = 77, CASE_SECONDS = 120 };
+enum { SKIP = 77, CASE_SECONDS = 60 };
 
 extern const struct conf_case *const __start_conf_cases[], *const __stop_conf_cases[];
 
@@ -38,6 +38,8 @@ static int run_one(const struct conf_case *one)
         conf_skip("no device");
     OK(cuDevicePrimaryCtxRetain(&ctx, dev));
     OK(cuCtxSetCurrent(ctx));
+    /* Loading code may wait for all streams, also closed ones (lazily, as late as at the launch). */
+    module();
     one->run();
     return 0;
 }
@@ -95,6 +97,7 @@ static bool has_device(void)
 
 int main(int argc, char **argv)
 {
+    setenv("CUDA_MODULE_LOADING", "EAGER", 1); /* see run_one */
     size_t count = (size_t)(__stop_conf_cases - __start_conf_cases), number = 0, failed = 0;
     const struct conf_case **cases = malloc((count + 1) * sizeof(*cases));
 
