@@ -103,7 +103,8 @@ int nv_fatbin_scan(const void *data, size_t limit, unsigned most_arch, char **te
     size_t at;
 
     if (limit < sizeof(*header) || header->magic != (uint32_t)FATBIN_MAGIC ||
-        header->header_bytes < sizeof(*header) || header->bytes > limit - header->header_bytes)
+        header->header_bytes < sizeof(*header) || header->header_bytes > limit ||
+        header->bytes > limit - header->header_bytes)
         return -1;
     for (at = 0; at + sizeof(struct entry) <= header->bytes;) {
         const struct entry *entry = (const void *)((const char *)data + header->header_bytes + at);

@@ -541,7 +541,7 @@ CASE(exit_with_gate, "a process may exit while a stream waits for what never com
     if (!attribute(CU_DEVICE_ATTRIBUTE_CAN_USE_64_BIT_STREAM_MEM_OPS))
         conf_skip("the device has no stream memory operations");
     OK(cuStreamWaitValue32(s, (CUdeviceptr)(uintptr_t)flag, 1, CU_STREAM_WAIT_VALUE_EQ));
-    *flag = 1; /* a real driver would wait for it at exit */
+    __atomic_store_n(flag, 1, __ATOMIC_SEQ_CST); /* a real driver would wait for it at exit */
     exit(0);
 }
 

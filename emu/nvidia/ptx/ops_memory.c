@@ -188,7 +188,8 @@ static inline const struct ptx_range *range_of(const struct ptx_warp *w, uint64_
                 load_any(w, in, left);                                                             \
                 return;                                                                            \
             }                                                                                      \
-            d[l] = *(const volatile uint##bits##_t *)(uintptr_t)(va + (uint64_t)r->delta);         \
+            d[l] = __atomic_load_n((const uint##bits##_t *)(uintptr_t)(va + (uint64_t)r->delta),   \
+                                   __ATOMIC_RELAXED);                                              \
             lines += va >> LINE_SHIFT != last;                                                     \
             last = va >> LINE_SHIFT;                                                               \
         }                                                                                          \
@@ -213,7 +214,8 @@ static inline const struct ptx_range *range_of(const struct ptx_warp *w, uint64_
                 store_any(w, in, left);                                                            \
                 return;                                                                            \
             }                                                                                      \
-            *(volatile uint##bits##_t *)(uintptr_t)(va + (uint64_t)r->delta) = d[l];               \
+            __atomic_store_n((uint##bits##_t *)(uintptr_t)(va + (uint64_t)r->delta), d[l],         \
+                             __ATOMIC_RELAXED);                                                    \
             lines += va >> LINE_SHIFT != last;                                                     \
             last = va >> LINE_SHIFT;                                                               \
         }                                                                                          \
@@ -236,7 +238,8 @@ QUICK(64)
                 load_any(w, in, left);                                                             \
                 return;                                                                            \
             }                                                                                      \
-            d[l] = *(const volatile uint##bits##_t *)(block->shared + at);                         \
+            d[l] =                                                                                 \
+                __atomic_load_n((const uint##bits##_t *)(block->shared + at), __ATOMIC_RELAXED);   \
         }                                                                                          \
         charge(w, in, 1, true);                                                                    \
     }                                                                                              \
@@ -252,7 +255,7 @@ QUICK(64)
                 store_any(w, in, left);                                                            \
                 return;                                                                            \
             }                                                                                      \
-            *(volatile uint##bits##_t *)(block->shared + at) = d[l];                               \
+            __atomic_store_n((uint##bits##_t *)(block->shared + at), d[l], __ATOMIC_RELAXED);      \
         }                                                                                          \
     }
 QUICK_SHARED(32)
