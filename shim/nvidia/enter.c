@@ -3,6 +3,7 @@
  * Where every hooked function of the driver API comes in, and what is done for its kind
  * (kinds.def).
  */
+#include <sched.h>
 #include <string.h>
 
 #include "shim/nvidia/nvidia.h"
@@ -126,12 +127,15 @@ static cu_result capture_begin(struct cu_api *api, cu_word *a, struct reef_strea
 {
     struct reef_cuda *cuda = &reef_cuda;
     cu_take_turn(s->legacy ? NULL : s, false);
-    /* From here on the agent and other threads ask about no stream: asking may break a capture. */
+    /* From here on the agent and other threads ask about no stream: asking may break a capture,
+     * also about another stream (the legacy one). */
     atomic_fetch_add(&cuda->captures, 1);
     for (bool asking = true; asking;) {
         pthread_mutex_lock(&cuda->lock);
-        asking = s->querying;
+        asking = cuda->asking > 0;
         pthread_mutex_unlock(&cuda->lock);
+        if (asking)
+            sched_yield();
     }
     cu_result result = pass(api, a);
     if (result != CUDA_SUCCESS || atomic_exchange(&s->capturing, true))

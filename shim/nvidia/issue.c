@@ -260,7 +260,10 @@ static bool look_at_rt(uint64_t now_ns)
         reef_debug("best-effort work is %s, %u operations wait", held ? "held" : "released",
                    atomic_load(&cuda->pending));
         atomic_store(&cuda->was_held, held);
-        cuda->progress_ns = now_ns;
+        if (held)
+            cuda->still_ns = now_ns - cuda->progress_ns;
+        else
+            cuda->progress_ns = now_ns - cuda->still_ns;
         pthread_cond_broadcast(&cuda->turn);
     }
     pthread_mutex_unlock(&cuda->lock);
@@ -300,6 +303,7 @@ static uint64_t look_at_streams(uint64_t now_ns)
             make_current(s->context->handle);
         if (cu_marks_reap(s, true)) {
             cuda->progress_ns = now_ns;
+            cuda->still_ns = 0;
             cuda->stalled = 0;
         }
         if (backlog_ns / 8 < next_ns)

@@ -165,9 +165,12 @@ struct reef_cuda {
     _Atomic bool timeslice_wanted; /* there are channel groups to be looked after */
     _Atomic bool bounded;          /* RT programs use a GPU of ours: the depth counts */
     _Atomic bool was_held;         /* what the agent saw last */
-    uint64_t progress_ns;          /* agent: when a command was issued or completed last */
-    unsigned stalled;              /* agent: how often in a row nothing had moved */
-    _Atomic uint64_t completed;    /* commands */
+    /* When a command was issued or completed last, or the first was held. Time for which BE was
+     * held does not count: still_ns is how long nothing had moved when it became so. */
+    _Atomic uint64_t progress_ns, still_ns;
+    unsigned asking;            /* questions to the driver about streams that are under way */
+    unsigned stalled;           /* agent: how often in a row nothing had moved */
+    _Atomic uint64_t completed; /* commands */
 };
 
 extern struct reef_cuda reef_cuda;

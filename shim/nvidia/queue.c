@@ -170,10 +170,13 @@ static void append_locked(struct reef_op *op)
     struct reef_cuda *cuda = &reef_cuda;
     op->seq = cuda->next_seq++;
     op->call_prev = cuda->last;
-    if (cuda->last)
+    if (cuda->last) {
         cuda->last->call_next = op;
-    else
+    } else {
         cuda->first = op;
+        cuda->progress_ns = reef_now_ns();
+        cuda->still_ns = 0;
+    }
     cuda->last = op;
     if (!cuda->unannounced)
         cuda->unannounced = op;

@@ -43,7 +43,8 @@ static bool runs(struct reef_stream *s)
     bool has_work = s->key != 0 && arrivals != s->idle_at;
     bool may_ask = has_work && atomic_load(&cuda->captures) == 0;
     cu_word handle = s->handle, context = s->legacy ? s->context->handle : 0;
-    s->querying = may_ask; /* until then it is neither destroyed nor captured */
+    s->querying = may_ask; /* until then it is not destroyed, and no capture begins */
+    cuda->asking += may_ask;
     pthread_mutex_unlock(&cuda->lock);
     if (!may_ask)
         return has_work;
@@ -52,6 +53,7 @@ static bool runs(struct reef_stream *s)
     bool idle = cu.cuStreamQuery(handle) != CUDA_ERROR_NOT_READY;
     pthread_mutex_lock(&cuda->lock);
     s->querying = false;
+    cuda->asking--;
     if (idle)
         s->idle_at = arrivals;
     pthread_mutex_unlock(&cuda->lock);
