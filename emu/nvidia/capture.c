@@ -77,6 +77,11 @@ static void leave(struct nv_stream *stream)
 
 /* ---- what other files ask ---- */
 
+void nv_capture_break(struct nv_capture *capture)
+{
+    capture->invalid = true;
+}
+
 void nv_capture_invalidate(struct nv_stream *stream)
 {
     stream->capture->invalid = true;
@@ -324,8 +329,10 @@ CUresult cuStreamEndCapture(CUstream hStream, CUgraph *phGraph)
     *phGraph = NULL;
     if (!capture)
         return nv_leave(CUDA_ERROR_ILLEGAL_STATE);
-    if (capture->origin != stream)
+    if (capture->origin != stream) {
+        capture->invalid = true; /* so does driver 580 */
         return nv_leave(CUDA_ERROR_STREAM_CAPTURE_UNMATCHED);
+    }
     if (capture->mode != CU_STREAM_CAPTURE_MODE_RELAXED &&
         !pthread_equal(capture->thread, pthread_self()))
         return nv_leave(CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD);

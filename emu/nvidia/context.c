@@ -472,7 +472,7 @@ CUresult cuCtxGetLimit(size_t *pvalue, CUlimit limit)
     if (!pvalue)
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
     if ((unsigned)limit >= CU_LIMIT_MAX)
-        return nv_leave(CUDA_ERROR_UNSUPPORTED_LIMIT);
+        return nv_leave(CUDA_ERROR_INVALID_VALUE); /* as driver 580 answers */
     *pvalue = ctx->limits[limit];
     return nv_leave(CUDA_SUCCESS);
 }

@@ -375,6 +375,9 @@ CUresult nv_capture_add(struct nv_stream *stream, struct nv_op *op);
 CUresult nv_capture_wait(struct nv_stream *stream, struct nv_event *event, bool *handled);
 CUresult nv_capture_record(struct nv_stream *stream, struct nv_event *event);
 void nv_capture_invalidate(struct nv_stream *stream);
+/** The same for the capture that an event was recorded in: asking about it breaks it (seen on driver
+ * 580). */
+void nv_capture_break(struct nv_capture *capture);
 /** An unsafe call: prohibited while the thread's mode says so. */
 CUresult nv_capture_check_unsafe(void);
 /** A call on the legacy stream: prohibited while a blocking stream of the context is captured. */

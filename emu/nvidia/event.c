@@ -122,8 +122,10 @@ CUresult cuEventQuery(CUevent hEvent)
     event = nv_event_of(hEvent);
     if (!event)
         return nv_leave(CUDA_ERROR_INVALID_HANDLE);
-    if (event->capture)
+    if (event->capture) {
+        nv_capture_break(event->capture);
         return nv_leave(CUDA_ERROR_CAPTURED_EVENT);
+    }
     if (event->ctx->sticky != CUDA_SUCCESS)
         return nv_leave(event->ctx->sticky);
     rc = !event->record || event->record->done ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
@@ -141,8 +143,10 @@ CUresult cuEventSynchronize(CUevent hEvent)
     event = nv_event_of(hEvent);
     if (!event)
         return nv_leave(CUDA_ERROR_INVALID_HANDLE);
-    if (event->capture)
+    if (event->capture) {
+        nv_capture_break(event->capture);
         return nv_leave(CUDA_ERROR_CAPTURED_EVENT);
+    }
     ctx = event->ctx;
     if (event->record)
         nv_command_wait(event->record);

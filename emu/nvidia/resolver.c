@@ -75,14 +75,16 @@ static CUresult resolve(const char *symbol, void **pfn, int version, cuuint64_t 
         *status = row             ? CU_GET_PROC_ADDRESS_SUCCESS
                   : known(symbol) ? CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT
                                   : CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
-    return row ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
+    return CUDA_SUCCESS; /* also if there is no such symbol: *pfn says so (seen on driver 580) */
 }
 
 #undef cuGetProcAddress
 CUresult cuGetProcAddress(const char *symbol, void **pfn, int cudaVersion, cuuint64_t flags);
 NV_EXPORT CUresult cuGetProcAddress(const char *symbol, void **pfn, int version, cuuint64_t flags)
 {
-    return resolve(symbol, pfn, version, flags, NULL);
+    CUresult rc = resolve(symbol, pfn, version, flags, NULL);
+
+    return rc == CUDA_SUCCESS && !*pfn ? CUDA_ERROR_NOT_FOUND : rc; /* without a status to tell it */
 }
 
 NV_EXPORT CUresult cuGetProcAddress_v2(const char *symbol, void **pfn, int version,

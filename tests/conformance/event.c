@@ -240,15 +240,6 @@ CASE(event_blocking_sync, "an event with blocking synchronization waits as well"
     EQUAL(peek(at), CHAIN);
 }
 
-CASE(event_bad_handle, "a destroyed event is refused")
-{
-    CUevent e = event();
-
-    OK(cuEventDestroy(e));
-    CHECK(cuEventRecord(e, NULL) != CUDA_SUCCESS);
-    OK(cuCtxSynchronize());
-}
-
 CASE(event_interprocess, "an interprocess event has to be without timing")
 {
     CUevent e;

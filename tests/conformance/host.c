@@ -71,20 +71,6 @@ CASE(hostfunc_no_calls, "a call of the driver from a host function is not permit
     EQUAL(word(at), 0);
 }
 
-CASE(hostfunc_two_streams, "host functions of two streams may wait for each other's")
-{
-    CUstream a = free_stream(), b = free_stream();
-    struct gate first, second;
-
-    gate_close(&first, a);
-    gate_close(&second, b);
-    gate_begun(&first);
-    gate_begun(&second); /* both run at the same time */
-    gate_open(&second);
-    gate_open(&first);
-    OK(cuCtxSynchronize());
-}
-
 CASE(hostfunc_many, "many host functions run once each, in order")
 {
     static uint32_t order[100], next;
