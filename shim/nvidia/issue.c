@@ -239,6 +239,14 @@ static void look_at_peers(void)
         reef_debug("real-time programs are %s", bounded ? "here" : "gone");
 }
 
+/* For how long nothing has moved. A thread that holds the first operation may have set the time
+ * after the agent read the clock. */
+static uint64_t still_ns(uint64_t now_ns)
+{
+    uint64_t since_ns = reef_cuda.progress_ns;
+    return now_ns > since_ns ? now_ns - since_ns : 0;
+}
+
 /* What the core is told of the world, and what follows for those that wait. True while BE is held.
  */
 static bool look_at_rt(uint64_t now_ns)
@@ -261,7 +269,7 @@ static bool look_at_rt(uint64_t now_ns)
                    atomic_load(&cuda->pending));
         atomic_store(&cuda->was_held, held);
         if (held)
-            cuda->still_ns = now_ns - cuda->progress_ns;
+            cuda->still_ns = still_ns(now_ns);
         else
             cuda->progress_ns = now_ns - cuda->still_ns;
         pthread_cond_broadcast(&cuda->turn);
@@ -315,8 +323,8 @@ static uint64_t look_at_streams(uint64_t now_ns)
 /* Whether nothing has moved for too long. After the first time less patience is shown. */
 static bool stalled(uint64_t now_ns, uint64_t backlog_ns)
 {
-    uint64_t still_ns = now_ns - reef_cuda.progress_ns;
-    return still_ns > (reef_cuda.stalled ? STALL_AGAIN_NS : STALL_NS + STALL_FACTOR * backlog_ns);
+    return still_ns(now_ns) >
+           (reef_cuda.stalled ? STALL_AGAIN_NS : STALL_NS + STALL_FACTOR * backlog_ns);
 }
 
 /* See "Liveness" above. Each time twice as much as before. */
