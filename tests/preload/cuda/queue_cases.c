@@ -6,6 +6,7 @@
  * a bad launch) has a case.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -468,6 +469,39 @@ static void test_fork(void)
     CHECK(*at == 1);
 }
 
+static _Atomic bool restless_end;
+
+static void *come_and_go(void *arg)
+{
+    while (!restless_end) {
+        rig_hold();
+        usleep(1000);
+        rig_release();
+        usleep(1000);
+    }
+    return NULL;
+}
+
+/* The driver is to refuse a launch behind more work than the depth lets through, which waits for
+ * the program itself; and RT work comes and goes more often than anything is given up for stalled.
+ */
+static void test_restless(void)
+{
+    CUstream s = rig_stream(1);
+    int64_t *flag = rig_int64(), *at = rig_int64();
+    pthread_t rt;
+    CHECK(pthread_create(&rt, NULL, come_and_go, NULL) == 0);
+    rig_do(rig_wait, s, flag, 0);
+    for (int i = 0; i < MANY; i++)
+        rig_do(rig_scale, s, at, 3);
+    CHECK(cuLaunchKernel(rig_none, 0, 1, 1, 1, 1, 1, 0, s, NULL, NULL) != OK);
+    __atomic_store_n((int32_t *)flag, 1, __ATOMIC_RELEASE);
+    TRY(cuStreamSynchronize(s));
+    CHECK(*at == scaled(0, 3, MANY));
+    restless_end = true;
+    CHECK(pthread_join(rt, NULL) == 0);
+}
+
 /* The bit of an RT process is there while a kernel runs, and goes when it is over. */
 static void test_rt(void)
 {
@@ -496,7 +530,7 @@ static const struct {
     {"spin", test_spin},       {"per-thread", test_per_thread},
     {"bound", test_bound},     {"priority", test_priority},
     {"exit", test_exit},       {"fork", test_fork},
-    {"rt", test_rt},
+    {"rt", test_rt},           {"restless", test_restless},
 };
 
 int main(int argc, char **argv)
