@@ -77,8 +77,10 @@ struct reef_restart_rule reef_restart_rule_for(const struct reef_object_kernel *
         .restart = (uint8_t)analysis->restart,
         .independent = analysis->independent || alone,
     };
-    if (word == REEF_RULE_ASSUME)
+    if (word == REEF_RULE_ASSUME) {
         rule.restart = REEF_RESTART_ALWAYS;
+        rule.reads = rule.writes = 0; /* nothing to be asked of a launch */
+    }
     return rule;
 }
 
@@ -107,8 +109,10 @@ bool reef_restart_allowed(const struct reef_restart_rule *rule,
     struct reef_allocation read[REEF_SLOTS], written[REEF_SLOTS];
     unsigned reads = 0, writes = 0;
     uint32_t slots = rule->reads | rule->writes;
-    if (rule->restart != REEF_RESTART_IF_DISJOINT)
-        return rule->restart == REEF_RESTART_ALWAYS;
+    if (rule->restart == REEF_RESTART_NEVER)
+        return false;
+    if (rule->restart == REEF_RESTART_ALWAYS && rule->writes == 0)
+        return true;
     const uint64_t *values = slots ? arguments(packet, slots) : NULL;
     if (!values)
         return false;
@@ -119,6 +123,10 @@ bool reef_restart_allowed(const struct reef_restart_rule *rule,
         if (value == 0 && !(rule->mixed >> slot & 1))
             continue; /* nobody can have gone through it */
         if (!reef_allocations_find(value, &at))
+            return false;
+        /* The host may see a store and answer before the second run repeats it: a program that
+         * waits for a flag and clears it would find it set again. */
+        if (rule->writes >> slot & 1 && at.host)
             return false;
         if (rule->writes >> slot & 1)
             written[writes++] = at;

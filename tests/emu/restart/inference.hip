@@ -310,3 +310,19 @@ KERNEL swap_branches(float *a, float *b, const float *c, int n)
         p = a + n + i;
     *p = old + 1;
 }
+
+/* Looks at what others may write meanwhile. */
+KERNEL watch(const volatile float *x, float *y, int n)
+{
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n)
+        y[i] = x[i];
+}
+
+KERNEL publish(const float *x, float *y, int n)
+{
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n)
+        y[i] = x[i];
+    __threadfence();
+}

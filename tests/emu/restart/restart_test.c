@@ -391,8 +391,10 @@ static bool check(struct harness *h, const struct reef_object *object, struct gu
     unsigned wrong = kill_and_run_again(&b, may && analysis.independent, trials), evictions = 0;
     unsigned guard_wrong = check_guards(&b, g, trials, &evictions);
     bool clock = strcmp(c->kernel, "stamped") == 0;
+    /* What these would do wrong takes another program that answers them. */
+    bool talks = strcmp(c->kernel, "watch") == 0 || strcmp(c->kernel, "publish") == 0;
     /* What may not be run again must fail for it, or the trials show nothing. */
-    ok = ok && (may ? wrong == 0 : wrong > 0 || clock) && (guard_wrong == 0 || clock);
+    ok = ok && (may ? wrong == 0 : wrong > 0 || clock || talks) && (guard_wrong == 0 || clock);
     printf("%s %-18s %s; %u loops; %sof %u kills %u wrong; %u evictions, %u wrong\n",
            ok ? "ok" : "FAILED", c->kernel, analysis.reason, g->code->kernels[g->kernel].loops,
            may && analysis.independent ? "also single wavefronts; " : "", trials, wrong, evictions,

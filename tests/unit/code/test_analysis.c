@@ -105,6 +105,28 @@ static void a_pointer_out_of_memory_is_never(void **state)
     assert_int_equal(a.restart, REEF_RESTART_NEVER);
 }
 
+/* Volatile, or an atomic load: somebody else may write there. */
+static void an_access_past_the_cache_is_never(void **state)
+{
+    (void)state;
+    struct reef_analysis a =
+        ANALYSE(0xc00a0002, 0,          /* s_load_dwordx4 s[0:3], s[4:5], 0 */
+                0xdc518000, 0x01000000, /* global_load_dword v1, v0, s[0:1] glc */
+                0xdc708000, 0x00020100, /* global_store_dword v0, v1, s[2:3] */
+                END);
+    assert_int_equal(a.restart, REEF_RESTART_NEVER);
+}
+
+static void a_fence_is_never(void **state)
+{
+    (void)state;
+    struct reef_analysis a = ANALYSE(0xc0060002, 8,          /* s_load_dwordx2 s[0:1], s[4:5], 8 */
+                                     0xdc708000, 0x00000100, /* global_store_dword v0, v1, s[0:1] */
+                                     0xe0fc0000, 0,          /* buffer_wbinvl1_vol */
+                                     END);
+    assert_int_equal(a.restart, REEF_RESTART_NEVER);
+}
+
 /* Halves of two pointers are none. */
 static void a_pointer_of_two_halves_is_never(void **state)
 {
@@ -206,6 +228,8 @@ int main(void)
         cmocka_unit_test(only_written_is_always),
         cmocka_unit_test(an_atomic_operation_is_never),
         cmocka_unit_test(a_pointer_out_of_memory_is_never),
+        cmocka_unit_test(an_access_past_the_cache_is_never),
+        cmocka_unit_test(a_fence_is_never),
         cmocka_unit_test(a_pointer_of_two_halves_is_never),
         cmocka_unit_test(both_sides_of_a_branch_count),
         cmocka_unit_test(unknown_uses_of_exec_are_never),

@@ -227,6 +227,8 @@ void access_transfer(struct analysis *a)
         a->local_matters = true;
     if (at.mixed)
         a->out->mixed |= at.slots;
+    if (a->inst->fields.mods & ISA_MOD_GLC && at.place != PLACE_SCRATCH)
+        analysis_fail(a, "a volatile or atomic access: others may write there while it runs");
     if (m->access == ISA_ACCESS_STORE) {
         note_write(a, &at);
         return;

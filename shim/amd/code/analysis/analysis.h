@@ -10,6 +10,11 @@
  * address is based on. An argument that is written and read rules it out; else it depends on the
  * launch: whether the buffers that are written are other than those that are read.
  *
+ * And nobody else may answer to what a first run wrote before the second one reads or writes again:
+ * no volatile and no atomic accesses (their glc bit) and no fences beyond the work-group, with which
+ * running kernels and the host talk to each other. The host may also watch plain stores to its own
+ * memory; that too is asked at the launch (shim/amd/restart.c).
+ *
  * What is not understood is never restartable: calls, indirect jumps, addresses that were loaded
  * from memory, EXEC used in other ways than compilers do.
  *

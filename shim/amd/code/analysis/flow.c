@@ -301,6 +301,13 @@ static void state_at_entry(const struct analysis *a, struct state *s, const uint
 
 /* --- one instruction --- */
 
+/* What an acquire at device or system scope ends with (llvm.org/docs/AMDGPUUsage.html, memory model
+ * gfx6-gfx9); at work-group scope there is none of it. */
+static bool is_fence(enum isa_id id)
+{
+    return id == ISA_ID_buffer_wbinvl1 || id == ISA_ID_buffer_wbinvl1_vol;
+}
+
 static void check_effects(struct analysis *a)
 {
     const struct isa_inst *inst = a->inst;
@@ -314,6 +321,8 @@ static void check_effects(struct analysis *a)
         analysis_fail(a, "reads a hardware register");
     if (strncmp(inst->op->name, "ds_gws_", 7) == 0)
         analysis_fail(a, "waits for other work-groups (GWS)");
+    if (is_fence(id))
+        analysis_fail(a, "a fence: exchanges data with others while it runs");
     if (flags & ISA_BARRIER)
         a->barrier = true;
     /* A way that data of LDS decides. Branches on EXEC: see exec.c. */
