@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""torch_loop.py same | infer SECONDS | train SECONDS: small PyTorch loops for scripts/gpu-kit.
+"""torch_loop.py same | compiled | triton | infer SECONDS | train SECONDS | resnet SECONDS | transformer SECONDS:
+small PyTorch loops for scripts/gpu-kit.
 
-same   a fixed training and inference run, eager and as a CUDA graph: prints a digest of the results
-infer  inference every 20 ms, as a CUDA graph: latency percentiles in ms
-train  training without a pause: iterations per second
+same         a fixed training and inference run, eager and as a CUDA graph: prints a digest of the results
+compiled     inference by torch.compile, with its own CUDA graphs: a digest
+triton       a kernel of Triton: a digest
+infer        inference every 20 ms, as a CUDA graph: latency percentiles in ms
+train        training without a pause: iterations per second
+resnet       a residual network, eager, inference without a pause: iterations per second
+transformer  a small encoder, training without a pause: iterations per second
 """
 import hashlib
 import json
@@ -63,6 +68,85 @@ def same():
     return {'digest': digest, 'graph_differs': float((eager - y).abs().max())}
 
 
+def digest_of(y):
+    return {'digest': hashlib.sha256(y.detach().float().cpu().numpy().tobytes()).hexdigest()[:16]}
+
+
+def compiled():
+    model = network().eval()
+    x = torch.arange(8 * 3 * 64 * 64, dtype=torch.float32).reshape(8, 3, 64, 64).cuda() / 1e5
+    fast = torch.compile(model, mode='reduce-overhead')
+    with torch.no_grad():
+        for _ in range(10):
+            y = fast(x).clone()
+    return digest_of(y)
+
+
+def triton_kernel():
+    global tl  # the kernel looks for it among the module's names
+    import triton
+    import triton.language as tl
+
+    @triton.jit
+    def scale(x, y, count, BLOCK: tl.constexpr):
+        at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+        mask = at < count
+        tl.store(y + at, tl.load(x + at, mask=mask) * 3 + 1, mask=mask)
+
+    x = torch.arange(1 << 20, dtype=torch.int32).cuda()
+    for _ in range(200):
+        y = torch.empty_like(x)
+        scale[(triton.cdiv(x.numel(), 1024),)](x, y, x.numel(), BLOCK=1024)
+        x = y
+    return {'digest': hashlib.sha256(x.cpu().numpy().tobytes()).hexdigest()[:16]}
+
+
+class Residual(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1), nn.BatchNorm2d(width), nn.ReLU(),
+                                  nn.Conv2d(width, width, 3, 1, 1), nn.BatchNorm2d(width))
+
+    def forward(self, x):
+        return torch.relu(x + self.body(x))
+
+
+def per_second(step, seconds):
+    for _ in range(10):
+        step()
+    torch.cuda.synchronize()
+    begin, count = time.monotonic(), 0
+    while time.monotonic() < begin + seconds:
+        for _ in range(5):
+            step()
+        torch.cuda.synchronize()
+        count += 5
+    return {'iterations_per_s': count / (time.monotonic() - begin)}
+
+
+def resnet(seconds):
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Conv2d(3, 64, 7, 4, 3), *[Residual(64) for _ in range(16)],
+                          nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 1000)).cuda().eval()
+    x = torch.randn(8, 3, 224, 224).cuda()
+    with torch.no_grad():
+        return per_second(lambda: model(x), seconds)
+
+
+def transformer(seconds):
+    torch.manual_seed(1)
+    model = nn.TransformerEncoder(nn.TransformerEncoderLayer(256, 4, 512, batch_first=True), 4).cuda()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    x = torch.randn(16, 128, 256).cuda()
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        model(x).square().mean().backward()
+        optimizer.step()
+
+    return per_second(step, seconds)
+
+
 def infer(seconds):
     model = network().eval()
     x = torch.randn(1, 3, 224, 224).cuda()
@@ -86,18 +170,10 @@ def train(seconds):
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
     x = torch.randn(64, 3, 224, 224).cuda()
     target = torch.randint(0, 1000, (64,)).cuda()
-    for _ in range(5):
-        train_step(model, optimizer, x, target)
-    torch.cuda.synchronize()
-    begin, count = time.monotonic(), 0
-    while time.monotonic() < begin + seconds:
-        for _ in range(5):
-            train_step(model, optimizer, x, target)
-        torch.cuda.synchronize()
-        count += 5
-    return {'iterations_per_s': count / (time.monotonic() - begin)}
+    return per_second(lambda: train_step(model, optimizer, x, target), seconds)
 
 
 if __name__ == '__main__':
-    what = sys.argv[1]
-    print(json.dumps(same() if what == 'same' else infer(float(sys.argv[2])) if what == 'infer' else train(float(sys.argv[2]))))
+    loops = {'same': same, 'compiled': compiled, 'triton': triton_kernel, 'infer': infer, 'train': train,
+             'resnet': resnet, 'transformer': transformer}
+    print(json.dumps(loops[sys.argv[1]](*map(float, sys.argv[2:]))))
