@@ -15,11 +15,12 @@ enum { MAX_WORKGROUP_ITEMS = 1024, DESCRIPTOR_BYTES = 64 };
 
 /** The kernel descriptor's fields that a dispatch needs, by their offsets. */
 struct descriptor {
-    int64_t entry_offset; /* 16 */
-    uint32_t rsrc3;       /* 44 */
-    uint32_t rsrc1;       /* 48 */
-    uint32_t rsrc2;       /* 52 */
-    uint16_t properties;  /* 56 */
+    uint32_t kernarg_bytes; /* 8 */
+    int64_t entry_offset;   /* 16 */
+    uint32_t rsrc3;         /* 44 */
+    uint32_t rsrc1;         /* 48 */
+    uint32_t rsrc2;         /* 52 */
+    uint16_t properties;    /* 56 */
 };
 
 static enum emu_prepared refuse(struct emu_queue *queue, uint64_t code, const char *why,
@@ -70,6 +71,7 @@ static bool read_descriptor(uint64_t va, struct descriptor *d)
 
     if (!bytes)
         return false;
+    memcpy(&d->kernarg_bytes, bytes + 8, sizeof(d->kernarg_bytes));
     memcpy(&d->entry_offset, bytes + 16, sizeof(d->entry_offset));
     memcpy(&d->rsrc3, bytes + 44, sizeof(d->rsrc3));
     memcpy(&d->rsrc1, bytes + 48, sizeof(d->rsrc1));
@@ -93,6 +95,7 @@ static void fill(struct emu_dispatch *dispatch, const struct emu_queue *queue,
 {
     const hsa_kernel_dispatch_packet_t *p = &queue->packet;
     struct gcn_dispatch *g = &dispatch->gcn;
+    uint64_t footprint;
 
     *g = (struct gcn_dispatch){
         .memory = emu_vm_memory(),
@@ -125,6 +128,8 @@ static void fill(struct emu_dispatch *dispatch, const struct emu_queue *queue,
     dispatch->completion_va = p->completion_signal.handle;
     dispatch->start_ns = EMU_NEVER;
     dispatch->workgroups = gcn_dispatch_workgroups(g);
+    footprint = emu_footprint(g->kernarg_va, d->kernarg_bytes);
+    dispatch->in_l2 = footprint > 0 && footprint <= emu_engine.profile.l2_bytes;
     dispatch->shape = (struct emu_shape){
         .waves = gcn_dispatch_waves(g),
         .vgprs = ((d->rsrc1 & 63) + 1) * 4,

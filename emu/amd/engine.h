@@ -13,6 +13,7 @@
  *   prefetch.c   packets copied before their turn
  *   inject.c     faults on order
  *   dispatch.c   kernel dispatches: checks, scratch, completion
+ *   footprint.c  how much memory a dispatch works on
  *   signal.c     HSA signals
  *   dma.c        the copy engine's queues (its packets are sdma.c's)
  *
@@ -23,9 +24,10 @@
  * Time. While the engine handles something it holds the clock: its horizon is pinned to the present
  * moment (emu_engine_hold), so that everything it causes is dated exactly that moment.
  * Interpretation is cut into epochs. What a wave's issue costs depends on how many waves share its
- * SIMD; that number is sampled when the work-group is placed and at each beginning of an epoch, for
- * use in the epoch after: so interpreters may run one to two epochs ahead of the clock, on any
- * number of threads, and yet always use the same numbers.
+ * SIMD, what memory costs it on how many share its unit and how many units have work; these numbers
+ * are sampled when the work-group is placed and at each beginning of an epoch, for use in the epoch
+ * after: so interpreters may run one to two epochs ahead of the clock, on any number of threads,
+ * and yet always use the same numbers.
  *
  * Where a kernel's duration is given (REEF_EMU_DURATIONS), a work-group first waits it out, epoch
  * by epoch and by the company it has, and then is interpreted in next to no device time.
@@ -45,6 +47,7 @@
 #include "driver.h"
 #include "../model/curve.h"
 #include "../model/durations.h"
+#include "../model/memory.h"
 
 enum {
     EMU_MAX_THREADS = 64,
@@ -72,8 +75,11 @@ struct emu_work {
     int scratch_slot;              /* -1: has none */
     uint64_t base_ns, cycles;      /* local time is base_ns + cycles */
     uint64_t local_ns;
-    uint32_t scale[2]; /* issue cost in this epoch and in the next, see above; where the duration
-                          is given: the work-group's whole time in ns */
+    /* In this epoch and in the next, see above. */
+    struct emu_work_cost {
+        uint32_t scale;       /* of issues; where the duration is given: the whole time in ns */
+        struct gcn_pace pace; /* of memory accesses */
+    } cost[2];
     uint64_t left_q32; /* where the duration is given: what is left of it, 1 << 32: all */
     size_t heap_at;
     struct emu_work *next;  /* in the queue's list of those that wait for scratch */
@@ -90,6 +96,7 @@ struct emu_dispatch {
     uint64_t completion_va;  /* signal, 0: none */
     struct emu_shape shape;
     uint32_t workgroups, ended;
+    bool in_l2; /* what it works on fits into that cache */
     uint32_t curve_length; /* of the given durations; 0: time follows from the instructions */
     uint32_t curve_ns[EMU_DURATION_POINTS];
     uint64_t start_ns; /* placement of the first work-group; EMU_NEVER before it */
@@ -319,6 +326,10 @@ void emu_dispatch_free(struct emu_dispatch *dispatch);
 /** Takes scratch slots for the work-group, if its dispatch uses scratch. False: all are taken. */
 bool emu_scratch_take(struct emu_work *work);
 void emu_scratch_give(struct emu_work *work);
+
+/* ---- footprint.c ---- */
+/** Bytes of the allocations that the kernel's arguments point into, each counted once. */
+uint64_t emu_footprint(uint64_t kernarg_va, uint32_t kernarg_bytes);
 
 /* ---- names.c ---- */
 /** Copies the name of the kernel with this descriptor. False: not known, or longer than @size. */

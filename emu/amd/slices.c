@@ -105,7 +105,7 @@ static void wait_out(struct emu_work *work)
 {
     uint64_t epoch = work->local_ns / emu_engine.epoch_ns;
     uint64_t step = (epoch + 1) * emu_engine.epoch_ns - work->local_ns;
-    uint64_t whole = work->scale[epoch > emu_engine.epoch];
+    uint64_t whole = work->cost[epoch > emu_engine.epoch].scale;
     uint64_t need = (uint64_t)((unsigned __int128)work->left_q32 * whole >> 32);
 
     if (need <= step) {
@@ -123,6 +123,7 @@ static void slice_begin(struct emu_work *work, unsigned self, struct gcn_slice *
 {
     uint64_t epoch = work->local_ns / emu_engine.epoch_ns;
     uint64_t end = (epoch + 1) * emu_engine.epoch_ns;
+    const struct emu_work_cost *cost = &work->cost[epoch > emu_engine.epoch];
 
     atomic_store(&emu_engine.cut[self], work->dispatch->queue->stopping > 0);
     *slice = (struct gcn_slice){
@@ -130,7 +131,8 @@ static void slice_begin(struct emu_work *work, unsigned self, struct gcn_slice *
             (end - work->local_ns) * emu_engine.profile.clock_mhz / 1000 * cycles_per_cycle(work) +
             1,
         .start_cycle = cycles_of(work->local_ns),
-        .issue_scale_q8 = work->scale[epoch > emu_engine.epoch],
+        .issue_scale_q8 = cost->scale,
+        .pace = cost->pace,
         .stop = &emu_engine.cut[self],
     };
 }

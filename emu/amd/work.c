@@ -69,12 +69,26 @@ static uint32_t given_ns(const struct emu_device *dev, const struct emu_work *wo
  */
 static uint32_t issue_scale(const struct emu_device *dev, const struct emu_work *work)
 {
-    if (work->dispatch->curve_length)
-        return given_ns(dev, work);
-
     uint32_t scale = 128 * emu_device_waves_beside(dev, (int)work->resident);
 
     return scale < 256 ? 256 : scale;
+}
+
+/* What the work-group pays in its present company; @units have work. */
+static struct emu_work_cost cost_of(const struct emu_device *dev, const struct emu_work *work,
+                                    uint32_t units)
+{
+    struct emu_memory_share share;
+
+    if (work->dispatch->curve_length)
+        return (struct emu_work_cost){.scale = given_ns(dev, work)};
+    share =
+        emu_memory_share(&emu_engine.profile, emu_device_waves_on_unit(dev, (int)work->resident),
+                         units, work->dispatch->in_l2);
+    return (struct emu_work_cost){
+        .scale = issue_scale(dev, work),
+        .pace = {share.line_q8, share.fill_q8, share.lds_q8},
+    };
 }
 
 static void start_ticking(uint64_t now)
@@ -87,16 +101,17 @@ static void start_ticking(uint64_t now)
     emu_engine_schedule((emu_engine.epoch + 1) * emu_engine.epoch_ns, EMU_DUE_TICK, NULL);
 }
 
-static void sample(const struct emu_device *dev, struct emu_work *work)
+static void sample(const struct emu_device *dev, struct emu_work *work, uint32_t units)
 {
-    work->scale[0] = work->scale[1];
-    work->scale[1] = issue_scale(dev, work);
+    work->cost[0] = work->cost[1];
+    work->cost[1] = cost_of(dev, work, units);
 }
 
 void emu_work_tick(uint64_t now)
 {
     const struct emu_device *dev;
     bool any = emu_engine.heap_used > 0;
+    uint32_t units;
 
     emu_engine.ticking = false;
     for (unsigned i = 0; i < emu_engine.threads; i++)
@@ -105,11 +120,12 @@ void emu_work_tick(uint64_t now)
         return;
     start_ticking(now);
     dev = emu_segment_lock();
+    units = emu_device_units_in_use(dev, emu_segment_process());
     for (size_t i = 0; i < emu_engine.heap_used; i++)
-        sample(dev, emu_engine.heap[i]);
+        sample(dev, emu_engine.heap[i], units);
     for (unsigned i = 0; i < emu_engine.threads; i++) {
         if (emu_engine.slice[i])
-            sample(dev, emu_engine.slice[i]);
+            sample(dev, emu_engine.slice[i], units);
     }
     emu_segment_unlock();
     pthread_cond_broadcast(&emu_engine.work_cond);
@@ -186,6 +202,7 @@ void emu_work_adopt(struct emu_device *dev, uint64_t now)
     static struct emu_work *taken[EMU_MAX_RESIDENTS];
     int me = emu_segment_process();
     unsigned count = 0;
+    uint32_t units;
     int r;
 
     while ((r = emu_device_take_placed(dev, me)) >= 0) {
@@ -204,8 +221,9 @@ void emu_work_adopt(struct emu_device *dev, uint64_t now)
             work->dispatch->start_ns = resident->placed_ns;
         taken[count++] = work;
     }
+    units = count > 0 ? emu_device_units_in_use(dev, me) : 0;
     for (unsigned i = 0; i < count; i++) {
-        taken[i]->scale[0] = taken[i]->scale[1] = issue_scale(dev, taken[i]);
+        taken[i]->cost[0] = taken[i]->cost[1] = cost_of(dev, taken[i], units);
         begin(taken[i], now);
     }
     for (unsigned i = 0; i < EMU_MAX_QUEUES && emu_engine.queue_count; i++) {

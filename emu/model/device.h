@@ -27,7 +27,7 @@
 #include "profile.h"
 
 #define EMU_DEVICE_MAGIC   0x55504765666572ull /* "refeGPU" */
-#define EMU_DEVICE_VERSION 3
+#define EMU_DEVICE_VERSION 4
 #define EMU_NEVER          UINT64_MAX
 
 enum {
@@ -222,3 +222,5 @@ void emu_device_turn_over(struct emu_device *dev, uint64_t now_ns);
 uint64_t emu_device_turn_look(struct emu_device *dev, int process);
 /** Waves on the compute unit of this resident (>= 1). */
 uint32_t emu_device_waves_on_unit(const struct emu_device *dev, int resident);
+/** Compute units with work-groups on them, of those on which the process's are placed. */
+uint32_t emu_device_units_in_use(const struct emu_device *dev, int process);

@@ -355,3 +355,13 @@ uint32_t emu_device_waves_on_unit(const struct emu_device *dev, int resident)
         used += dev->profile.waves_per_simd - cu->waves_free[s];
     return used;
 }
+
+uint32_t emu_device_units_in_use(const struct emu_device *dev, int process)
+{
+    const struct emu_cu *cus = emu_device_cus((struct emu_device *)dev, process);
+    uint32_t used = 0;
+
+    for (uint32_t c = 0; c < dev->profile.compute_units; c++)
+        used += cus[c].slots_used > 0;
+    return used;
+}

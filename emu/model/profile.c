@@ -54,6 +54,10 @@ static const struct key keys[] = {
     OPTIONAL(context_switch_us, 0, 1000000),
     OPTIONAL(memory_bytes_per_us, 1, UINT32_MAX),
     OPTIONAL(compute_capability, 10, 999),
+    OPTIONAL(l1_bytes_per_cycle, 0, 1u << 16),
+    OPTIONAL(l2_bytes_per_cycle, 0, 1u << 20),
+    OPTIONAL(l2_bytes, 0, 1u << 30),
+    OPTIONAL(lds_bytes_per_cycle, 0, 1u << 16),
 };
 
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };

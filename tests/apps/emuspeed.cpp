@@ -3,7 +3,7 @@
  * Kernels for `reef bench emu`: prints the wall time in seconds from the launches to their end, and
  * checks the result.
  *
- *   emuspeed matmul|conv|reduce
+ *   emuspeed matmul|matmul512|conv|reduce
  */
 #include "demo.h"
 
@@ -77,16 +77,15 @@ static bool same(const char *what, float got, float want)
     return false;
 }
 
-static bool run_matmul()
+static bool run_matmul(int n, int times)
 {
-    enum { N = 256 };
-    std::vector<float> a = check_floats(N * N, -1, 1, 1), b = check_floats(N * N, -1, 1, 2);
-    float *da = check_upload(a), *db = check_upload(b), *dc = check_alloc<float>(N * N), want = 0;
+    std::vector<float> a = check_floats(n * n, -1, 1, 1), b = check_floats(n * n, -1, 1, 2);
+    float *da = check_upload(a), *db = check_upload(b), *dc = check_alloc<float>(n * n), want = 0;
 
-    measure(4, [&] { matmul<<<dim3(N / TILE, N / TILE), dim3(TILE, TILE)>>>(da, db, dc, N); });
-    for (int i = 0; i < N; i++)
-        want = fmaf(a[(N - 1) * N + i], b[i * N + 7], want);
-    return same("matmul", check_download(dc, N * N)[(N - 1) * N + 7], want);
+    measure(times, [&] { matmul<<<dim3(n / TILE, n / TILE), dim3(TILE, TILE)>>>(da, db, dc, n); });
+    for (int i = 0; i < n; i++)
+        want = fmaf(a[(n - 1) * n + i], b[i * n + 7], want);
+    return same("matmul", check_download(dc, n * n)[(n - 1) * n + 7], want);
 }
 
 static bool run_conv()
@@ -129,11 +128,13 @@ int main(int argc, char **argv)
     /* Waiting actively would take a core from the interpreters. */
     HIP(hipSetDeviceFlags(hipDeviceScheduleBlockingSync));
     if (which == "matmul")
-        return !run_matmul();
+        return !run_matmul(256, 4);
+    if (which == "matmul512")
+        return !run_matmul(512, 1);
     if (which == "conv")
         return !run_conv();
     if (which == "reduce")
         return !run_reduce();
-    fprintf(stderr, "usage: emuspeed matmul|conv|reduce\n");
+    fprintf(stderr, "usage: emuspeed matmul|matmul512|conv|reduce\n");
     return 2;
 }

@@ -117,10 +117,19 @@ void gcn_workgroup_destroy(struct gcn_workgroup *wg);
 uint32_t gcn_dispatch_waves(const struct gcn_dispatch *dispatch); /* waves of a full work-group */
 uint32_t gcn_dispatch_workgroups(const struct gcn_dispatch *dispatch);
 
+/** What 64 bytes cost a wave beside others, in shader cycles times 256 (emu/model/memory.h; docs in
+ * docs/emulator.md, "Memory"). 0: nothing. */
+struct gcn_pace {
+    uint32_t line_q8; /* a line through the unit's vector cache */
+    uint32_t fill_q8; /* one that the wave has not touched lately: from behind that cache */
+    uint32_t lds_q8;  /* local memory */
+};
+
 struct gcn_slice {
     uint64_t budget_cycles; /* in: run until the work-group's local time has advanced this far */
     uint64_t start_cycle;   /* in: device time at the slice's start, in shader cycles (s_memtime) */
     uint32_t issue_scale_q8; /* in: 256 = alone on its SIMDs; cost of each issue is multiplied */
+    struct gcn_pace pace;    /* in */
     const atomic_uint *stop; /* in: leave soon once non-zero; may be NULL */
     uint64_t used_cycles;    /* out: how far local time advanced (may pass the budget a little) */
     struct gcn_fault fault;  /* out */

@@ -176,26 +176,33 @@ void gcn_lds_atomic(struct gcn_wave *w, enum mem_atomic op, unsigned bits, int d
 
 /* ---- instructions ---- */
 
-/** False, with the fault set, if the instruction means global data share. */
-MEM_INLINE bool ds_begin(struct gcn_wave *w, const struct gcn_inst *inst)
+/** Books the operation, which moves @bytes for each lane. False, with the fault set, if the
+ * instruction means global data share. */
+MEM_INLINE bool ds_begin(struct gcn_wave *w, const struct gcn_inst *inst, uint32_t bytes)
 {
+    uint64_t exec = gcn_exec(w), cost;
+
     if (__builtin_expect(inst->mods & GCN_MOD_GDS, 0)) {
         gcn_fault_illegal(w, inst);
         return false;
     }
-    gcn_issue_lgkm(w, w->dispatch->lds_latency);
+    /* A bank gives a dword at a time, however little of it is asked for. */
+    cost = exec == ~0ull ? 64 : (unsigned)__builtin_popcountll(exec);
+    cost = cost * (bytes < 4 ? 4 : bytes) * w->pace.lds_q8 / 64;
+    gcn_issue_lgkm(
+        w, gcn_later(w->cycle + w->dispatch->lds_latency, gcn_pace(w, &w->lds_until_q8, cost)));
     return true;
 }
 
 MEM_INLINE void ds_load(struct gcn_wave *w, const struct gcn_inst *inst, enum mem_kind kind)
 {
-    if (ds_begin(w, inst))
+    if (ds_begin(w, inst, mem_bytes(kind)))
         lds_load(w, kind, inst->dst, w->vgpr[inst->src[0]], (uint32_t)inst->imm, gcn_exec(w));
 }
 
 MEM_INLINE void ds_store(struct gcn_wave *w, const struct gcn_inst *inst, enum mem_kind kind)
 {
-    if (ds_begin(w, inst))
+    if (ds_begin(w, inst, mem_bytes(kind)))
         lds_store(w, kind, inst->src[1], w->vgpr[inst->src[0]], (uint32_t)inst->imm, gcn_exec(w));
 }
 
@@ -205,7 +212,7 @@ MEM_INLINE void ds_load2(struct gcn_wave *w, const struct gcn_inst *inst, enum m
 {
     uint32_t size = mem_bytes(kind), addr[64];
 
-    if (!ds_begin(w, inst))
+    if (!ds_begin(w, inst, 2 * size))
         return;
     /* The first result may overwrite the address register. */
     memcpy(addr, w->vgpr[inst->src[0]], sizeof(addr));
@@ -219,7 +226,7 @@ MEM_INLINE void ds_store2(struct gcn_wave *w, const struct gcn_inst *inst, enum 
     const uint32_t *addr = w->vgpr[inst->src[0]];
     uint32_t unit = mem_bytes(kind) * scale;
 
-    if (!ds_begin(w, inst))
+    if (!ds_begin(w, inst, 2 * mem_bytes(kind)))
         return;
     lds_store(w, kind, inst->src[1], addr, ((uint32_t)inst->imm & 0xff) * unit, gcn_exec(w));
     lds_store(w, kind, inst->src[2], addr, inst->offset1 * unit, gcn_exec(w));
@@ -228,7 +235,7 @@ MEM_INLINE void ds_store2(struct gcn_wave *w, const struct gcn_inst *inst, enum 
 MEM_INLINE void ds_atomic(struct gcn_wave *w, const struct gcn_inst *inst, enum mem_atomic op,
                           unsigned bits, bool returns)
 {
-    if (ds_begin(w, inst))
+    if (ds_begin(w, inst, bits / 8))
         lds_atomic(w, op, bits, returns ? inst->dst : -1, inst->src[1], inst->src[2],
                    w->vgpr[inst->src[0]], (uint32_t)inst->imm, gcn_exec(w));
 }
@@ -240,7 +247,7 @@ MEM_INLINE void ds_exchange2(struct gcn_wave *w, const struct gcn_inst *inst, un
     unsigned lane, dst = inst->dst, dwords = bits / 32;
     struct lds_view lds = lds_open(w, bits / 8);
 
-    if (!ds_begin(w, inst))
+    if (!ds_begin(w, inst, bits / 4))
         return;
     /* The results may overwrite the address or the second data register. */
     memcpy(addr, w->vgpr[inst->src[0]], sizeof(addr));
@@ -267,7 +274,7 @@ static void ds_addtid(struct gcn_wave *w, const struct gcn_inst *inst, bool writ
 {
     uint32_t addr[64], base = (w->sgpr[GCN_M0] & 0xffff) + (uint32_t)inst->imm;
 
-    if (!ds_begin(w, inst))
+    if (!ds_begin(w, inst, 4))
         return;
     for (unsigned lane = 0; lane < 64; lane++)
         addr[lane] = base + 4 * lane;
@@ -287,7 +294,7 @@ static void ds_append(struct gcn_wave *w, const struct gcn_inst *inst, bool add)
     uint32_t old = 0, new, active = (uint32_t)__builtin_popcountll(exec);
     unsigned lane;
 
-    if (!ds_begin(w, inst))
+    if (!ds_begin(w, inst, 4))
         return;
     if (p) {
         old = mem_read32(p);
@@ -300,7 +307,7 @@ static void ds_append(struct gcn_wave *w, const struct gcn_inst *inst, bool add)
 
 static void ds_nop(struct gcn_wave *w, const struct gcn_inst *inst)
 {
-    ds_begin(w, inst);
+    ds_begin(w, inst, 4);
 }
 
 /** Fills @source: which lane's value each lane of a ds_swizzle_b32 with offset @mode reads (ISA
@@ -359,7 +366,7 @@ static void ds_swizzle(struct gcn_wave *w, const struct gcn_inst *inst)
     uint32_t in[64], out[64];
     uint8_t source[64];
 
-    if (!ds_begin(w, inst))
+    if (!ds_begin(w, inst, 4))
         return;
     swizzle_sources((uint32_t)inst->imm & 0xffff, source);
     active_lanes(w, inst->src[0], in);
@@ -374,7 +381,7 @@ static void ds_permute(struct gcn_wave *w, const struct gcn_inst *inst)
     uint32_t out[64] = {0};
     unsigned lane;
 
-    if (!ds_begin(w, inst))
+    if (!ds_begin(w, inst, 4))
         return;
     MEM_FOR_LANES(lane, gcn_exec(w)) /* of several lanes that write one, the highest wins */
     out[(addr[lane] + (uint32_t)inst->imm) / 4 % 64] = data[lane];
@@ -386,7 +393,7 @@ static void ds_bpermute(struct gcn_wave *w, const struct gcn_inst *inst)
     const uint32_t *addr = w->vgpr[inst->src[0]];
     uint32_t in[64], out[64];
 
-    if (!ds_begin(w, inst))
+    if (!ds_begin(w, inst, 4))
         return;
     active_lanes(w, inst->src[1], in);
     for (unsigned lane = 0; lane < 64; lane++)

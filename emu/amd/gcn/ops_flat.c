@@ -136,9 +136,11 @@ static void flat_split(const struct gcn_wave *w, const uint64_t addr[64], uint64
 /** Books a FLAT operation: it counts as vector memory and as LDS operation. */
 static inline void flat_issue(struct gcn_wave *w, unsigned segment, int lines)
 {
-    mem_issue(w, lines);
+    uint64_t ready = mem_arrival(w, lines);
+
+    gcn_issue_vmem(w, ready);
     if (segment == GCN_FLAT)
-        gcn_issue_lgkm(w, w->dispatch->vmem_latency + 4 * (uint32_t)lines);
+        gcn_issue_lgkm(w, ready);
 }
 
 static inline void flat_access(struct gcn_wave *w, const struct gcn_inst *inst, unsigned segment,

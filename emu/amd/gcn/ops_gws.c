@@ -49,7 +49,7 @@ void mem_gws_init(struct gcn_wave *w, const struct gcn_inst *inst)
     lock(w->dispatch->gws);
     r->counter = value(w, inst);
     unlock(w->dispatch->gws);
-    gcn_issue_lgkm(w, w->dispatch->lds_latency);
+    gcn_issue_lgkm(w, w->cycle + w->dispatch->lds_latency);
 }
 
 void mem_gws_barrier(struct gcn_wave *w, const struct gcn_inst *inst)
@@ -74,7 +74,7 @@ void mem_gws_barrier(struct gcn_wave *w, const struct gcn_inst *inst)
     unlock(w->dispatch->gws);
     if (released) {
         w->gws_waits = false;
-        gcn_issue_lgkm(w, w->dispatch->lds_latency);
+        gcn_issue_lgkm(w, w->cycle + w->dispatch->lds_latency);
         return;
     }
     w->pc -= inst->size * 4u;

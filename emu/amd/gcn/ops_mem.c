@@ -31,9 +31,15 @@ MEM_INLINE char *window_at(const struct mem_window *win, uint64_t va)
     return __builtin_expect(at < win->count, 1) ? win->host + at : NULL;
 }
 
-static inline int row_lines(uint64_t va)
+/** Touches the lines of a row of 256 bytes and counts them. */
+static inline int row_lines(struct gcn_wave *w, uint64_t va)
 {
-    return (int)(((va + 255) >> 6) - (va >> 6)) + 1;
+    uint64_t line = va >> 6, last = (va + 255) >> 6;
+    int lines = (int)(last - line) + 1;
+
+    for (; line <= last; line++)
+        gcn_touch(w, line);
+    return lines;
 }
 
 /** What a walk over the lanes keeps. */
@@ -42,6 +48,15 @@ struct mem_walk {
     uint64_t line;
     int lines;
 };
+
+MEM_INLINE void walk_line(struct gcn_wave *w, uint64_t line, struct mem_walk *walk)
+{
+    if (line == walk->line)
+        return;
+    walk->line = line;
+    walk->lines++;
+    gcn_touch(w, line);
+}
 
 MEM_INLINE bool load_lane(struct gcn_wave *w, enum mem_kind kind, uint32_t (*reg)[64], uint64_t va,
                           unsigned lane, struct mem_walk *walk)
@@ -55,8 +70,7 @@ MEM_INLINE bool load_lane(struct gcn_wave *w, enum mem_kind kind, uint32_t (*reg
         walk->win = window_open(w, mem_bytes(kind), false);
     }
     mem_put(reg, lane, kind, p);
-    walk->lines += va >> 6 != walk->line;
-    walk->line = va >> 6;
+    walk_line(w, va >> 6, walk);
     return true;
 }
 
@@ -91,8 +105,7 @@ MEM_INLINE bool store_lane(struct gcn_wave *w, enum mem_kind kind, uint32_t (*re
         walk->win = window_open(w, mem_bytes(kind), true);
     }
     mem_get(reg, lane, kind, p);
-    walk->lines += va >> 6 != walk->line;
-    walk->line = va >> 6;
+    walk_line(w, va >> 6, walk);
     return true;
 }
 
@@ -172,14 +185,13 @@ int gcn_mem_load_rows(struct gcn_wave *w, unsigned dwords, unsigned dst, uint64_
     for (unsigned n = 0; n < dwords; n++, va += 256) {
         struct mem_window win = window_open(w, 256, false);
         const char *p = window_at(&win, va);
-        int more = row_lines(va);
+        int more;
         unsigned lane;
 
-        if (!p)
-            more = row_by_lanes(w, dst + n, va, mask, false);
-        else if (mask == ~0ull)
+        more = p ? row_lines(w, va) : row_by_lanes(w, dst + n, va, mask, false);
+        if (p && mask == ~0ull)
             memcpy(w->vgpr[dst + n], p, 256);
-        else
+        else if (p)
             MEM_FOR_LANES(lane, mask)
         w->vgpr[dst + n][lane] = mem_read32(p + 4 * lane);
         if (more < 0)
@@ -197,14 +209,13 @@ int gcn_mem_store_rows(struct gcn_wave *w, unsigned dwords, unsigned data, uint6
     for (unsigned n = 0; n < dwords; n++, va += 256) {
         struct mem_window win = window_open(w, 256, true);
         char *p = window_at(&win, va);
-        int more = row_lines(va);
+        int more;
         unsigned lane;
 
-        if (!p)
-            more = row_by_lanes(w, data + n, va, mask, true);
-        else if (mask == ~0ull)
+        more = p ? row_lines(w, va) : row_by_lanes(w, data + n, va, mask, true);
+        if (p && mask == ~0ull)
             memcpy(p, w->vgpr[data + n], 256);
-        else
+        else if (p)
             MEM_FOR_LANES(lane, mask)
         memcpy(p + 4 * lane, &w->vgpr[data + n][lane], 4);
         if (more < 0)
@@ -292,6 +303,7 @@ int gcn_mem_atomic(struct gcn_wave *w, enum mem_atomic op, unsigned bits, int ds
         lines += va >> 6 != line;
         line = va >> 6;
     }
+    w->fills += (unsigned)lines; /* carried out behind the unit's cache, whatever that holds */
     return lines;
 }
 

@@ -4,11 +4,11 @@
  * between memory and vector registers, atomic operations, and the engine (ops_mem.c) that carries
  * an access of up to 64 lanes out on device memory.
  *
- * Cost of a vector memory operation: its row's issue cycles, and it arrives
- *     vmem_latency + 4 * lines
- * shader cycles later, where lines counts the runs of successive lanes whose address lies in the
- * same 64-byte line (64 lanes at consecutive dwords: 4; a stride of 64 bytes or more: 64). LDS
- * operations arrive lds_latency cycles after they are issued; bank conflicts are not modelled.
+ * Cost of a vector memory operation: its row's issue cycles, and it arrives vmem_latency shader
+ * cycles later, or when the wave's share of the bandwidth has let its lines pass, whichever is
+ * later (mem_arrival). Lines are the runs of successive lanes whose address lies in the same
+ * 64-byte line (64 lanes at consecutive dwords: 4; a stride of 64 bytes or more: 64). LDS
+ * operations arrive after lds_latency in the same way; bank conflicts are not modelled.
  *
  * A fault ends the instruction at the lane it happens in: earlier lanes are done, later ones are
  * not.
@@ -373,10 +373,21 @@ int gcn_mem_atomic_swizzled(struct gcn_wave *w, enum mem_atomic op, unsigned bit
 /** What a load of lanes that are out of range gives: 0 (D16: in the half that is loaded). */
 void gcn_mem_load_zero(struct gcn_wave *w, enum mem_kind kind, unsigned dst, uint64_t mask);
 
-/** Books a vector memory operation that touched @lines. */
+/** When a vector memory operation arrives that touches @lines, w->fills of them not lately. */
+static inline uint64_t mem_arrival(struct gcn_wave *w, int lines)
+{
+    uint64_t pass = (uint64_t)(unsigned)lines * w->pace.line_q8;
+    uint64_t fill = (uint64_t)w->fills * w->pace.fill_q8;
+
+    w->fills = 0;
+    return gcn_later(w->cycle + w->dispatch->vmem_latency,
+                     gcn_pace(w, &w->memory_until_q8, gcn_later(pass, fill)));
+}
+
+/** Books such an operation. */
 static inline void mem_issue(struct gcn_wave *w, int lines)
 {
-    gcn_issue_vmem(w, w->dispatch->vmem_latency + 4 * (uint32_t)lines);
+    gcn_issue_vmem(w, mem_arrival(w, lines));
 }
 
 /* ---- ops_ds.c: the same on LDS, for FLAT addresses in the shared aperture ---- */

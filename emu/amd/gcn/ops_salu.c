@@ -529,12 +529,15 @@ HANDLER(s_nop)
     gcn_charge(w, (inst->imm & 15) * 4);
 }
 
+static void wait_until(struct gcn_wave *w, uint64_t ready)
+{
+    if (ready > w->cycle)
+        w->cycle = ready;
+}
+
 HANDLER(s_endpgm)
 {
-    const uint64_t written = w->vm_ready[(w->vm_issued - 1) % 64];
-
-    if (written > w->cycle)
-        w->cycle = written;
+    wait_until(w, w->vm_ready[(w->vm_issued - 1) % 64]); /* what it stored has been accepted */
     w->state = GCN_WAVE_ENDED;
     gcn_leave(w);
 }
@@ -559,12 +562,6 @@ HANDLER(s_barrier)
         return;
     w->state = GCN_WAVE_BARRIER;
     gcn_leave(w);
-}
-
-static void wait_until(struct gcn_wave *w, uint64_t ready)
-{
-    if (ready > w->cycle)
-        w->cycle = ready;
 }
 
 /* Waits until at most so many operations are outstanding. Counts of all ones do not wait. */

@@ -48,7 +48,7 @@ static inline void scalar(struct gcn_wave *w, const struct gcn_inst *inst, unsig
     if (!registers_ok(w, inst, dwords))
         return;
     copy(w, inst, va & ~3ull, dwords, store);
-    gcn_issue_lgkm(w, w->dispatch->smem_latency);
+    gcn_issue_lgkm(w, w->cycle + w->dispatch->smem_latency);
 }
 
 /* Buffer descriptor: base in bits 47:0, stride in 61:48, size in the third dword, in bytes or, with
@@ -83,7 +83,7 @@ static inline void buffer(struct gcn_wave *w, const struct gcn_inst *inst, unsig
         copy(w, inst, b.base + offset, inside, store);
     if (!store)
         memset(&w->sgpr[inst->dst + inside], 0, (dwords - inside) * 4);
-    gcn_issue_lgkm(w, w->dispatch->smem_latency);
+    gcn_issue_lgkm(w, w->cycle + w->dispatch->smem_latency);
 }
 
 #define LOAD(n)                                                                                    \
@@ -144,7 +144,7 @@ static void scalar_atomic(struct gcn_wave *w, const struct gcn_inst *inst, enum 
     if (!registers_ok(w, inst, bits / 32 * (op == MEM_CMPSWAP ? 2 : 1)))
         return;
     atomic_at(w, inst, va, op, bits);
-    gcn_issue_lgkm(w, w->dispatch->smem_latency);
+    gcn_issue_lgkm(w, w->cycle + w->dispatch->smem_latency);
 }
 
 static void buffer_atomic(struct gcn_wave *w, const struct gcn_inst *inst, enum mem_atomic op,
@@ -159,7 +159,7 @@ static void buffer_atomic(struct gcn_wave *w, const struct gcn_inst *inst, enum 
         atomic_at(w, inst, b.base + offset, op, bits);
     else if (inst->mods & GCN_MOD_GLC)
         memset(&w->sgpr[inst->dst], 0, bits / 8);
-    gcn_issue_lgkm(w, w->dispatch->smem_latency);
+    gcn_issue_lgkm(w, w->cycle + w->dispatch->smem_latency);
 }
 
 #define ATOMIC(name, kind, op, bits)                                                               \
@@ -193,7 +193,7 @@ static void s_memtime(struct gcn_wave *w, const struct gcn_inst *inst)
     if (!registers_ok(w, inst, 2))
         return;
     gcn_set_sgpr64(w, inst->dst, w->wg->base_cycle + w->cycle);
-    gcn_issue_lgkm(w, w->dispatch->smem_latency);
+    gcn_issue_lgkm(w, w->cycle + w->dispatch->smem_latency);
 }
 
 /* The constant clock of the device ticks at 100 MHz. */
@@ -205,7 +205,7 @@ static void s_memrealtime(struct gcn_wave *w, const struct gcn_inst *inst)
     if (!registers_ok(w, inst, 2))
         return;
     gcn_set_sgpr64(w, inst->dst, cycles / mhz * 100 + cycles % mhz * 100 / mhz);
-    gcn_issue_lgkm(w, w->dispatch->smem_latency);
+    gcn_issue_lgkm(w, w->cycle + w->dispatch->smem_latency);
 }
 
 /* Cache maintenance: there are no caches. Address probes: only warm up translations. */

@@ -106,6 +106,11 @@ struct gcn_inst {
 };
 static_assert(sizeof(struct gcn_inst) == 64, "one cache line per decoded instruction");
 
+/* What a wave finds again in the vector cache: 16 KiB of lines of 64 bytes (Vega ISA guide), as if
+ * it had the cache to itself. Only so does its time not depend on the order in which waves are run.
+ */
+enum { GCN_CACHE_LINES = 256 };
+
 enum gcn_wave_state { GCN_WAVE_READY, GCN_WAVE_BARRIER, GCN_WAVE_ENDED };
 
 struct gcn_workgroup;
@@ -131,10 +136,15 @@ struct gcn_wave {
     uint64_t lgkm_ready[16]; /* the same of LDS and scalar memory operations */
     uint32_t lgkm_issued;
     uint32_t issue_scale_q8;
-    uint32_t index;          /* in the work-group */
-    uint64_t scratch_va;     /* this wave's slot of scratch backing memory */
-    uint32_t scratch_offset; /* the same, relative to the queue's scratch base */
-    bool gws_waits;          /* in ds_gws_barrier, which it entered in this phase */
+    struct gcn_pace pace;
+    uint64_t memory_until_q8; /* when what it has asked of memory will have passed; cycles * 256 */
+    uint64_t lds_until_q8;    /* the same of local memory */
+    uint32_t fills;           /* lines of the present instruction that it has not touched lately */
+    uint32_t line[GCN_CACHE_LINES]; /* touched lately; see gcn_touch */
+    uint32_t index;                 /* in the work-group */
+    uint64_t scratch_va;            /* this wave's slot of scratch backing memory */
+    uint32_t scratch_offset;        /* the same, relative to the queue's scratch base */
+    bool gws_waits;                 /* in ds_gws_barrier, which it entered in this phase */
     uint32_t gws_phase;
     struct gcn_fault fault;
 };
@@ -218,20 +228,58 @@ static inline void gcn_charge(struct gcn_wave *w, uint32_t cycles)
     w->cycle += (uint64_t)cycles * w->issue_scale_q8 >> 8;
 }
 
-/** Records an issued vector memory operation / LDS or scalar memory operation, for s_waitcnt.
- *  Results arrive in order, so none is ready before the one issued ahead of it. */
-static inline void gcn_issue_vmem(struct gcn_wave *w, uint32_t latency)
+static inline uint64_t gcn_later(uint64_t a, uint64_t b)
 {
-    uint64_t ready = w->cycle + latency, before = w->vm_ready[(w->vm_issued - 1) % 64];
-
-    w->vm_ready[w->vm_issued++ % 64] = ready > before ? ready : before;
+    return a > b ? a : b;
 }
 
-static inline void gcn_issue_lgkm(struct gcn_wave *w, uint32_t latency)
+/* Records an operation that arrives at @ready in a ring of @size, for s_waitcnt. Results arrive in
+ * order, so none is ready before the one issued ahead of it; and there are no more on the way than
+ * the ring holds (the hardware's counters have 6 and 4 bits): one more waits for the oldest. */
+static inline void gcn_issue(struct gcn_wave *w, uint64_t *ring, unsigned size, uint32_t *issued,
+                             uint64_t ready)
 {
-    uint64_t ready = w->cycle + latency, before = w->lgkm_ready[(w->lgkm_issued - 1) % 16];
+    uint64_t *slot = &ring[*issued % size];
 
-    w->lgkm_ready[w->lgkm_issued++ % 16] = ready > before ? ready : before;
+    w->cycle = gcn_later(w->cycle, *slot);
+    *slot = gcn_later(ready, ring[(*issued - 1) % size]);
+    ++*issued;
+}
+
+/** A vector memory operation that arrives at @ready. */
+static inline void gcn_issue_vmem(struct gcn_wave *w, uint64_t ready)
+{
+    gcn_issue(w, w->vm_ready, 64, &w->vm_issued, ready);
+}
+
+/** An LDS or scalar memory operation that arrives at @ready. */
+static inline void gcn_issue_lgkm(struct gcn_wave *w, uint64_t ready)
+{
+    gcn_issue(w, w->lgkm_ready, 16, &w->lgkm_issued, ready);
+}
+
+/** The wave's share of something is busy with another operation for @cost_q8. Returns until when.
+ * Of a share that it has not used, a wave may make use for so many cycles afterwards: meanwhile
+ * others used it, and have left theirs. */
+static inline uint64_t gcn_pace(const struct gcn_wave *w, uint64_t *until_q8, uint64_t cost_q8)
+{
+    enum { CREDIT = 8192 };
+    uint64_t least_q8 = w->cycle > CREDIT ? (w->cycle - CREDIT) << 8 : 0;
+
+    *until_q8 = gcn_later(*until_q8, least_q8) + cost_q8;
+    return *until_q8 >> 8;
+}
+
+/** The wave touches the line (address / 64): counts it in w->fills if it has not lately. Lines at
+ * any power of two from one another find places of their own, as the hardware's four ways and the
+ * cache behind it would have. */
+static inline void gcn_touch(struct gcn_wave *w, uint64_t line)
+{
+    uint32_t *slot = &w->line[(line + (line >> 8) * 37 + (line >> 16) * 101) % GCN_CACHE_LINES];
+    uint32_t tag = (uint32_t)line; /* no two within 256 GiB; 0: none yet */
+
+    w->fills += *slot != tag;
+    *slot = tag;
 }
 
 /** Makes the runner look at the wave's state and fault after this instruction. */

@@ -423,6 +423,7 @@ enum gcn_status gcn_workgroup_run(struct gcn_workgroup *wg, struct gcn_thread *t
         wg->wave[i].thread = thread;
         /* Never less than a cycle for an instruction of 4, or a loop would be free. */
         wg->wave[i].issue_scale_q8 = slice->issue_scale_q8 < 64 ? 64 : slice->issue_scale_q8;
+        wg->wave[i].pace = slice->pace;
     }
     while (status == GCN_RUNNING && wg->cycle < limit) {
         uint64_t until = wg->cycle + QUANTUM;

@@ -110,3 +110,4 @@ void check_atomic(struct fixture *f, const struct gcn_inst *inst, const struct a
 int ds_tests(void);
 int flat_tests(void);
 int buffer_tests(void);
+int cost_tests(void);

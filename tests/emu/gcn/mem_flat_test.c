@@ -563,37 +563,6 @@ static void faults(void **state)
     free(f);
 }
 
-/** Arrival of the operation: latency + 4 per line run; nothing is charged for exec = 0 but the
- * latency. */
-static void cost(void **state)
-{
-    struct fixture *f = make_fixture();
-    static const struct {
-        int64_t stride;
-        unsigned start, lines;
-    } cases[] = {{4, 0, 4}, {4, 32, 5}, {8, 0, 8}, {0, 0, 1}, {64, 0, 64}, {-4, 256, 5}};
-
-    f->wave.cycle = 10000;
-    for (unsigned k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
-        memset(f->wave.vm_ready, 0, sizeof(f->wave.vm_ready));
-        set_addresses(f, DATA_VA + cases[k].start, cases[k].stride);
-        run_name(f, "global_load_dword");
-        assert_int_equal(f->wave.vm_ready[(f->wave.vm_issued - 1) % 64],
-                         10000 + VMEM_LATENCY + 4 * cases[k].lines);
-    }
-    assert_int_equal(f->wave.vm_issued, sizeof(cases) / sizeof(cases[0]));
-    assert_int_equal(f->wave.lgkm_issued, 0);
-    run_name(f, "ds_read_b32");
-    assert_int_equal(f->wave.lgkm_issued, 1);
-    assert_int_equal(f->wave.lgkm_ready[0], 10000 + LDS_LATENCY);
-    set_exec(f, 0);
-    run_name(f, "flat_load_dword"); /* counts as both */
-    assert_int_equal(f->wave.lgkm_issued, 2);
-    assert_int_equal(f->wave.vm_issued, 1 + sizeof(cases) / sizeof(cases[0]));
-    assert_int_equal(f->wave.cycle, 10000);
-    free(f);
-}
-
 int flat_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -608,7 +577,6 @@ int flat_tests(void)
         cmocka_unit_test(scratch_loads),
         cmocka_unit_test(scratch),
         cmocka_unit_test(faults),
-        cmocka_unit_test(cost),
     };
 
     return cmocka_run_group_tests_name("flat_tests", tests, NULL, NULL);

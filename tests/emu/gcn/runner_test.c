@@ -232,6 +232,38 @@ static void test_vmcnt(void **state)
     assert_in_range(after - before, 490, 600); /* the harness' latency is 500 */
 }
 
+/* Where slices are cut has no influence on the time of waves that share nothing but bandwidth. */
+static void test_paced_slices(void **state)
+{
+    const char *text = "s_getpc_b64 s[0:1]\ns_and_b32 s0, s0, 0xfffff000\nv_mov_b32 v1, s1\n"
+                       "v_lshlrev_b32 v0, 4, v0\nv_add_u32 v0, s0, v0\ns_movk_i32 s4, 0x40\n"
+                       "global_load_dwordx2 v[2:3], v[0:1], off\nds_read_b128 v[4:7], v8\n"
+                       "s_waitcnt vmcnt(0) lgkmcnt(0)\nv_xor_b32 v0, 0x40, v0\n"
+                       "s_sub_u32 s4, s4, 1\ns_cmp_lg_u32 s4, 0\ns_cbranch_scc1 -9\n";
+    struct gcn_dispatch d = many(wave_of(*state, text), 3, 1);
+    const uint64_t budgets[] = {1ull << 40, 1000, 77, 1};
+    uint64_t first = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        struct gcn_workgroup *wg = gcn_workgroup_create(&d, 0, 0);
+        struct gcn_slice s = {.budget_cycles = budgets[i],
+                              .pace = {.line_q8 = 700, .fill_q8 = 9000, .lds_q8 = 3000}};
+        uint64_t used = 0;
+        enum gcn_status status;
+
+        do {
+            status = slice(wg, &s);
+            used += s.used_cycles;
+        } while (status == GCN_RUNNING);
+        assert_int_equal(status, GCN_DONE);
+        if (i == 0)
+            first = used;
+        assert_int_equal(used, first);
+        gcn_workgroup_destroy(wg);
+    }
+    assert_true(first > 64 * 16 * 3000 / 256);
+}
+
 static void test_clock(void **state)
 {
     struct gcn_workgroup *wg =
@@ -434,15 +466,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(illegal),       TEST(bad_addresses),
-        TEST(trap),          TEST(relative_out_of_range),
-        TEST(spin_returns),  TEST(stop_at_barriers),
-        TEST(costs),         TEST(waitcnt),
-        TEST(vmcnt),         TEST(clock),
-        TEST(gpr_index),     TEST(scalar_memory),
-        TEST(interrupt),     TEST(barrier),
-        TEST(polling),       TEST(threads),
-        TEST(create_limits),
+        TEST(illegal),       TEST(bad_addresses),    TEST(trap),    TEST(relative_out_of_range),
+        TEST(spin_returns),  TEST(stop_at_barriers), TEST(costs),   TEST(waitcnt),
+        TEST(vmcnt),         TEST(paced_slices),     TEST(clock),   TEST(gpr_index),
+        TEST(scalar_memory), TEST(interrupt),        TEST(barrier), TEST(polling),
+        TEST(threads),       TEST(create_limits),
     };
     uint32_t word;
 

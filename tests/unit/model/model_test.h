@@ -35,6 +35,11 @@ static const struct emu_profile mi50 = {
     .dispatch_ns = 2000,
     .completion_ns = 1000,
     .copy_bytes_per_us = 12000,
+    .memory_bytes_per_us = 800000,
+    .l1_bytes_per_cycle = 64,
+    .l2_bytes_per_cycle = 1024,
+    .l2_bytes = 4194304,
+    .lds_bytes_per_cycle = 128,
 };
 
 static inline struct emu_device *new_device(uint32_t timescale_milli, uint64_t wall_ns)
