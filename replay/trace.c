@@ -8,7 +8,7 @@
 
 static bool known(uint16_t type)
 {
-    return type >= REEF_TRACE_QUEUE && type <= REEF_TRACE_LOST;
+    return type >= REEF_TRACE_QUEUE && type <= REEF_TRACE_LAST;
 }
 
 /* Equal times keep the order of the file: sorting is by (time, place). */

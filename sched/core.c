@@ -89,6 +89,11 @@ static bool queue_next(struct reef_queue *q, struct reef_action *action)
         q->allow_due = false;
         return true;
     }
+    if (q->resume_due) {
+        *action = (struct reef_action){.type = REEF_ACTION_RESUME, .queue = q->number};
+        q->resume_due = false;
+        return true;
+    }
     if (range->count > 0) {
         *action = (struct reef_action){
             .type = range == &q->resubmit ? REEF_ACTION_RESUBMIT : REEF_ACTION_SUBMIT,
@@ -109,13 +114,18 @@ static bool queue_next(struct reef_queue *q, struct reef_action *action)
         q->reset_due = false;
         return true;
     }
+    if (q->suspend_due) {
+        *action = (struct reef_action){.type = REEF_ACTION_SUSPEND, .queue = q->number};
+        q->suspend_due = false;
+        return true;
+    }
     return false;
 }
 
 static bool queue_has_action(const struct reef_queue *q)
 {
-    return q->resubmit.count > 0 || q->submit.count > 0 || q->allow_due || q->evict_due ||
-           q->reset_due;
+    return q->resubmit.count > 0 || q->submit.count > 0 || q->allow_due || q->resume_due ||
+           q->evict_due || q->reset_due || q->suspend_due;
 }
 
 static uint64_t next_timer(const struct reef_core *core)
@@ -188,7 +198,7 @@ void reef_core_queue_close(struct reef_core *core, uint32_t queue)
     unlist(core, q);
     for (uint64_t seq = q->retired; seq < q->enqueued; seq++)
         core->outstanding -= q->entries[seq & q->mask].place != REEF_ENTRY_DONE;
-    core->in_flight -= q->view.in_flight;
+    core->in_flight -= q->off ? 0 : q->view.in_flight;
     core->queues[queue] = NULL;
     bool had_turn = core->turn == q;
     reef_queue_destroy(q);
@@ -246,18 +256,20 @@ void reef_core_evicted(struct reef_core *core, uint32_t queue, uint64_t seq, uin
 static void hold(struct reef_core *core, uint64_t now_ns)
 {
     core->held = true;
+    reef_gaps_end(&core->gaps, now_ns);
     for (uint32_t i = 0; i < core->queue_count; i++)
         if (core->queues[i])
             reef_queue_hold(core->queues[i], now_ns);
 }
 
-static void release(struct reef_core *core)
+static void release(struct reef_core *core, uint64_t now_ns)
 {
     core->lingering = false;
     core->timer_due = core->evict_end_ns != UINT64_MAX;
     if (core->policy->never_opens)
         return;
     core->held = false;
+    reef_gaps_begin(&core->gaps, now_ns);
     for (uint32_t i = 0; i < core->queue_count; i++)
         if (core->queues[i])
             reef_queue_release(core->queues[i]);
@@ -285,7 +297,7 @@ void reef_core_rt(struct reef_core *core, bool active, uint64_t now_ns)
     }
     uint64_t linger_ns = reef_linger_idle(&core->linger, now_ns);
     if (linger_ns == 0) {
-        release(core);
+        release(core, now_ns);
     } else {
         core->lingering = true;
         core->linger_end_ns = now_ns + linger_ns;
@@ -295,13 +307,13 @@ void reef_core_rt(struct reef_core *core, bool active, uint64_t now_ns)
     }
 }
 
-/* Resets the queues that the evict flag did not empty in time; when to look again. */
+/* Resets or suspends the queues that are not empty in time; when to look again. */
 static void lose_patience(struct reef_core *core, uint64_t now_ns)
 {
     core->evict_end_ns = UINT64_MAX;
     for (uint32_t i = 0; i < core->queue_count; i++) {
         struct reef_queue *q = core->queues[i];
-        if (!q || q->state != REEF_QUEUE_EVICTING)
+        if (!q)
             continue;
         reef_queue_lose_patience(q, now_ns);
         if (q->evict_end_ns < core->evict_end_ns)
@@ -314,7 +326,7 @@ void reef_core_timer(struct reef_core *core, uint64_t now_ns)
     if (core->evict_end_ns <= now_ns)
         lose_patience(core, now_ns);
     if (core->lingering && now_ns >= core->linger_end_ns)
-        release(core);
+        release(core, now_ns);
     /* Too early, or a timer armed for an earlier linger, or the other's. */
     core->timer_due = core->lingering || core->evict_end_ns != UINT64_MAX;
 }

@@ -43,12 +43,24 @@
  * case, so it may not stand behind something evictable: it would run before it. Nor may a barrier
  * that waits for other work: if what stood before it was evicted, that other work may be waiting
  * for just this. Such commands enter the DQ when nothing evictable is in it. A kernel that was
- * killed kill_limit times counts as GUARDED only. If a guard does not end what runs soon enough
- * (evict_patience_ns) the queue is reset, where that is safe.
+ * killed as often as it may be (see below) counts as GUARDED only.
+ *
+ * Patience. What neither the flag nor waiting has emptied after evict_patience_ns is reset, where
+ * that is safe, else suspended.
+ *
+ * Suspending needs nothing of a kernel: its waves are saved, and go on later. It costs more than
+ * the others (all waves' state goes through memory), so it is for what may not be killed and
+ * commonly takes at least suspend_worth_ns more. Commands of a suspended queue stay in its DQ. How
+ * long they were away is in their duration, so that is not learned.
  *
  * What counts as killed. A reset takes everything out of the DQ, but only the oldest kernel in it
  * surely ran: only its count goes up. It is the one that stands in the way of all others, so
  * progress is certain, and a kernel that was merely queued is not drained for it.
+ *
+ * Progress. A kernel that was killed kill_limit times in a row is suspended or drained instead. So
+ * is one that is known to take longer than BE was let run at a time lately (gaps.h), for it could
+ * not come to its end otherwise: at once if it can be suspended, which loses nothing; else, as RT
+ * work has to wait for it then, when it was killed once.
  */
 #pragma once
 
@@ -101,7 +113,8 @@ enum reef_action_type {
     REEF_ACTION_ALLOW,    /* lower the evict flag of @queue again */
     REEF_ACTION_RESET,    /* kill what runs on @queue; answer with reef_core_stopped() */
     REEF_ACTION_SUSPEND,  /* save what runs on @queue; answer with reef_core_stopped() */
-    REEF_ACTION_RESUME,   /* continue a suspended @queue */
+    REEF_ACTION_RESUME,   /* continue the suspended @queue; what is submitted behind this waits for
+                             it by itself */
     REEF_ACTION_ARM_TIMER, /* call reef_core_timer() at @at_ns (replaces the timer armed before) */
 };
 
@@ -125,8 +138,10 @@ struct reef_core_config {
                             0: nothing is ever killed */
     bool reset;          /* the means to kill exists */
     bool evict;          /* the evict flag exists */
-    uint64_t evict_patience_ns; /* a queue that is not empty so long after EVICT is reset, if that
-                                   is safe; 0: never */
+    bool suspend;        /* the means to suspend exists */
+    uint64_t suspend_worth_ns;  /* what has less than this left is waited for instead */
+    uint64_t evict_patience_ns; /* a queue that is not empty so long after RT work came is reset or
+                                   suspended; 0: never */
     struct reef_pad_device device; /* for padding, under policies that pad */
     struct reef_pad_rules padding;
 };
@@ -137,6 +152,7 @@ struct reef_core_stats {
                              that never holds */
     uint64_t resets;      /* queues reset */
     uint64_t evictions;   /* queues emptied by their evict flag */
+    uint64_t suspensions; /* queues suspended */
     uint64_t drains;      /* queues drained, for whatever reason: something in the DQ may not be
                              restarted or was killed too often, the policy, no means to kill, a
                              failed reset */
@@ -165,10 +181,10 @@ void reef_core_queue_close(struct reef_core *core, uint32_t queue);
 /*
  * Events. Each appends to the core's list of actions; the caller takes them with reef_core_next()
  * after every event, in order, and carries them out. The list is bounded: of one queue it holds at
- * most an ALLOW, a RESUBMIT, a SUBMIT, an EVICT and a RESET, in this order, and consecutive
- * submissions become one action. Events may be reported from within the loop that takes actions.
- * Events of a queue that is not open, completions of commands that are complete or were never
- * submitted, and answers to a RESET or EVICT that nobody asked for are ignored.
+ * most an ALLOW, a RESUME, a RESUBMIT, a SUBMIT, an EVICT, a RESET and a SUSPEND, in this order,
+ * and consecutive submissions become one action. Events may be reported from within the loop that
+ * takes actions. Events of a queue that is not open, completions of commands that are complete or
+ * were never submitted, and answers to a RESET, EVICT or SUSPEND that nobody asked for are ignored.
  */
 /** The application put a command on the queue. Returns its sequence number, or REEF_CORE_FULL if
  *  @capacity commands are not retired: then nothing happened. */
@@ -188,10 +204,10 @@ void reef_core_evicted(struct reef_core *core, uint32_t queue, uint64_t seq, uin
 /** Whether RT work exists anywhere on this GPU, whenever that changes (repeating it is harmless).
  */
 void reef_core_rt(struct reef_core *core, bool active, uint64_t now_ns);
-/** A RESET, EVICT (or SUSPEND) of @queue is done: nothing of it runs. The caller has reported
- * before, with completed(), all commands that completed. */
+/** A RESET, EVICT or SUSPEND of @queue is done: nothing of it runs. The caller has reported before,
+ * with completed(), all commands that completed. */
 void reef_core_stopped(struct reef_core *core, uint32_t queue, uint64_t now_ns);
-/** A RESET or EVICT could not be done: the queue drains instead. */
+/** A RESET, EVICT or SUSPEND could not be done: the queue drains instead. */
 void reef_core_reset_failed(struct reef_core *core, uint32_t queue, uint64_t now_ns);
 void reef_core_timer(struct reef_core *core, uint64_t now_ns);
 
@@ -224,7 +240,7 @@ bool reef_core_next(struct reef_core *core, struct reef_action *action);
 enum reef_queue_state reef_core_queue_state(const struct reef_core *core, uint32_t queue);
 /** Commands of the queue that are in the device queue. */
 uint32_t reef_core_in_flight(const struct reef_core *core, uint32_t queue);
-/** True if no BE command is in any DQ, as far as is known. */
+/** True if no BE command is in any DQ, but for those that are suspended, as far as is known. */
 bool reef_core_clear(const struct reef_core *core);
 /** Whether command @seq, which is in the DQ, may be ended by the evict flag now: EVICTABLE, and not
  *  killed too often. */

@@ -29,7 +29,7 @@ void reef_estimator_init(struct reef_estimator *estimator, uint64_t unknown_ns)
 struct reef_estimate reef_estimator_get(const struct reef_estimator *estimator, uint64_t key)
 {
     if (key == 0)
-        return (struct reef_estimate){0, 0};
+        return (struct reef_estimate){0};
     for (uint32_t i = 0; i < REEF_ESTIMATOR_PROBE; i++) {
         const struct reef_estimator_entry *entry = &estimator->table[slot_of(key, i)];
         if (entry->key == key)
@@ -37,7 +37,7 @@ struct reef_estimate reef_estimator_get(const struct reef_estimator *estimator, 
         if (entry->key == 0)
             break;
     }
-    return (struct reef_estimate){estimator->unknown_ns, estimator->unknown_ns};
+    return (struct reef_estimate){estimator->unknown_ns, estimator->unknown_ns, false};
 }
 
 /* The entry of @key, or the one to put it in: a free one, else the one not updated for longest. */
@@ -76,7 +76,7 @@ void reef_estimator_learn(struct reef_estimator *estimator, uint64_t key, uint64
         update(&entry->estimate, duration_ns);
     } else {
         entry->key = key;
-        entry->estimate = (struct reef_estimate){duration_ns, duration_ns};
+        entry->estimate = (struct reef_estimate){duration_ns, duration_ns, true};
     }
     entry->used = ++estimator->learned;
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -21,6 +22,7 @@ enum {
 
 struct reef_estimate {
     uint64_t typical_ns, bound_ns;
+    bool known; /* it was seen to run */
 };
 
 struct reef_estimator_entry {

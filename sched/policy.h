@@ -18,29 +18,35 @@ struct reef_queue_view {
     uint32_t in_flight;       /* commands */
     uint32_t kernels;         /* of them kernels */
     uint32_t not_restartable; /* of the commands: may not be run again */
-    uint32_t spent;           /* of the kernels: were killed kill_limit times in a row */
+    uint32_t spent;           /* of the kernels: may not be killed (again): core.h, "Progress" */
     uint32_t evictable;       /* of the kernels: the evict flag ends them */
     uint64_t bound_ns;        /* time of all kernels, upper estimate */
     uint64_t typical_ns;      /* time of all kernels, usual */
     uint64_t waiting;         /* commands not in the DQ and not complete */
-    bool reset_exists;        /* the means to kill exists (reef_core_config.reset) */
-    bool evict_exists;        /* the means to evict exists (reef_core_config.evict) */
+    uint64_t stubborn_ns; /* usual time of the kernels that run whatever the evict flag says: those
+                             in front of the first that it ends. Only when a policy is asked */
+    bool reset_exists;    /* the means to kill exists (reef_core_config.reset) */
+    bool evict_exists;    /* the means to evict exists (reef_core_config.evict) */
+    bool suspend_exists;  /* the means to suspend exists (reef_core_config.suspend) */
+    uint64_t suspend_worth_ns; /* reef_core_config.suspend_worth_ns */
 };
 
 /** A command that is next to enter the DQ. */
 struct reef_candidate {
     bool kernel;       /* false: a barrier, takes no time */
     bool again;        /* was in the DQ before, a reset took it out */
+    bool spent;        /* may not be killed (again) */
     uint64_t bound_ns; /* upper estimate */
 };
 
 enum reef_means {
-    REEF_MEANS_NONE,   /* not held: the queue goes on as if there were no RT work */
-    REEF_MEANS_FINISH, /* held when the task under way is complete (policies of whole tasks) */
-    REEF_MEANS_DRAIN,  /* held; what is in the DQ is waited for */
-    REEF_MEANS_EVICT,  /* held; what in the DQ has a guard ends or does not begin and is submitted
-                          again later, the rest is waited for */
-    REEF_MEANS_RESET,  /* held; what is in the DQ is killed and submitted again later */
+    REEF_MEANS_NONE,    /* not held: the queue goes on as if there were no RT work */
+    REEF_MEANS_FINISH,  /* held when the task under way is complete (policies of whole tasks) */
+    REEF_MEANS_DRAIN,   /* held; what is in the DQ is waited for */
+    REEF_MEANS_EVICT,   /* held; what in the DQ has a guard ends or does not begin and is submitted
+                           again later, the rest is waited for */
+    REEF_MEANS_RESET,   /* held; what is in the DQ is killed and submitted again later */
+    REEF_MEANS_SUSPEND, /* held; what is in the DQ is saved where it is and goes on later */
 };
 
 struct reef_policy_ops {
@@ -50,11 +56,11 @@ struct reef_policy_ops {
     /**
      * RT work arrived. Called once per queue when BE becomes held, and for a queue that is opened
      * while it is held; not again for RT work that comes and goes while BE is held anyway.
-     * Returns the means. A queue with an empty DQ is simply held, unless the answer is NONE. RESET
-     * and EVICT become DRAIN where they are not safe: the means does not exist, or not_restartable
-     * is not 0 (EVICT: unless something is evictable), or (RESET) spent is not 0. If the caller
-     * fails, the queue drains. NULL: the policy never holds. RT work then changes nothing and
-     * counts as no preemption.
+     * Returns the means. A queue with an empty DQ is simply held, unless the answer is NONE. RESET,
+     * EVICT and SUSPEND become DRAIN where they are not safe: the means does not exist, or
+     * (but for SUSPEND) not_restartable is not 0 (EVICT: unless something is evictable), or (RESET)
+     * spent is not 0. If the caller fails, the queue drains. NULL: the policy never holds. RT work
+     * then changes nothing and counts as no preemption.
      */
     enum reef_means (*on_rt)(const struct reef_queue_view *queue);
 

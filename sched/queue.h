@@ -19,6 +19,7 @@
 
 #include "sched/core.h"
 #include "sched/estimator.h"
+#include "sched/gaps.h"
 #include "sched/linger.h"
 #include "sched/policy.h"
 
@@ -32,8 +33,10 @@ struct reef_entry {
     uint64_t key;
     struct reef_estimate estimate;     /* as it was counted in at submission */
     uint16_t kills;                    /* times killed while it was the oldest kernel */
+    uint16_t kills_max;                /* as was decided at submission */
     uint8_t place;                     /* enum reef_entry_place */
     uint8_t flags;                     /* REEF_COMMAND_* */
+    bool paused;                       /* was suspended: its duration says nothing */
     const struct reef_pad_kernel *pad; /* borrowed; may be NULL */
     uint32_t groups_done, groups_out;  /* by padding */
 };
@@ -54,11 +57,12 @@ struct reef_queue {
 
     /* Actions the caller has not taken yet; on the core's list while there are any. */
     struct reef_range resubmit, submit;
-    bool allow_due, evict_due, reset_due, listed;
+    bool allow_due, resume_due, evict_due, reset_due, suspend_due, listed;
+    bool off;      /* SUSPENDED, and it has been done: not counted in core->in_flight */
     bool raised;   /* the evict flag is, or may be, up; commands are reported one by one */
     bool evicted;  /* since it was raised something was evicted */
     bool mid_task; /* policies of whole tasks: the last command submitted was not its task's last */
-    uint64_t evict_end_ns;        /* EVICTING: when patience ends; UINT64_MAX: never */
+    uint64_t evict_end_ns;        /* EVICTING, DRAINING: when patience ends; UINT64_MAX: never */
     struct reef_queue *list_next; /* borrowed; may be NULL */
 
     struct reef_entry entries[]; /* mask + 1 */
@@ -74,10 +78,11 @@ struct reef_core {
     uint64_t linger_end_ns;
     uint64_t evict_end_ns;   /* the first end of a queue's patience; UINT64_MAX: none */
     uint64_t outstanding;    /* commands of open queues that are not complete */
-    uint64_t in_flight;      /* commands in the DQs of open queues */
+    uint64_t in_flight;      /* commands in the DQs of open queues that are not off */
     struct reef_queue *turn; /* policies of whole tasks: who is in the device; may be NULL */
     uint32_t turn_last;      /* number of the queue whose turn it was last */
     struct reef_linger linger;
+    struct reef_gaps gaps;
     struct reef_pad_account pad_account;
     bool clearing; /* RT work arrived at arrived_ns and found commands in a DQ that are not off yet
                     */
@@ -97,23 +102,53 @@ void reef_core_list(struct reef_core *core, struct reef_queue *q);
 /** Policies of whole tasks: nobody is in the device; the next queue in turn that has something. */
 void reef_core_pass_turn(struct reef_core *core);
 
-/* queue.c. All return having appended the actions that follow. */
+static inline struct reef_entry *reef_queue_entry(struct reef_queue *q, uint64_t seq)
+{
+    return &q->entries[seq & q->mask];
+}
+/** Whether it may not be killed (again). */
+static inline bool reef_entry_spent(const struct reef_entry *entry)
+{
+    return entry->kills >= entry->kills_max;
+}
+/** Whether the evict flag ends it. */
+static inline bool reef_entry_evictable(const struct reef_queue *q, const struct reef_entry *entry)
+{
+    return entry->key != 0 && entry->flags & REEF_COMMAND_EVICTABLE && q->core->config.evict &&
+           !reef_entry_spent(entry);
+}
+/** Commands are submitted as depth allows. */
+static inline bool reef_queue_flowing(const struct reef_queue *q)
+{
+    return q->state == REEF_QUEUE_OPEN || q->state == REEF_QUEUE_RESTORING ||
+           q->state == REEF_QUEUE_FINISHING;
+}
+
+/* queue.c and stop.c. All return having appended the actions that follow. */
 /** NULL if there is no memory. */
 struct reef_queue *reef_queue_create(struct reef_core *core, uint32_t number, uint32_t capacity);
 void reef_queue_destroy(struct reef_queue *q);
 uint64_t reef_queue_enqueue(struct reef_queue *q, const struct reef_command *command);
 void reef_queue_complete(struct reef_queue *q, uint64_t seq, uint64_t duration_ns);
+/** Submits what may be submitted. OPEN, RESTORING, FINISHING. */
+void reef_queue_feed(struct reef_queue *q);
+/** Counts @entry in (+1) or out of (-1) what is in the DQ. */
+void reef_queue_count(struct reef_queue *q, const struct reef_entry *entry, int sign);
+
+/* stop.c */
 void reef_queue_evicted(struct reef_queue *q, uint64_t seq, uint64_t now_ns);
 /** BE becomes held. */
 void reef_queue_hold(struct reef_queue *q, uint64_t now_ns);
-/** Resets the queue if it is EVICTING, its patience is over and that is safe. */
+/** Resets or suspends the queue if its patience is over and that is safe. */
 void reef_queue_lose_patience(struct reef_queue *q, uint64_t now_ns);
 /** BE may run again. */
 void reef_queue_release(struct reef_queue *q);
-/** Submits what may be submitted. OPEN, RESTORING, FINISHING. */
-void reef_queue_feed(struct reef_queue *q);
+/** The DQ of a queue that is held may have become empty. */
+void reef_queue_settle(struct reef_queue *q);
 void reef_queue_stopped(struct reef_queue *q);
 void reef_queue_reset_failed(struct reef_queue *q);
+
+/* queue.c */
 bool reef_queue_evictable(const struct reef_queue *q, uint64_t seq);
 /** The command that may be padded with, or NULL. */
 struct reef_entry *reef_queue_pad_candidate(struct reef_queue *q);

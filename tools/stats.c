@@ -21,6 +21,7 @@ static const struct column {
     {"be_completed", offsetof(struct reef_board_stats, be_completed)},
     {"preemptions", offsetof(struct reef_board_stats, preemptions)},
     {"resets", offsetof(struct reef_board_stats, resets)},
+    {"suspensions", offsetof(struct reef_board_stats, suspensions)},
     {"drains", offsetof(struct reef_board_stats, drains)},
     {"killed", offsetof(struct reef_board_stats, killed)},
     {"evictions", offsetof(struct reef_board_stats, evictions)},

@@ -55,8 +55,9 @@ static void summarise(const struct replay_trace *trace)
         [REEF_TRACE_RESUBMIT] = NULL,
         [REEF_TRACE_NAME] = NULL,
         [REEF_TRACE_LOST] = NULL,
+        [REEF_TRACE_SUSPEND] = "times a queue was suspended, or went on",
     };
-    uint64_t counts[REEF_TRACE_LOST + 1] = {0}, resubmitted = 0;
+    uint64_t counts[REEF_TRACE_LAST + 1] = {0}, resubmitted = 0;
 
     for (size_t i = 0; i < trace->count; i++) {
         counts[trace->records[i].type]++;
@@ -68,7 +69,7 @@ static void summarise(const struct replay_trace *trace)
 
     printf("process %u, %s, %s s\n", trace->pid, trace->be ? "best-effort" : "real-time",
            replay_milli(span_ns / 1000000, 3));
-    for (int type = REEF_TRACE_QUEUE; type <= REEF_TRACE_LOST; type++)
+    for (int type = REEF_TRACE_QUEUE; type <= REEF_TRACE_LAST; type++)
         if (names[type] && counts[type])
             printf("%10" PRIu64 " %s\n", counts[type], names[type]);
     if (resubmitted)
@@ -193,6 +194,9 @@ static void put_record(struct chrome *c, const struct reef_trace_record *r, stru
         break;
     case REEF_TRACE_EVICT:
         put_instant(c, "evict", r->queue + 1, r->at_ns);
+        break;
+    case REEF_TRACE_SUSPEND:
+        put_instant(c, r->a ? "suspended" : "continued", r->queue + 1, r->at_ns);
         break;
     case REEF_TRACE_RESUBMIT:
         put_instant(c, "resubmit", r->queue + 1, r->at_ns);

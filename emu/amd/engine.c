@@ -233,6 +233,9 @@ static void carry_out(enum emu_due_kind kind, void *what, uint64_t now)
     case EMU_DUE_QUEUE:
         emu_queue_event(what, now);
         break;
+    case EMU_DUE_SAVED:
+        emu_queue_saved(what, now);
+        break;
     case EMU_DUE_MAP:
         emu_engine.unmapped--;
         break;
@@ -401,6 +404,7 @@ int emu_engine_start(void)
     int rc;
 
     memset(&emu_engine, 0, sizeof(emu_engine)); /* a forked child inherits its parent's, useless */
+    pthread_mutex_init(&emu_engine.calls, NULL);
     pthread_mutex_init(&emu_engine.lock, NULL);
     pthread_cond_init(&emu_engine.work_cond, NULL);
     pthread_cond_init(&emu_engine.settled, NULL);

@@ -61,7 +61,7 @@ enum emu_work_state {
     EMU_WORK_READY,   /* in the run heap */
     EMU_WORK_RUNNING, /* a thread interprets it */
     EMU_WORK_STOPPED, /* left its slice because its queue is stopping */
-    EMU_WORK_PARKED,  /* its queue is suspended */
+    EMU_WORK_PARKED,  /* its queue is suspended, or it waits for a place since then */
     EMU_WORK_ENDED,   /* its end or fault is in the calendar */
 };
 
@@ -81,6 +81,8 @@ struct emu_work {
         struct gcn_pace pace; /* of memory accesses */
     } cost[2];
     uint64_t left_q32; /* where the duration is given: what is left of it, 1 << 32: all */
+    uint64_t lead_ns;  /* parked: how far it had been worked out ahead of the clock */
+    bool through;      /* parked: at the end of the lead it has ended */
     size_t heap_at;
     struct emu_work *next;  /* in the queue's list of those that wait for scratch */
     enum gcn_status status; /* of an ended one: GCN_DONE or GCN_FAULT */
@@ -122,11 +124,11 @@ struct emu_queue {
     uint32_t id;
     int device_queue; /* AQL only, else -1 */
     bool suspended;
-    bool dying;        /* being destroyed */
     unsigned stopping; /* its work-groups are not run: they are being killed or parked */
     enum emu_cp_state state;
     bool event;              /* one is pending in the calendar */
     uint64_t frozen_ns;      /* suspended: what was left of it */
+    bool saving;             /* suspended: its waves are not saved yet */
     uint64_t fetch, retired; /* packet indices; SDMA: bytes consumed in fetch */
     uint64_t decoded_ns;     /* the present packet */
     /* doorbell.c: the value in force, the one on its way to that, the greatest one seen */
@@ -152,6 +154,8 @@ struct emu_queue {
 
 struct emu_engine {
     pid_t pid; /* of the process it belongs to; 0: none */
+    pthread_mutex_t calls; /* one driver call on a queue at a time (amdkfd: the process's mutex);
+                              taken before @lock */
     pthread_mutex_t lock;
     pthread_cond_t work_cond; /* for interpreters: something to run, or to stop for */
     pthread_cond_t settled;   /* a slice ended, or the device thread is through */
@@ -218,12 +222,14 @@ void emu_work_adopt(struct emu_device *dev, uint64_t now);
 void emu_work_ended(struct emu_work **list, unsigned count, uint64_t now);
 /** Ends all work-groups of a queue and forgets its dispatches; nothing completes. */
 void emu_work_kill(struct emu_queue *queue, uint64_t now);
-/** Returns true if it had any. */
-bool emu_work_park(struct emu_queue *queue);
+/** Stops all work-groups of a queue. Returns true if it had any. */
+bool emu_work_park(struct emu_queue *queue, uint64_t now);
 bool emu_work_any(const struct emu_queue *queue);
 /** All work-groups that are being worked out lose this much time. */
 void emu_work_delay(uint64_t delay_ns);
-void emu_work_resume(struct emu_queue *queue, uint64_t now);
+/** Lets those parked work-groups go on, at @at_ns, that still have a place; emu_work_adopt does so
+ *  with the others when they have one again. */
+void emu_work_resume(struct emu_queue *queue, uint64_t now, uint64_t at_ns);
 /** A new epoch begins. */
 void emu_work_tick(uint64_t now);
 /** After an absence: whatever lags behind goes on from @now. */
@@ -249,6 +255,8 @@ bool emu_queue_look_all(void);
 /** Takes the queue off the hardware, waves and all, and brings it back. Both drop the lock. */
 void emu_queue_suspend(struct emu_queue *queue);
 void emu_queue_resume(struct emu_queue *queue);
+/** The suspended queue's waves are saved. */
+void emu_queue_saved(struct emu_queue *queue, uint64_t now);
 /** If that is how the device is: takes all queues of all processes off, for as long as saving and
  * restoring takes. Returns how long saving takes. */
 uint64_t emu_unmap_all(uint64_t now);

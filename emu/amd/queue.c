@@ -9,6 +9,26 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+/* The driver's calls on queues come one at a time; each gives up the engine's lock when it waits.
+ */
+static bool enter(void)
+{
+    if (emu_engine.pid != getpid())
+        return false;
+    pthread_mutex_lock(&emu_engine.calls);
+    if (emu_engine_enter())
+        return true;
+    pthread_mutex_unlock(&emu_engine.calls);
+    return false;
+}
+
+static void leave(void)
+{
+    emu_engine_leave();
+    pthread_mutex_unlock(&emu_engine.calls);
+}
 
 static struct emu_queue *find(uint32_t id)
 {
@@ -67,7 +87,7 @@ int emu_queue_create(const struct emu_queue_args *args)
     queue->args = *args;
     queue->suspended = args->percent == 0;
     queue->device_queue = -1;
-    if (!emu_engine_enter()) {
+    if (!enter()) {
         free(queue);
         return -ENODEV;
     }
@@ -86,7 +106,7 @@ int emu_queue_create(const struct emu_queue_args *args)
                   (unsigned long long)args->ring_bytes, args->priority);
         unmap_all();
     }
-    emu_engine_leave();
+    leave();
     if (rc != 0) {
         free(queue->done);
         free(queue);
@@ -100,11 +120,10 @@ int emu_queue_update(uint32_t id, uint64_t ring_va, uint64_t ring_bytes, uint32_
     struct emu_queue *queue;
     int rc = 0;
 
-    if (!emu_engine_enter())
+    if (!enter())
         return -ENODEV;
     queue = find(id);
-    if (!queue || queue->dying ||
-        (ring_va && ring_bytes != queue->args.ring_bytes && queue->retired != 0)) {
+    if (!queue || (ring_va && ring_bytes != queue->args.ring_bytes && queue->retired != 0)) {
         /* Packet indices would change their places under what is in flight. */
         rc = -EINVAL;
     } else {
@@ -130,7 +149,7 @@ int emu_queue_update(uint32_t id, uint64_t ring_va, uint64_t ring_bytes, uint32_
         else
             unmap_all();
     }
-    emu_engine_leave();
+    leave();
     return rc;
 }
 
@@ -156,12 +175,12 @@ int emu_queue_set_gws(uint32_t id, bool wanted)
     struct emu_queue *queue;
     int rc = -EINVAL;
 
-    if (!emu_engine_enter())
+    if (!enter())
         return -ENODEV;
     queue = find(id);
-    if (queue && !queue->dying && queue->args.type == EMU_QUEUE_AQL)
+    if (queue && queue->args.type == EMU_QUEUE_AQL)
         rc = set_gws(queue, wanted);
-    emu_engine_leave();
+    leave();
     return rc;
 }
 
@@ -172,6 +191,7 @@ static void take_down(struct emu_queue *queue)
 
     emu_calendar_drop(&emu_engine.calendar, EMU_DUE_QUEUE, queue);
     emu_calendar_drop(&emu_engine.calendar, EMU_DUE_DOORBELL, queue);
+    emu_calendar_drop(&emu_engine.calendar, EMU_DUE_SAVED, queue);
     if (queue->device_queue >= 0) {
         emu_work_kill(queue, now);
         close_on_device(queue);
@@ -198,20 +218,24 @@ static void save_waves(struct emu_queue *queue)
 int emu_queue_destroy(uint32_t id)
 {
     struct emu_queue *queue;
+    bool saved;
 
-    if (!emu_engine_enter())
+    if (!enter())
         return -ENODEV;
     queue = find(id);
-    if (!queue || queue->dying) {
-        emu_engine_leave();
+    if (!queue) {
+        leave();
         return -EINVAL;
     }
-    queue->dying = true;     /* two threads may try at once */
+    saved = queue->suspended;
     queue->suspended = true; /* the device thread leaves it alone from here on */
     emu_engine_stop_queue(queue);
-    save_waves(queue);
+    if (saved)
+        unmap_all();
+    else
+        save_waves(queue);
     take_down(queue);
-    emu_engine_leave();
+    leave();
     return 0;
 }
 

@@ -4,6 +4,9 @@
  * takes a queue off by saving its waves' state to memory, and what the packet processor had fetched
  * is forgotten; a queue that comes back has its waves restored and is fetched from its read index.
  *
+ * Waves that are saved take up nothing on the compute units: their places go to whoever waits, also
+ * in other processes, and a queue that comes back has to wait for room like any other.
+ *
  * REEF_EMU_SAVE_US and REEF_EMU_RESTORE_US are what that costs when there are waves. With
  * REEF_EMU_UNMAP_ALL every creation, change and destruction of a queue takes all queues of all
  * processes off for that long, as amdkfd with its hardware scheduler does (linux
@@ -32,7 +35,8 @@ void emu_unmapped(uint64_t delay_ns, uint64_t now)
 static bool waves_on(const struct emu_device *dev)
 {
     for (int r = 0; r < EMU_MAX_RESIDENTS; r++) {
-        if (dev->residents[r].used != EMU_RESIDENT_FREE)
+        if (dev->residents[r].used != EMU_RESIDENT_FREE &&
+            dev->residents[r].used != EMU_RESIDENT_AWAY)
             return true;
     }
     return false;
@@ -58,6 +62,17 @@ uint64_t emu_unmap_all(uint64_t now)
     return save_ns;
 }
 
+void emu_queue_saved(struct emu_queue *queue, uint64_t now)
+{
+    struct emu_device *dev = emu_segment_lock();
+
+    queue->saving = false;
+    emu_device_queue_save(dev, queue->device_queue, now);
+    emu_work_adopt(dev, now);
+    emu_segment_unlock();
+    emu_trace("queue %u: saved", queue->id);
+}
+
 void emu_queue_suspend(struct emu_queue *queue)
 {
     uint64_t now, save_ns, all_ns;
@@ -74,7 +89,8 @@ void emu_queue_suspend(struct emu_queue *queue)
         emu_segment_unlock();
         emu_aql_unmap(queue);
     }
-    save_ns = emu_work_park(queue) ? emu_settings()->save_ns : 0;
+    queue->saving = emu_work_park(queue, now);
+    save_ns = queue->saving ? emu_settings()->save_ns : 0;
     if (queue->event) {
         uint64_t due = emu_calendar_drop(&emu_engine.calendar, EMU_DUE_QUEUE, queue);
 
@@ -82,6 +98,10 @@ void emu_queue_suspend(struct emu_queue *queue)
     }
     all_ns = emu_unmap_all(now);
     emu_trace("queue %u: suspended", queue->id);
+    if (queue->saving && save_ns == 0)
+        emu_queue_saved(queue, now);
+    else if (queue->saving)
+        emu_engine_schedule(now + save_ns, EMU_DUE_SAVED, queue);
     emu_engine_go_on_to(now + (save_ns > all_ns ? save_ns : all_ns));
 }
 
@@ -91,11 +111,14 @@ void emu_queue_resume(struct emu_queue *queue)
     uint64_t save_ns = emu_unmap_all(now), mapped = now + save_ns;
 
     queue->suspended = false;
+    if (queue->saving) /* it comes back before it was gone */
+        emu_calendar_drop(&emu_engine.calendar, EMU_DUE_SAVED, queue);
+    queue->saving = false;
     if (emu_work_any(queue))
         mapped += emu_settings()->restore_ns;
     if (queue->event)
         emu_engine_schedule(mapped + queue->frozen_ns, EMU_DUE_QUEUE, queue);
-    emu_work_resume(queue, mapped);
+    emu_work_resume(queue, now, mapped);
     if (queue->device_queue >= 0) {
         struct emu_device *dev = emu_segment_lock();
 

@@ -175,14 +175,20 @@ void emu_work_delay(uint64_t delay_ns)
     }
 }
 
-/* ---- beginning ---- */
+/* ---- beginning, and going on ---- */
 
-/* The resident's work-group begins at @now, unless it has to wait. */
-static void begin(struct emu_work *work, uint64_t now)
+static void park(struct emu_work *work, uint64_t now)
 {
-    move_to(work, now > emu_engine.mapped_ns ? now : emu_engine.mapped_ns);
+    work->lead_ns = work->local_ns > now ? work->local_ns - now : 0;
+    work->state = EMU_WORK_PARKED;
+}
+
+/* The resident's work-group begins at @at_ns, unless it has to wait. */
+static void begin(struct emu_work *work, uint64_t now, uint64_t at_ns)
+{
+    move_to(work, at_ns > emu_engine.mapped_ns ? at_ns : emu_engine.mapped_ns);
     if (work->dispatch->queue->suspended) {
-        work->state = EMU_WORK_PARKED;
+        park(work, now);
     } else if (!emu_scratch_take(work)) {
         struct emu_work **link = &work->dispatch->queue->scratch_waiters;
 
@@ -197,6 +203,30 @@ static void begin(struct emu_work *work, uint64_t now)
     }
 }
 
+/* A parked work-group goes on at @at_ns where it was. */
+static void unpark(struct emu_work *work, uint64_t now, uint64_t at_ns)
+{
+    uint64_t local_ns = at_ns + work->lead_ns;
+
+    if (local_ns > work->local_ns)
+        delay(work, local_ns - work->local_ns);
+    if (work->through) {
+        work->through = false;
+        work->state = EMU_WORK_ENDED;
+        emu_engine_schedule(work->local_ns, EMU_DUE_WORK_END, work);
+    } else {
+        begin(work, now, at_ns); /* one that never ran may still need scratch */
+    }
+}
+
+/* A work-group whose waves had been saved has a place again. */
+static void restore(struct emu_work *work, uint64_t now)
+{
+    if (work->dispatch->queue->suspended) /* again */
+        return;
+    unpark(work, now, now + emu_settings()->restore_ns);
+}
+
 void emu_work_adopt(struct emu_device *dev, uint64_t now)
 {
     static struct emu_work *taken[EMU_MAX_RESIDENTS];
@@ -209,6 +239,9 @@ void emu_work_adopt(struct emu_device *dev, uint64_t now)
         const struct emu_resident *resident = &dev->residents[r];
         struct emu_work *work = &emu_engine.work[r];
 
+        taken[count++] = work;
+        if (work->state == EMU_WORK_PARKED)
+            continue;
         memset(work, 0, sizeof(*work));
         work->resident = (uint32_t)r;
         set_live(work, true);
@@ -219,12 +252,14 @@ void emu_work_adopt(struct emu_device *dev, uint64_t now)
         work->base_ns = work->local_ns = resident->placed_ns;
         if (work->dispatch->start_ns == EMU_NEVER)
             work->dispatch->start_ns = resident->placed_ns;
-        taken[count++] = work;
     }
     units = count > 0 ? emu_device_units_in_use(dev, me) : 0;
     for (unsigned i = 0; i < count; i++) {
         taken[i]->cost[0] = taken[i]->cost[1] = cost_of(dev, taken[i], units);
-        begin(taken[i], now);
+        if (taken[i]->state == EMU_WORK_PARKED)
+            restore(taken[i], now);
+        else
+            begin(taken[i], now, now);
     }
     for (unsigned i = 0; i < EMU_MAX_QUEUES && emu_engine.queue_count; i++) {
         struct emu_queue *queue = emu_engine.queues[i];
@@ -381,7 +416,7 @@ bool emu_work_any(const struct emu_queue *queue)
     return next_of(queue, 0) != NULL;
 }
 
-bool emu_work_park(struct emu_queue *queue)
+bool emu_work_park(struct emu_queue *queue, uint64_t now)
 {
     bool any = false;
 
@@ -390,25 +425,28 @@ bool emu_work_park(struct emu_queue *queue)
         any = true;
         if (work->state == EMU_WORK_READY)
             emu_heap_remove(work);
-        if (work->state == EMU_WORK_READY || work->state == EMU_WORK_STOPPED)
-            work->state = EMU_WORK_PARKED;
+        work->through = work->state == EMU_WORK_ENDED;
+        if (work->through)
+            emu_calendar_drop(&emu_engine.calendar, EMU_DUE_WORK_END, work);
+        if (work->state != EMU_WORK_PARKED)
+            park(work, now);
     }
+    queue->scratch_waiters = NULL; /* they ask again when they begin */
     return any;
 }
 
-void emu_work_resume(struct emu_queue *queue, uint64_t now)
+void emu_work_resume(struct emu_queue *queue, uint64_t now, uint64_t at_ns)
 {
+    struct emu_device *dev = emu_segment_lock();
+    uint32_t units = emu_device_units_in_use(dev, emu_segment_process());
+
     FOR_WORK_OF(work, queue)
     {
-        if (work->state != EMU_WORK_PARKED)
+        if (work->state != EMU_WORK_PARKED ||
+            dev->residents[work->resident].used != EMU_RESIDENT_TAKEN)
             continue;
-        if (work->wg) {
-            move_to(work, now);
-            start_ticking(now);
-            emu_heap_push(work);
-        } else {
-            begin(work, now); /* never ran: it may still need scratch */
-        }
+        work->cost[0] = work->cost[1] = cost_of(dev, work, units);
+        unpark(work, now, at_ns);
     }
-    serve_scratch_waiters(queue, now);
+    emu_segment_unlock();
 }

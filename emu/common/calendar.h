@@ -17,6 +17,7 @@ enum emu_due_kind {
     EMU_DUE_COMPLETION, /* a dispatch is complete; what: struct emu_dispatch */
     EMU_DUE_DOORBELL,   /* a doorbell's value arrives; what: struct emu_queue */
     EMU_DUE_QUEUE,      /* a queue's packet processor goes on; what: struct emu_queue */
+    EMU_DUE_SAVED,      /* a suspended queue's waves are saved; what: struct emu_queue */
     EMU_DUE_MAP,        /* the queues are back on the hardware */
     EMU_DUE_ALARM,      /* somebody waited for this moment; what: bool, to be set */
     EMU_DUE_TICK,       /* a new epoch begins */

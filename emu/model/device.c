@@ -23,6 +23,8 @@ void emu_device_init(struct emu_device *dev, const struct emu_profile *profile,
     }
     for (int r = 0; r < EMU_MAX_RESIDENTS; r++)
         dev->residents[r].next = r + 1 < EMU_MAX_RESIDENTS ? r + 1 : -1;
+    for (unsigned q = 0; q < EMU_MAX_QUEUES; q++)
+        dev->queues[q].away = dev->queues[q].away_last = -1;
     for (unsigned p = 0; p < EMU_MAX_PROCESSES; p++) {
         dev->processes[p].horizon_ns = EMU_NEVER;
         dev->processes[p].placed = -1;
@@ -88,6 +90,7 @@ int emu_device_queue_open(struct emu_device *dev, int process, uint32_t priority
         memset(queue, 0, sizeof(*queue));
         queue->process = (uint16_t)process;
         queue->priority = priority > UINT8_MAX ? UINT8_MAX : (uint8_t)priority;
+        queue->away = queue->away_last = -1;
         queue->used = 1;
         return q;
     }
@@ -108,6 +111,16 @@ void emu_device_queue_set_priority(struct emu_device *dev, int queue, uint32_t p
 void emu_device_queue_suspend(struct emu_device *dev, int queue, bool suspended, uint64_t at_ns)
 {
     dev->queues[queue].suspended = suspended;
+    emu_device_place(dev, at_ns);
+}
+
+void emu_device_queue_save(struct emu_device *dev, int queue, uint64_t at_ns)
+{
+    for (int r = 0; r < EMU_MAX_RESIDENTS; r++) {
+        if (dev->residents[r].queue == queue &&
+            dev->residents[r].process == dev->queues[queue].process)
+            emu_resident_away(dev, r);
+    }
     emu_device_place(dev, at_ns);
 }
 

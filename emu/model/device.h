@@ -59,11 +59,17 @@ struct emu_cu {
     uint32_t lds_free;
 };
 
-enum emu_resident_state { EMU_RESIDENT_FREE, EMU_RESIDENT_PLACED, EMU_RESIDENT_TAKEN };
+enum emu_resident_state {
+    EMU_RESIDENT_FREE,
+    EMU_RESIDENT_PLACED, /* its process has not taken note of it yet */
+    EMU_RESIDENT_TAKEN,
+    EMU_RESIDENT_AWAY, /* its waves are saved: it occupies nothing, and waits for a place */
+};
 
-/** A work-group that holds resources of a compute unit. */
+/** A work-group that holds resources of a compute unit, or held some and will again. */
 struct emu_resident {
-    int32_t next; /* in the free list, or in its process's list of new ones; -1 ends */
+    int32_t next; /* in the free list, its process's list of new ones, or its queue's of those that
+                     are away; -1 ends */
     uint16_t process;
     uint16_t queue;
     uint16_t cu;
@@ -99,6 +105,8 @@ struct emu_device_queue {
     uint8_t priority;  /* higher is served first; equal ones take turns by work-group */
     uint8_t suspended; /* what waits for a place goes on waiting */
     uint16_t process;
+    int32_t away, away_last; /* list of its residents that are away, placed before anything new;
+                                both -1 if there are none */
     uint32_t dispatch;
     uint32_t next_workgroup; /* == total: nothing waits for a place */
     uint32_t total_workgroups;
@@ -174,11 +182,15 @@ void emu_device_set_absent(struct emu_device *dev, int process, bool absent, uin
 
 /** Returns a queue id, or -ENOSPC. */
 int emu_device_queue_open(struct emu_device *dev, int process, uint32_t priority);
-/** Drops what waits for a place. Residents of the queue stay until released one by one. */
+/** Drops what waits for a place. Residents of the queue stay until released one by one; those that
+ *  are away must have been. */
 void emu_device_queue_close(struct emu_device *dev, int queue);
 void emu_device_queue_set_priority(struct emu_device *dev, int queue, uint32_t priority);
 /** Suspends placement for the queue, or resumes it at @at_ns. */
 void emu_device_queue_suspend(struct emu_device *dev, int queue, bool suspended, uint64_t at_ns);
+/** The waves of the suspended queue are saved: its residents give up their places at @at_ns to
+ *  whoever fits, and are placed again (EMU_RESIDENT_PLACED) when it is resumed and there is room. */
+void emu_device_queue_save(struct emu_device *dev, int queue, uint64_t at_ns);
 
 /** @process takes all queues of all processes off the hardware at @at_ns, for @delay_ns. The others
  * find that in emu_device_unmaps; the clock waits for them to have looked. */

@@ -17,5 +17,7 @@ struct emu_shape emu_shape_round(const struct emu_profile *profile, const struct
 void emu_cu_charge(struct emu_cu *cu, const struct emu_resident *resident, int sign);
 /** Gives the resident's resources back and frees its entry; places nobody. */
 void emu_resident_free(struct emu_device *dev, int resident);
+/** Takes a resident off its compute unit, to be placed again later; places nobody. */
+void emu_resident_away(struct emu_device *dev, int resident);
 /** Places whoever fits, at @at_ns, until nobody does. */
 void emu_device_place(struct emu_device *dev, uint64_t at_ns);

@@ -7,7 +7,8 @@
  *
  * Between queues: the highest priority that has something waiting is served alone, so that a stream
  * of small work-groups of a lower one cannot keep a large work-group out for ever. Queues of the
- * same priority take turns by work-group; one whose work-group does not fit is passed over.
+ * same priority take turns by work-group; one whose work-group does not fit is passed over. A queue
+ * whose waves had been saved gets places for these before it gets any for new work-groups.
  */
 #include "internal.h"
 
@@ -145,57 +146,133 @@ static int choose_cu(const struct emu_profile *profile, const struct emu_cu *cus
     return best;
 }
 
-/* Puts the resident at the end of its process's list of new ones, so that they are taken in order.
- */
+/* ---- lists of residents ---- */
+
+static void list_append(struct emu_device *dev, int32_t *head, int32_t *last, int index)
+{
+    dev->residents[index].next = -1;
+    if (*last >= 0)
+        dev->residents[*last].next = index;
+    else
+        *head = index;
+    *last = index;
+}
+
+static void list_remove(struct emu_device *dev, int32_t *head, int32_t *last, int index)
+{
+    int32_t before = -1;
+
+    for (int32_t i = *head; i >= 0; before = i, i = dev->residents[i].next) {
+        if (i != index)
+            continue;
+        if (before >= 0)
+            dev->residents[before].next = dev->residents[i].next;
+        else
+            *head = dev->residents[i].next;
+        if (*last == index)
+            *last = before;
+        return;
+    }
+}
+
+/* Those that its process has not taken note of yet, in the order in which they were placed. */
 static void append_placed(struct emu_device *dev, int index)
 {
     struct emu_device_process *process = &dev->processes[dev->residents[index].process];
 
-    dev->residents[index].next = -1;
-    if (process->placed_last >= 0)
-        dev->residents[process->placed_last].next = index;
-    else
-        process->placed = index;
-    process->placed_last = index;
+    list_append(dev, &process->placed, &process->placed_last, index);
 }
 
-/* Places the queue's next work-group if it fits somewhere. */
-static bool place_one(struct emu_device *dev, unsigned index, uint64_t at_ns)
+static void remove_placed(struct emu_device *dev, int index)
+{
+    struct emu_device_process *process = &dev->processes[dev->residents[index].process];
+
+    list_remove(dev, &process->placed, &process->placed_last, index);
+}
+
+static void append_away(struct emu_device *dev, int index)
+{
+    struct emu_device_queue *queue = &dev->queues[dev->residents[index].queue];
+
+    list_append(dev, &queue->away, &queue->away_last, index);
+}
+
+static void remove_away(struct emu_device *dev, int index)
+{
+    struct emu_device_queue *queue = &dev->queues[dev->residents[index].queue];
+
+    list_remove(dev, &queue->away, &queue->away_last, index);
+}
+
+/* ---- placing ---- */
+
+/* Puts the resident on the unit. */
+static void put(struct emu_device *dev, int index, int cu, uint64_t at_ns)
+{
+    struct emu_resident *resident = &dev->residents[index];
+    struct emu_cu *unit = &emu_device_cus(dev, resident->process)[cu];
+
+    resident->cu = (uint16_t)cu;
+    resident->placed_ns = at_ns;
+    spread_waves(&dev->profile, unit, &resident->shape, resident->simd_waves);
+    /* From here on emu_device_repair knows of it. */
+    __atomic_store_n(&resident->used, EMU_RESIDENT_PLACED, __ATOMIC_RELEASE);
+    emu_cu_charge(unit, resident, 1);
+    append_placed(dev, index);
+    emu_device_lower_horizon(dev, resident->process, at_ns);
+}
+
+/* Places the queue's next new work-group if it fits somewhere. */
+static bool place_new(struct emu_device *dev, unsigned index, uint64_t at_ns)
 {
     struct emu_device_queue *queue = &dev->queues[index];
     int slot = dev->free_resident;
-    struct emu_cu *cus = emu_device_cus(dev, queue->process);
     struct emu_resident *resident;
     int cu;
 
     if (slot < 0)
         return false;
-    cu = choose_cu(&dev->profile, cus, &queue->shape);
+    cu = choose_cu(&dev->profile, emu_device_cus(dev, queue->process), &queue->shape);
     if (cu < 0)
         return false;
     resident = &dev->residents[slot];
     dev->free_resident = resident->next;
     resident->process = queue->process;
     resident->queue = (uint16_t)index;
-    resident->cu = (uint16_t)cu;
     resident->dispatch = queue->dispatch;
     resident->workgroup = queue->next_workgroup;
-    resident->placed_ns = at_ns;
     resident->shape = queue->shape;
-    spread_waves(&dev->profile, &cus[cu], &queue->shape, resident->simd_waves);
-    /* From here on emu_device_repair knows of it. */
-    __atomic_store_n(&resident->used, EMU_RESIDENT_PLACED, __ATOMIC_RELEASE);
+    put(dev, slot, cu, at_ns);
     queue->next_workgroup++;
-    emu_cu_charge(&cus[cu], resident, 1);
-    append_placed(dev, slot);
     dev->placements++;
-    emu_device_lower_horizon(dev, queue->process, at_ns);
     return true;
+}
+
+/* The same for the first of its residents that are away. */
+static bool place_again(struct emu_device *dev, unsigned index, uint64_t at_ns)
+{
+    struct emu_device_queue *queue = &dev->queues[index];
+    int slot = queue->away;
+    const struct emu_shape *shape = &dev->residents[slot].shape;
+    int cu = choose_cu(&dev->profile, emu_device_cus(dev, queue->process), shape);
+
+    if (cu < 0)
+        return false;
+    remove_away(dev, slot);
+    put(dev, slot, cu, at_ns);
+    return true;
+}
+
+static bool place_one(struct emu_device *dev, unsigned index, uint64_t at_ns)
+{
+    return dev->queues[index].away >= 0 ? place_again(dev, index, at_ns)
+                                        : place_new(dev, index, at_ns);
 }
 
 static bool waits(const struct emu_device_queue *queue)
 {
-    return queue->used && !queue->suspended && queue->next_workgroup < queue->total_workgroups;
+    return queue->used && !queue->suspended &&
+           (queue->away >= 0 || queue->next_workgroup < queue->total_workgroups);
 }
 
 void emu_device_place(struct emu_device *dev, uint64_t at_ns)
@@ -270,23 +347,25 @@ uint32_t emu_device_withdraw(struct emu_device *dev, int queue)
     return left;
 }
 
-/* Takes a resident out of its process's list of new ones. */
-static void unlink_placed(struct emu_device *dev, int index)
+/* Takes a resident off its compute unit. */
+static void lift(struct emu_device *dev, int index)
 {
-    struct emu_device_process *process = &dev->processes[dev->residents[index].process];
-    int32_t before = -1;
+    const struct emu_resident *resident = &dev->residents[index];
 
-    for (int32_t i = process->placed; i >= 0; before = i, i = dev->residents[i].next) {
-        if (i != index)
-            continue;
-        if (before >= 0)
-            dev->residents[before].next = dev->residents[i].next;
-        else
-            process->placed = dev->residents[i].next;
-        if (process->placed_last == index)
-            process->placed_last = before;
+    if (resident->used == EMU_RESIDENT_PLACED)
+        remove_placed(dev, index);
+    emu_cu_charge(&emu_device_cus(dev, resident->process)[resident->cu], resident, -1);
+}
+
+void emu_resident_away(struct emu_device *dev, int index)
+{
+    struct emu_resident *resident = &dev->residents[index];
+
+    if (resident->used == EMU_RESIDENT_FREE || resident->used == EMU_RESIDENT_AWAY)
         return;
-    }
+    lift(dev, index);
+    __atomic_store_n(&resident->used, EMU_RESIDENT_AWAY, __ATOMIC_RELEASE);
+    append_away(dev, index);
 }
 
 void emu_resident_free(struct emu_device *dev, int index)
@@ -295,9 +374,10 @@ void emu_resident_free(struct emu_device *dev, int index)
 
     if (resident->used == EMU_RESIDENT_FREE)
         return;
-    if (resident->used == EMU_RESIDENT_PLACED)
-        unlink_placed(dev, index);
-    emu_cu_charge(&emu_device_cus(dev, resident->process)[resident->cu], resident, -1);
+    if (resident->used == EMU_RESIDENT_AWAY)
+        remove_away(dev, index);
+    else
+        lift(dev, index);
     __atomic_store_n(&resident->used, EMU_RESIDENT_FREE, __ATOMIC_RELEASE);
     resident->next = dev->free_resident;
     dev->free_resident = index;

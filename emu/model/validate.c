@@ -38,7 +38,7 @@ static bool resident_valid(const struct emu_device *dev, const struct emu_reside
 {
     uint32_t waves = 0;
 
-    if (r->used != EMU_RESIDENT_PLACED && r->used != EMU_RESIDENT_TAKEN)
+    if (r->used > EMU_RESIDENT_AWAY)
         return false;
     if (r->process >= EMU_MAX_PROCESSES || r->queue >= EMU_MAX_QUEUES ||
         r->cu >= dev->profile.compute_units || dev->processes[r->process].pid == 0)
@@ -71,7 +71,7 @@ static bool count_free(const struct emu_device *dev, struct emu_cu cus[][EMU_MAX
         const struct emu_resident *r = &dev->residents[i];
         struct emu_cu *cu;
 
-        if (!r->used)
+        if (!r->used || r->used == EMU_RESIDENT_AWAY)
             continue;
         cu = &cus[sets > 1 ? r->process : 0][r->cu];
         for (unsigned s = 0; s < profile->simds_per_cu; s++) {
@@ -122,17 +122,18 @@ static bool primary_valid(const struct emu_device *dev)
     return true;
 }
 
-/* Walks a list of residents. Each entry must be in @state (and of @process if that is >= 0) and be
- * met once; @seen collects them. Returns the last entry (-1: empty), or -2 if the list is broken.
- */
+/* Walks a list of residents. Each entry must be in @state (and of @process, of @queue, if these are
+ * >= 0) and be met once; @seen collects them. Returns the last entry (-1: empty), or -2 if the list
+ * is broken. */
 static int32_t walk_list(const struct emu_device *dev, int32_t head, unsigned state, int process,
-                         uint8_t *seen)
+                         int queue, uint8_t *seen)
 {
     int32_t last = -1;
 
     for (int32_t i = head; i >= 0; i = dev->residents[i].next) {
         if (i >= EMU_MAX_RESIDENTS || seen[i] || dev->residents[i].used != state ||
-            (process >= 0 && dev->residents[i].process != process))
+            (process >= 0 && dev->residents[i].process != process) ||
+            (queue >= 0 && dev->residents[i].queue != queue))
             return -2;
         seen[i] = 1;
         last = i;
@@ -153,13 +154,19 @@ bool emu_device_valid(const struct emu_device *dev)
     }
     if (dev->horizon_ns != emu_device_least_horizon(dev))
         return false;
-    if (walk_list(dev, dev->free_resident, EMU_RESIDENT_FREE, -1, seen) == -2)
+    if (walk_list(dev, dev->free_resident, EMU_RESIDENT_FREE, -1, -1, seen) == -2)
         return false;
     for (int p = 0; p < EMU_MAX_PROCESSES; p++) {
         const struct emu_device_process *process = &dev->processes[p];
 
-        if (process->pid != 0 &&
-            walk_list(dev, process->placed, EMU_RESIDENT_PLACED, p, seen) != process->placed_last)
+        if (process->pid != 0 && walk_list(dev, process->placed, EMU_RESIDENT_PLACED, p, -1,
+                                           seen) != process->placed_last)
+            return false;
+    }
+    for (int q = 0; q < EMU_MAX_QUEUES; q++) {
+        const struct emu_device_queue *queue = &dev->queues[q];
+
+        if (walk_list(dev, queue->away, EMU_RESIDENT_AWAY, -1, q, seen) != queue->away_last)
             return false;
     }
     for (unsigned i = 0; i < EMU_MAX_RESIDENTS; i++) {
@@ -167,6 +174,29 @@ bool emu_device_valid(const struct emu_device *dev)
             return false; /* lost */
     }
     return true;
+}
+
+/* Puts a resident into the list it belongs to, in front. */
+static void list_again(struct emu_device *dev, int i)
+{
+    struct emu_resident *r = &dev->residents[i];
+    int32_t *head, *last = NULL;
+
+    if (r->used == EMU_RESIDENT_FREE) {
+        head = &dev->free_resident;
+    } else if (r->used == EMU_RESIDENT_PLACED) {
+        head = &dev->processes[r->process].placed;
+        last = &dev->processes[r->process].placed_last;
+    } else if (r->used == EMU_RESIDENT_AWAY) {
+        head = &dev->queues[r->queue].away;
+        last = &dev->queues[r->queue].away_last;
+    } else {
+        return;
+    }
+    if (last && *head < 0)
+        *last = i;
+    r->next = *head;
+    *head = i;
 }
 
 bool emu_device_repair(struct emu_device *dev)
@@ -178,20 +208,11 @@ bool emu_device_repair(struct emu_device *dev)
     memcpy(dev->cus, cus, cu_sets(dev) * sizeof(cus[0]));
     for (unsigned p = 0; p < EMU_MAX_PROCESSES; p++)
         dev->processes[p].placed = dev->processes[p].placed_last = -1;
+    for (unsigned q = 0; q < EMU_MAX_QUEUES; q++)
+        dev->queues[q].away = dev->queues[q].away_last = -1;
     dev->free_resident = -1;
-    for (int i = EMU_MAX_RESIDENTS - 1; i >= 0; i--) {
-        struct emu_resident *r = &dev->residents[i];
-        int32_t *head = r->used == EMU_RESIDENT_FREE     ? &dev->free_resident
-                        : r->used == EMU_RESIDENT_PLACED ? &dev->processes[r->process].placed
-                                                         : NULL;
-
-        if (!head)
-            continue;
-        if (r->used == EMU_RESIDENT_PLACED && *head < 0)
-            dev->processes[r->process].placed_last = i;
-        r->next = *head;
-        *head = i;
-    }
+    for (int i = EMU_MAX_RESIDENTS - 1; i >= 0; i--)
+        list_again(dev, i);
     /* The owner may have died between placing a work-group and counting it. */
     for (unsigned i = 0; i < EMU_MAX_RESIDENTS; i++) {
         const struct emu_resident *r = &dev->residents[i];

@@ -61,6 +61,9 @@ enum reef_trace_type {
     REEF_TRACE_NAME = 13,
     /* a: so many records of this thread were lost here. */
     REEF_TRACE_LOST = 14,
+    /* A queue was suspended (a: 1), or goes on (a: 0). */
+    REEF_TRACE_SUSPEND = 15,
+    REEF_TRACE_LAST = REEF_TRACE_SUSPEND
 };
 
 struct reef_trace_record {

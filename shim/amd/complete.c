@@ -43,7 +43,7 @@ static void calibrate(struct reef_gpu *gpu, hsa_signal_t signal, uint64_t ticks)
 static uint64_t duration_ns(struct reef_gpu *gpu, const struct reef_slot *slot)
 {
     const amd_signal_t *done = reef_signal(slot->signal);
-    if (done->start_ts == 0 || done->end_ts <= done->start_ts)
+    if (slot->paused || done->start_ts == 0 || done->end_ts <= done->start_ts)
         return 0;
     uint64_t ticks = done->end_ts - done->start_ts;
     calibrate(gpu, slot->signal, ticks);
@@ -167,6 +167,7 @@ static void publish_stats(struct reef_gpu *gpu)
     atomic_store_explicit(&to->launches_be, launches[REEF_CLASS_BE], memory_order_relaxed);
     atomic_store_explicit(&to->preemptions, stats.preemptions, memory_order_relaxed);
     atomic_store_explicit(&to->resets, stats.resets, memory_order_relaxed);
+    atomic_store_explicit(&to->suspensions, stats.suspensions, memory_order_relaxed);
     atomic_store_explicit(&to->drains, stats.drains, memory_order_relaxed);
     atomic_store_explicit(&to->killed, stats.killed, memory_order_relaxed);
     atomic_store_explicit(&to->reexecuted, stats.resubmitted, memory_order_relaxed);
@@ -224,7 +225,7 @@ uint64_t reef_complete_poll(struct reef_gpu *gpu, uint64_t now_ns)
     reef_feed_ring(gpu);
     for (struct reef_vqueue *q = gpu->queues; q; q = q->next) {
         uint64_t queue_ns = q->class == REEF_CLASS_BE ? queue_timeout(q, now_ns) : IDLE_NS;
-        if (q->reset_due)
+        if (q->reset_due || (reef_suspend_due(q) && q->pins == 0))
             queue_ns = 0;
         timeout_ns = queue_ns < timeout_ns ? queue_ns : timeout_ns;
     }

@@ -224,6 +224,7 @@ static void submit(struct reef_vqueue *q, uint64_t index)
     done->start_ts = done->end_ts = 0;
     __atomic_store_n(&done->value, 1, __ATOMIC_RELAXED);
     slot->index = index;
+    slot->paused = false;
     q->live[q->live_count++] = number;
 
     const union reef_packet *from = reef_packet_at(q, index);
@@ -282,8 +283,11 @@ void reef_feed_actions(struct reef_gpu *gpu)
             REEF_TRACE_EVENT(REEF_TRACE_RESET, action.queue, 0, 0, 0, 0);
             q->reset_due = true; /* the agent's business: reset.c */
             break;
-        case REEF_ACTION_SUSPEND: /* no such means here: it drains */
-            reef_core_reset_failed(gpu->core, action.queue, reef_now_ns());
+        case REEF_ACTION_SUSPEND: /* likewise: suspend.c */
+            q->wanted_off = q->off_asked = true;
+            break;
+        case REEF_ACTION_RESUME:
+            q->wanted_off = false;
             break;
         case REEF_ACTION_EVICT:
             REEF_TRACE_EVENT(REEF_TRACE_EVICT, action.queue, 0, 0, 0, 0);
@@ -294,7 +298,6 @@ void reef_feed_actions(struct reef_gpu *gpu)
         case REEF_ACTION_ALLOW:
             allow(q);
             break;
-        case REEF_ACTION_RESUME:
         case REEF_ACTION_ARM_TIMER:
             break;
         }
@@ -315,6 +318,12 @@ static void ring_if_due(struct reef_vqueue *q)
     q->doorbell_due = false;
     q->gpu->doorbells_due--;
     ring_real(q);
+}
+
+void reef_feed_ring_again(struct reef_vqueue *q)
+{
+    q->gpu->doorbells_due += !q->doorbell_due;
+    q->doorbell_due = true;
 }
 
 void reef_feed_ring(struct reef_gpu *gpu)
@@ -394,7 +403,7 @@ void reef_feed_switch_class(struct reef_vqueue *q)
         return;
     pthread_mutex_lock(&q->direct_lock);
     bool empty = wanted == REEF_CLASS_RT
-                     ? q->taken == q->retired && !q->reset_due
+                     ? q->taken == q->retired && !q->reset_due && !q->off && !q->wanted_off
                      : reef_hsa.hsa_queue_load_read_index_scacquire(q->real) == q->real_write;
     if (empty && wanted == REEF_CLASS_RT) {
         q->virtual_of[q->real_write & q->real_mask] = q->taken;

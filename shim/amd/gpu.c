@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/amd/kfd.h"
 #include "shim/amd/vqueue.h"
 #include "shim/preload/log.h"
 #include "shim/trace/trace.h"
@@ -51,6 +52,7 @@ static bool open_board(struct reef_gpu *gpu)
 static bool open_core(struct reef_gpu *gpu)
 {
     const struct reef_config *config = &reef_state.config;
+    bool suspend_only = config->reset == REEF_RESET_SUSPEND;
     gpu->depth = (uint32_t)config->depth;
     gpu->guards = reef_guards_wanted() ? reef_guards_get(gpu->hsa_agent) : NULL;
     if (gpu->guards && gpu->depth > reef_guards_per_queue(gpu->guards))
@@ -65,6 +67,8 @@ static bool open_core(struct reef_gpu *gpu)
         .reset = (config->reset == REEF_RESET_AUTO || config->reset == REEF_RESET_QUEUE) &&
                  reef_config_restartable(config) != REEF_RESTARTABLE_NEVER,
         .evict = gpu->guards != NULL,
+        .suspend = (config->reset == REEF_RESET_AUTO || suspend_only) && reef_kfd_seen(),
+        .suspend_worth_ns = suspend_only ? 0 : config->suspend_us * 1000,
         .evict_patience_ns = config->evict_patience_us * 1000,
     };
     gpu->core = reef_core_create(&core);
@@ -84,6 +88,7 @@ static uint64_t agent_step(void *arg)
     if (atomic_load(&reef_state.forked) || atomic_load(&gpu->stopped))
         return UINT64_MAX;
     reef_reset_run(gpu);
+    reef_suspend_run(gpu);
     uint64_t rt_ns = reef_rt_step(gpu, reef_now_ns());
     reef_reset_maintain(gpu);
     uint64_t be_ns = reef_complete_poll(gpu, reef_now_ns());
@@ -103,7 +108,8 @@ static bool agent_anything_new(void *arg)
     found = found || (gpu->maintain_wanted && !gpu->rt_seen && !gpu->maintain_after_ns);
     for (struct reef_vqueue *q = gpu->queues; q && !found; q = q->next)
         if (q->class == REEF_CLASS_BE && !q->failed)
-            found = q->live_count > 0 || (!gpu->rt_seen && reef_vqueue_has_new(q));
+            found = q->live_count > 0 || reef_suspend_due(q) ||
+                    (!gpu->rt_seen && reef_vqueue_has_new(q));
     pthread_mutex_unlock(&gpu->lock);
     return found;
 }

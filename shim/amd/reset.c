@@ -84,6 +84,7 @@ static void finish_reset(struct reef_vqueue *q, bool stopped)
         reef_complete_reap(q, now_ns);
         unsigned killed = forget_killed(q);
         q->dead = q->real;
+        q->off = q->wanted_off = false; /* its successor is not */
         __atomic_store_n(&q->real, NULL, __ATOMIC_RELEASE);
         use_spare(q, now_ns);
         reef_debug("queue %p: reset, %u packets killed", (void *)q, killed);

@@ -16,7 +16,7 @@ bool reef_restart_wanted(void)
 {
     const struct reef_config *config = &reef_state.config;
     return !atomic_load(&reef_state.passive) && config->priority == REEF_PRIORITY_BE &&
-           config->reset != REEF_RESET_DRAIN &&
+           config->reset != REEF_RESET_DRAIN && config->reset != REEF_RESET_SUSPEND &&
            reef_config_restartable(config) != REEF_RESTARTABLE_NEVER;
 }
 

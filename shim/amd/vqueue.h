@@ -36,6 +36,7 @@ struct reef_slot {
     uint64_t index;      /* of the packet in the virtual queue */
     bool guarded;        /* the packet names a guard: its record says whether it was evicted */
     bool evictable;      /* and may be evicted itself */
+    bool paused;         /* was suspended meanwhile: its time stamps say nothing */
     bool seen;           /* reef_complete_reap: the signal has fired */
 };
 
@@ -95,6 +96,8 @@ struct reef_vqueue {
     bool killable;        /* the hardware queue can be replaced */
     bool assume;          /* kernels that are not known may be run again */
     bool reset_due, closing;
+    bool off, wanted_off; /* the hardware queue is suspended; or is to be */
+    bool off_asked;       /* the core waits for the answer to its SUSPEND */
     unsigned pins;
     int line;          /* of the evict flag (guards.h); -1: the queue's kernels are not guarded */
     bool evicting;     /* something in the device queue was evicted: what is behind it is as well */
@@ -219,6 +222,8 @@ void reef_feed_actions(struct reef_gpu *gpu);
 /** Rings the doorbells that are due. gpu->lock held. Nothing may be submitted later under the same
  * hold of the lock without calling it again. */
 void reef_feed_ring(struct reef_gpu *gpu);
+/** The queue's doorbell is due once more. gpu->lock held. */
+void reef_feed_ring_again(struct reef_vqueue *q);
 /** Copies new packets of an RT queue to the hardware queue. direct_lock held. */
 void reef_feed_direct(struct reef_vqueue *q);
 /** Takes on the wanted class if the queue is empty. gpu->lock held. */
@@ -241,6 +246,15 @@ void reef_complete_deliver(struct reef_gpu *gpu);
 void reef_reset_run(struct reef_gpu *gpu);
 /** Destroys killed hardware queues and makes new spares, until RT work arrives. No lock held. */
 void reef_reset_maintain(struct reef_gpu *gpu);
+
+/* --- suspend.c --- */
+/** Suspends and continues the hardware queues that the core wants so. No lock held. */
+void reef_suspend_run(struct reef_gpu *gpu);
+/** Whether reef_suspend_run has something to do for @q. gpu->lock held. */
+static inline bool reef_suspend_due(const struct reef_vqueue *q)
+{
+    return q->off_asked || q->off != q->wanted_off;
+}
 
 /* --- rt.c --- */
 /** RT work is about to be submitted. Any thread, no lock needed. */

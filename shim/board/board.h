@@ -33,7 +33,8 @@ struct reef_board_stats {
     _Atomic uint64_t evictions, evicted;       /* queues, and commands of them */
     _Atomic uint64_t guarded, unguarded;       /* kernels loaded with guards, and without */
     _Atomic uint64_t done_ns, wasted_ns;       /* device time of kernels: complete; to be repeated */
-    _Atomic uint64_t reserved[2];
+    _Atomic uint64_t suspensions;              /* queues */
+    _Atomic uint64_t reserved[1];
 };
 
 struct reef_board;

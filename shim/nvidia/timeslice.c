@@ -10,14 +10,13 @@
  * shortest slice it would do nothing else (two programs of 1 ms kernels got 0.2 % of an H100, where
  * a change of context takes some 170 us). Then they have slices of SHARED_US.
  *
- * libcuda makes its ioctls through the C library's ioctl, which is hooked here. Only calls that
+ * libcuda makes its ioctls through the C library's ioctl, which is hooked. Only calls that
  * have succeeded are looked at, only sizes and classes that are known, and only groups seen to be
  * made in this process are set, on the very file they were made on. Whatever the driver answers but
  * success, the group is left alone and `reef doctor` and the log say so.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -25,10 +24,9 @@
 
 #include "shim/nvidia/nvidia.h"
 #include "shim/nvidia/rm.h"
+#include "shim/preload/ioctl.h"
 #include "shim/preload/log.h"
 #include "shim/preload/real.h"
-
-typedef int ioctl_fn(int fd, unsigned long request, ...);
 
 enum {
     SHARED_US = 1000,    /* about the driver's own */
@@ -37,18 +35,6 @@ enum {
 
 static struct rm_groups groups;
 static pthread_mutex_t groups_lock = PTHREAD_MUTEX_INITIALIZER;
-
-REEF_BEFORE_SANITIZERS static ioctl_fn *real_ioctl(void)
-{
-    static _Atomic(ioctl_fn *) cached;
-    ioctl_fn *fn = atomic_load_explicit(&cached, memory_order_acquire);
-    if (!fn) {
-        reef_dlsym_fn *find = reef_real_dlsym();
-        fn = find ? (ioctl_fn *)find((void *)-1l /* RTLD_NEXT */, "ioctl") : NULL;
-        atomic_store_explicit(&cached, fn, memory_order_release);
-    }
-    return fn;
-}
 
 static bool describe_file(int fd, struct rm_file *file)
 {
@@ -84,21 +70,14 @@ static void watch(int fd, unsigned long request, const void *argument)
         atomic_store(&reef_cuda.timeslice_wanted, true);
 }
 
-REEF_EXPORT int ioctl(int fd, unsigned long request, ...);
-
-REEF_BEFORE_SANITIZERS int ioctl(int fd, unsigned long request, ...)
+REEF_BEFORE_SANITIZERS bool reef_cuda_wants_ioctl(unsigned long request)
 {
-    va_list list;
-    va_start(list, request);
-    void *argument = va_arg(list, void *);
-    va_end(list);
-    ioctl_fn *real = real_ioctl();
-    if (reef_unlikely(!real)) {
-        errno = ENOSYS;
-        return -1;
-    }
-    if (reef_likely(!rm_wants(request)))
-        return real(fd, request, argument);
+    return rm_wants(request);
+}
+
+REEF_BEFORE_SANITIZERS int reef_cuda_ioctl(reef_ioctl_fn *real, int fd, unsigned long request,
+                                           void *argument)
+{
     int result = real(fd, request, argument);
     int saved_errno = errno;
     if (result == 0 && argument && !atomic_load(&reef_state.forked))
@@ -173,8 +152,9 @@ static void set_group(struct rm_group *group, uint32_t us, uint64_t now_ns)
     if (!describe_file(made_on->fd, &file) || file.device != made_on->device ||
         file.inode != made_on->inode || file.rdev != made_on->rdev)
         error = EBADF; /* closed, and the number may be another file's by now */
-    else if (real_ioctl()(made_on->fd, _IOWR(RM_IOCTL_MAGIC, RM_ESC_CONTROL, struct rm_control),
-                          &control) != 0)
+    else if (reef_real_ioctl()(made_on->fd,
+                               _IOWR(RM_IOCTL_MAGIC, RM_ESC_CONTROL, struct rm_control),
+                               &control) != 0)
         error = errno;
     rm_answer(&groups, group, error, control.status, atomic_load(&reef_cuda.launches), now_ns);
     if (error || control.status)

@@ -22,7 +22,7 @@ struct reef_config {
 /* The values of the OPT_ENUM options, in the order of their choices in config.def. */
 enum { REEF_PRIORITY_RT, REEF_PRIORITY_BE, REEF_PRIORITY_OFF };
 enum { REEF_LOG_ERROR, REEF_LOG_WARN, REEF_LOG_INFO, REEF_LOG_DEBUG, REEF_LOG_TRACE };
-enum { REEF_RESET_AUTO, REEF_RESET_GUARD, REEF_RESET_QUEUE, REEF_RESET_DRAIN };
+enum { REEF_RESET_AUTO, REEF_RESET_GUARD, REEF_RESET_QUEUE, REEF_RESET_SUSPEND, REEF_RESET_DRAIN };
 
 /** One row of config.def. */
 struct reef_option {

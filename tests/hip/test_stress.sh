@@ -31,13 +31,18 @@ for ((round = 1; round <= 40; round++)); do
 done
 killed=$(stat $three killed)
 evicted=$(stat $three evicted)
+suspensions=$(stat $three suspensions)
 also=$(stat $one preemptions)
 touch "$work/stop"
 wait $three || fail "chain with three streams: $(cat "$work/three.out")"
 wait $one || fail "chain with one stream: $(cat "$work/one.out")"
 cmp "$work/three.want" "$work/three.out" || fail "three streams: output differs"
 cmp "$work/one.want" "$work/one.out" || fail "one stream: output differs"
-echo "$preemptions and $also preemptions, $killed commands killed and $evicted evicted, and run again"
+echo "$preemptions and $also preemptions, $killed commands killed and $evicted evicted, and run again; $suspensions suspensions"
 [ "$preemptions" -ge "$wanted" ] || fail "only $preemptions of $wanted preemptions"
+if [ "$REEF_RESET" = suspend ]; then
+    [ "$suspensions" -gt 0 ] && [ "$killed" -eq 0 ] && [ "$evicted" -eq 0 ] || fail "not suspended"
+    exit 0
+fi
 [ "$REEF_RESET" = guard ] || [ "$killed" -gt 0 ] || fail "nothing was ever killed"
 [ "$REEF_RESET" = queue ] || [ "$REEF_RESTARTABLE" = analyze ] || [ "$evicted" -gt 0 ] || fail "nothing was ever evicted"

@@ -12,7 +12,7 @@ REEF_DEPHT=2 REEF_LINGER=none REEF_RESET=soon REEF_EMU_ANYTHING=1 \
     "$with_reef" "$library" be "$cases" order 2>"$out" || fail "the program failed"
 [ "$(grep -c 'unknown option REEF_DEPHT (did you mean REEF_DEPTH?)' "$out")" = 1 ] || fail "REEF_DEPHT"
 [ "$(grep -c 'unknown option REEF_LINGER' "$out")" = 1 ] || fail "REEF_LINGER"
-[ "$(grep -c 'REEF_RESET=soon is not one of auto|guard|queue|drain' "$out")" = 1 ] || fail "REEF_RESET"
+[ "$(grep -c 'REEF_RESET=soon is not one of auto|guard|queue|suspend|drain' "$out")" = 1 ] || fail "REEF_RESET"
 [ "$(wc -l <"$out")" = 3 ] || fail "more lines than three"
 
 "$with_reef" "$library" fast "$cases" order 2>"$out" || fail "the program failed"

@@ -265,8 +265,7 @@ static void test_destroy_kills(void **state)
     rig_queue_destroy(&other);
 }
 
-/* A suspended queue's waves keep their places and do not run, and device time goes on without them.
- */
+/* A suspended queue's waves do not run and have no places, and device time goes on without them. */
 static void test_suspend(void **state)
 {
     struct rig_queue queue = rig_queue_create(7);
@@ -284,11 +283,95 @@ static void test_suspend(void **state)
     usleep(20000);
     assert_true(emu_device_clock_ns() > before + 1000000);
     assert_int_equal(done->value, 1);
-    assert_int_equal(rig_residents(), 4);
+    assert_int_equal(rig_residents(), 0);
     assert_int_equal(rig_queue_percent(&queue, 100), 0);
     assert_true(rig_wait(second, 0, 30));
     assert_int_equal(done->value, 0);
     assert_true(done->end_ts > before + 1000000);
+    rig_queue_destroy(&queue);
+}
+
+/* The places of a suspended queue's waves are another queue's meanwhile; when it comes back its
+ * waves wait for room, and go on where they were: each work-group is run once, with its registers
+ * and in the time that it would have taken. */
+static void test_suspend_gives_places(void **state)
+{
+    enum { GROUPS = 130 }; /* 60 run, and the rest wait for them */
+    struct rig_queue queue = rig_queue_create(7), other = rig_queue_create(7);
+    amd_signal_t *done = rig_signal(1), *ran = rig_signal(1), *polled = rig_signal(1);
+    uint32_t *flag = word(0);
+    hsa_kernel_dispatch_packet_t spin = rig_dispatch(RIG_SPIN, GROUPS, word(100000), done);
+    hsa_kernel_dispatch_packet_t poll = rig_dispatch(RIG_POLL, 60, pointer_to(flag), polled);
+    hsa_kernel_dispatch_packet_t alone;
+    uint64_t back;
+
+    spin.group_segment_size = poll.group_segment_size = WHOLE_CU;
+    alone = spin;
+    alone.completion_signal.handle = (uint64_t)ran;
+    rig_submit(&queue, alone, true);
+    assert_true(rig_wait(ran, 0, 60));
+    for (int i = 0; i < 5; i++) { /* more than once: what is restored may be saved again */
+        rig_submit(&queue, spin, true);
+        while (rig_residents() < 60 && __atomic_load_n(&done->value, __ATOMIC_ACQUIRE) == 1)
+            usleep(100);
+        assert_int_equal(rig_queue_percent(&queue, 0), 0);
+        assert_int_equal(rig_residents(), 0);
+        rig_submit(&other, poll, true);
+        while (rig_residents() < 60)
+            usleep(100);
+        back = emu_device_clock_ns();
+        assert_int_equal(rig_queue_percent(&queue, 100), 0);
+        usleep(3000);
+        assert_int_equal(rig_residents(), 60); /* the other's still */
+        assert_int_equal(done->value, 1);
+        if (i % 2) {
+            assert_int_equal(rig_queue_percent(&queue, 0), 0); /* while it waits for room */
+            assert_int_equal(rig_queue_percent(&queue, 100), 0);
+        }
+        __atomic_store_n(flag, 1, __ATOMIC_RELEASE);
+        assert_true(rig_wait(polled, 0, 30));
+        assert_true(rig_wait(done, 0, 60));
+        assert_true(done->end_ts > back);
+        assert_true(rig_duration(done) > rig_duration(ran));
+        __atomic_store_n(flag, 0, __ATOMIC_RELEASE);
+        done->value = polled->value = 1;
+    }
+    rig_queue_destroy(&queue);
+    rig_queue_destroy(&other);
+}
+
+/* However often it is suspended, a dispatch takes as long as it did alone, beside the time for
+ * which it was away: nothing is lost, nothing is done for nothing. */
+static void test_suspend_keeps_time(void **state)
+{
+    struct rig_queue queue = rig_queue_create(7);
+    amd_signal_t *done = rig_signal(1);
+    uint64_t undisturbed, away_ns = 0;
+
+    rig_submit(&queue, rig_dispatch(RIG_SPIN, 4, word(300000), done), true);
+    assert_true(rig_wait(done, 0, 60));
+    undisturbed = rig_duration(done);
+    done->value = 1;
+    rig_submit(&queue, rig_dispatch(RIG_SPIN, 4, word(300000), done), true);
+    while (rig_residents() < 4)
+        usleep(100);
+    for (int i = 0; i < 12; i++) {
+        uint64_t off, on;
+
+        assert_int_equal(rig_queue_percent(&queue, 0), 0);
+        off = emu_device_clock_ns();
+        usleep(500);
+        on = emu_device_clock_ns();
+        assert_int_equal(rig_queue_percent(&queue, 100), 0);
+        if (done->value == 1)
+            away_ns += on - off;
+        usleep(500);
+    }
+    assert_true(rig_wait(done, 0, 60));
+    assert_true(away_ns > 0);
+    assert_true(rig_duration(done) >= undisturbed + away_ns);
+    /* The clock moves on a little while the calls begin and return. */
+    assert_true(rig_duration(done) < undisturbed + away_ns + 12 * 400000);
     rig_queue_destroy(&queue);
 }
 
@@ -577,15 +660,27 @@ static void test_churn(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_barrier_and),   cmocka_unit_test(test_barrier_or),
-        cmocka_unit_test(test_barrier_value), cmocka_unit_test(test_invalid_holds),
-        cmocka_unit_test(test_hidden_doorbell), cmocka_unit_test(test_ring_wraps),    cmocka_unit_test(test_dispatch),
-        cmocka_unit_test(test_repeats),       cmocka_unit_test(test_barrier_bit),
-        cmocka_unit_test(test_full_units),    cmocka_unit_test(test_destroy_kills),
-        cmocka_unit_test(test_suspend),       cmocka_unit_test(test_destroy_suspended),
-        cmocka_unit_test(test_errors),        cmocka_unit_test(test_memory_fault),
-        cmocka_unit_test(test_scratch),       cmocka_unit_test(test_code_changes),
-        cmocka_unit_test(test_sdma_queue),    cmocka_unit_test(test_sdma_poll),
+        cmocka_unit_test(test_barrier_and),
+        cmocka_unit_test(test_barrier_or),
+        cmocka_unit_test(test_barrier_value),
+        cmocka_unit_test(test_invalid_holds),
+        cmocka_unit_test(test_hidden_doorbell),
+        cmocka_unit_test(test_ring_wraps),
+        cmocka_unit_test(test_dispatch),
+        cmocka_unit_test(test_repeats),
+        cmocka_unit_test(test_barrier_bit),
+        cmocka_unit_test(test_full_units),
+        cmocka_unit_test(test_destroy_kills),
+        cmocka_unit_test(test_suspend),
+        cmocka_unit_test(test_suspend_gives_places),
+        cmocka_unit_test(test_suspend_keeps_time),
+        cmocka_unit_test(test_destroy_suspended),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_memory_fault),
+        cmocka_unit_test(test_scratch),
+        cmocka_unit_test(test_code_changes),
+        cmocka_unit_test(test_sdma_queue),
+        cmocka_unit_test(test_sdma_poll),
         cmocka_unit_test(test_churn),
     };
 

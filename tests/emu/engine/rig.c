@@ -284,7 +284,8 @@ unsigned rig_residents(void)
     unsigned count = 0;
 
     for (int i = 0; i < EMU_MAX_RESIDENTS; i++)
-        count += dev->residents[i].used != EMU_RESIDENT_FREE;
+        count += dev->residents[i].used == EMU_RESIDENT_PLACED ||
+                 dev->residents[i].used == EMU_RESIDENT_TAKEN;
     emu_segment_unlock();
     return count;
 }

@@ -231,6 +231,75 @@ static void test_suspend(void **state)
     free(dev);
 }
 
+/* Saved waves leave their places to others, also of other processes; and come back, before anything
+ * new of their queue, as there is room. */
+static void test_save(void **state)
+{
+    struct emu_device *dev = new_device(1000, 0);
+    int a = emu_device_attach(dev, 10, 1), b = emu_device_attach(dev, 11, 1);
+    int qa = emu_device_queue_open(dev, a, 7), qb = emu_device_queue_open(dev, b, 7);
+    int of_a[64], of_b[60], again[60];
+
+    assert_int_equal(emu_device_dispatch(dev, qa, 1, &whole_cu, 62, 0), 0);
+    assert_int_equal(take_all(dev, a, of_a, 60), 60);
+    assert_int_equal(emu_device_dispatch(dev, qb, 2, &whole_cu, 59, 0), 0);
+    assert_int_equal(take_all(dev, b, of_b, 60), 0);
+
+    emu_device_queue_suspend(dev, qa, true, 0);
+    assert_int_equal(take_all(dev, b, of_b, 60), 0); /* not saved yet */
+    emu_device_set_horizon(dev, a, EMU_NEVER, 0);
+    emu_device_set_horizon(dev, b, EMU_NEVER, 0);
+    emu_device_queue_save(dev, qa, 300);
+    assert_true(emu_device_valid(dev));
+    assert_int_equal(take_all(dev, b, of_b, 60), 59);
+    assert_int_equal(dev->residents[of_b[0]].placed_ns, 300);
+    assert_int_equal(take_all(dev, a, again, 60), 0);
+    assert_int_equal(dev->residents[of_a[7]].used, EMU_RESIDENT_AWAY);
+
+    emu_device_queue_suspend(dev, qa, false, 500); /* one unit is free */
+    assert_int_equal(take_all(dev, a, again, 60), 1);
+    assert_int_equal(dev->residents[again[0]].placed_ns, 500);
+    emu_device_release_many(dev, of_b, 59, 700);
+    assert_int_equal(take_all(dev, a, again, 60), 59); /* and nothing new */
+    for (int i = 0; i < 59; i++)
+        assert_true(dev->residents[again[i]].workgroup < 60);
+    assert_int_equal(dev->queues[qa].next_workgroup, 60);
+    emu_device_release_many(dev, of_a, 60, 900);
+    assert_int_equal(take_all(dev, a, again, 60), 2);
+    assert_int_equal(dev->residents[again[0]].workgroup, 60);
+    assert_true(emu_device_valid(dev));
+    free(dev);
+}
+
+/* Work-groups that are away may end there (a kill), and go with their process. */
+static void test_save_and_release(void **state)
+{
+    struct emu_device *dev = new_device(1000, 0);
+    int p = emu_device_attach(dev, 10, 1);
+    int q = emu_device_queue_open(dev, p, 7);
+    int list[60], again[60];
+
+    assert_int_equal(emu_device_dispatch(dev, q, 1, &whole_cu, 10, 0), 0);
+    assert_int_equal(take_all(dev, p, list, 60), 10);
+    emu_device_queue_suspend(dev, q, true, 0);
+    emu_device_queue_save(dev, q, 0);
+    emu_device_release(dev, list[0], 0);
+    emu_device_release(dev, list[9], 0);
+    emu_device_release(dev, list[4], 0);
+    assert_true(emu_device_valid(dev));
+    emu_device_queue_suspend(dev, q, false, 0);
+    assert_int_equal(take_all(dev, p, again, 60), 7);
+    emu_device_queue_suspend(dev, q, true, 0);
+    emu_device_queue_save(dev, q, 0);
+    emu_device_queue_save(dev, q, 0); /* nothing more to save */
+    assert_true(emu_device_valid(dev));
+    emu_device_detach(dev, p, 0);
+    assert_true(emu_device_valid(dev));
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(dev->residents[list[i]].used, EMU_RESIDENT_FREE);
+    free(dev);
+}
+
 static void test_detach_frees(void **state)
 {
     struct emu_device *dev = new_device(1000, 0);
@@ -277,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_spreads),      cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_turns),        cmocka_unit_test(test_passed_over),
         cmocka_unit_test(test_priority),     cmocka_unit_test(test_suspend),
+        cmocka_unit_test(test_save),         cmocka_unit_test(test_save_and_release),
         cmocka_unit_test(test_detach_frees), cmocka_unit_test(test_tables_full),
     };
 

@@ -73,6 +73,31 @@ static void step_process(struct world *w)
     }
 }
 
+/* Its waves are saved: they are taken again when they are placed again. */
+static void save_queue(struct world *w, int queue)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < w->held_count; i++) {
+        if (w->dev->residents[w->held[i]].queue != queue ||
+            w->dev->residents[w->held[i]].process != w->dev->queues[queue].process)
+            w->held[kept++] = w->held[i];
+    }
+    w->held_count = kept;
+    emu_device_queue_save(w->dev, queue, look_at_clock(w));
+}
+
+static void close_queue(struct world *w, int queue)
+{
+    uint64_t now = look_at_clock(w);
+
+    for (int r = 0; r < EMU_MAX_RESIDENTS; r++) {
+        if (w->dev->residents[r].used == EMU_RESIDENT_AWAY && w->dev->residents[r].queue == queue)
+            emu_device_release(w->dev, r, now);
+    }
+    emu_device_queue_close(w->dev, queue);
+}
+
 static void step_queue(struct world *w)
 {
     int i = (int)roll(w, QUEUES), p = (int)roll(w, PROCESSES);
@@ -84,12 +109,16 @@ static void step_queue(struct world *w)
         w->owner[i] = p;
         assert_true(w->queue[i] >= 0);
     } else if (roll(w, 6) == 0) {
-        emu_device_queue_close(w->dev, w->queue[i]);
+        close_queue(w, w->queue[i]);
         w->queue[i] = -1;
     } else if (roll(w, 3) == 0) {
         emu_device_withdraw(w->dev, w->queue[i]);
     } else {
-        emu_device_queue_suspend(w->dev, w->queue[i], roll(w, 2), look_at_clock(w));
+        bool suspended = roll(w, 2);
+
+        emu_device_queue_suspend(w->dev, w->queue[i], suspended, look_at_clock(w));
+        if (suspended && roll(w, 2))
+            save_queue(w, w->queue[i]);
     }
 }
 
@@ -234,6 +263,13 @@ static struct emu_device *busy_device(void)
     }
     for (int i = 0; i < 77; i++)
         emu_device_take_placed(dev, 0);
+    for (int i = 0; i < 3; i++) { /* and a queue that is away */
+        int q = emu_device_queue_open(dev, 0, 7);
+
+        assert_int_equal(emu_device_dispatch(dev, q, 2, &shape, 5, 0), 0);
+        emu_device_queue_suspend(dev, q, true, 0);
+        emu_device_queue_save(dev, q, 0);
+    }
     assert_true(emu_device_valid(dev));
     return dev;
 }

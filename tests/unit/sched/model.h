@@ -20,6 +20,7 @@ struct model_command {
     uint64_t key;
     bool restartable, in_dq, done, submitted_once;
     unsigned kills;       /* as the oldest kernel */
+    unsigned kills_max;   /* as was decided when it entered the DQ */
     uint64_t estimate_ns; /* when it entered the DQ */
 };
 
@@ -37,7 +38,9 @@ struct model {
     bool rt, lingering, holds;                     /* holds: the policy does */
     uint64_t linger_end_ns;
     uint64_t known_ns[MODEL_KEYS + 1]; /* what the estimator was taught; 0: nothing */
-    uint32_t touched;                  /* queue of the last event */
+    uint64_t gaps[8], gap_since_ns;    /* BE was let run for so long lately; since then, 0: held */
+    unsigned gap_count;
+    uint32_t touched; /* queue of the last event */
     struct reef_core_stats stats;
     struct model_queue queues[MODEL_QUEUES];
 };
@@ -92,6 +95,26 @@ static inline uint64_t model_estimate(const struct model *m, uint64_t key)
     return m->known_ns[key] ? m->known_ns[key] : m->config.unknown_ns;
 }
 
+/* How often a kernel may be killed in a row. One known to take longer than BE was let run at a time
+ * lately: once. */
+static inline unsigned model_kills_max(const struct model *m, uint64_t key)
+{
+    uint64_t longest_ns = 0;
+    bool kills = (m->config.reset && m->config.kill_limit > 0) || m->config.evict;
+    for (unsigned i = 0; i < 8; i++)
+        longest_ns = m->gaps[i] > longest_ns ? m->gaps[i] : longest_ns;
+    if (kills && m->gap_count >= 2 && m->known_ns[key] > longest_ns)
+        return 1;
+    return m->config.kill_limit ? m->config.kill_limit : UINT16_MAX;
+}
+
+static inline void model_gap_ends(struct model *m)
+{
+    if (m->gap_since_ns)
+        m->gaps[m->gap_count++ % 8] = m->now_ns - m->gap_since_ns;
+    m->gap_since_ns = 0;
+}
+
 struct model_dq {
     unsigned commands, kernels, not_restartable, spent;
     uint64_t ns, oldest_kernel;
@@ -110,7 +133,7 @@ static inline struct model_dq model_dq(const struct model *m, const struct model
             continue;
         if (dq.kernels++ == 0)
             dq.oldest_kernel = seq;
-        dq.spent += m->config.kill_limit > 0 && c->kills >= m->config.kill_limit;
+        dq.spent += c->kills >= c->kills_max;
         dq.ns += c->estimate_ns;
     }
     return dq;
@@ -141,7 +164,7 @@ static inline bool model_fits(const struct model *m, const struct model_queue *q
         return true;
     if (dq.commands >= m->config.depth_count || dq.spent > 0)
         return false;
-    if (m->config.kill_limit > 0 && c->kills >= m->config.kill_limit && dq.kernels > 0)
+    if (c->key != 0 && c->kills >= model_kills_max(m, c->key) && dq.kernels > 0)
         return false;
     return !m->holds || c->key == 0 || dq.kernels == 0 ||
            dq.ns + model_estimate(m, c->key) <= m->config.depth_ns;
@@ -163,6 +186,7 @@ static inline void model_submit(struct model *m, struct model_queue *q, uint64_t
     }
     c->in_dq = c->submitted_once = true;
     c->estimate_ns = model_estimate(m, c->key);
+    c->kills_max = model_kills_max(m, c->key);
     m->stats.resubmitted += again;
 }
 
@@ -343,6 +367,10 @@ static inline void model_rt(struct model *m, bool active)
         if (m->queues[i].open && !m->queues[i].reset_asked && dq.commands > 0 && !safe)
             m->stats.drains++;
     }
+    if (!held && model_held(m))
+        model_gap_ends(m);
+    if (held && !model_held(m))
+        m->gap_since_ns = m->now_ns;
     reef_core_rt(m->core, active, m->now_ns);
     model_take(m);
 }
@@ -350,8 +378,10 @@ static inline void model_rt(struct model *m, bool active)
 static inline void model_timer(struct model *m)
 {
     m->timer_ns = 0;
-    if (m->lingering && m->now_ns >= m->linger_end_ns)
+    if (m->lingering && m->now_ns >= m->linger_end_ns) {
         m->lingering = false;
+        m->gap_since_ns = m->now_ns;
+    }
     reef_core_timer(m->core, m->now_ns);
     model_take(m);
 }

@@ -3,8 +3,8 @@
  * Guards: which commands may stand behind which, what is reported evicted comes back in its place,
  * and a random run against a device that behaves as guards do (shim/amd/code/guard.h): a kernel
  * that is evictable ends, at a moment of its own, while the flag is up; what is guarded does not
- * begin once something before it was evicted; what is not guarded always runs. Whatever happens,
- * every kernel takes effect once, in order.
+ * begin once something before it was evicted; what is not guarded always runs; and in half of the
+ * runs the device can also suspend. Whatever happens, every kernel takes effect once, in order.
  */
 #include "sched_test.h"
 
@@ -20,6 +20,19 @@ static struct rig rig_guards(void)
 {
     struct reef_core_config config = default_config();
     config.evict = true;
+    config.evict_patience_ns = PATIENCE_NS;
+    config.depth_ns = 1000000 * US;
+    return rig_with(&config);
+}
+
+/* The same with the means to suspend, with or without the means to kill. */
+static struct rig rig_suspend(uint64_t worth_ns, bool reset)
+{
+    struct reef_core_config config = default_config();
+    config.reset = reset;
+    config.evict = true;
+    config.suspend = true;
+    config.suspend_worth_ns = worth_ns;
     config.evict_patience_ns = PATIENCE_NS;
     config.depth_ns = 1000000 * US;
     return rig_with(&config);
@@ -195,7 +208,7 @@ struct device {
     struct rig rig;
     uint32_t queue;
     uint64_t seed;
-    bool flag, chain, reset_due;
+    bool flag, chain, reset_due, suspend_due, off;
     unsigned enqueued, count; /* commands told to the core, and all there will be */
     struct device_command commands[COMMANDS];
 };
@@ -232,6 +245,14 @@ static void take(struct device *d)
         }
         if (action.type == REEF_ACTION_RESET)
             d->reset_due = true;
+        if (action.type == REEF_ACTION_SUSPEND) {
+            assert_false(d->suspend_due || d->off);
+            d->suspend_due = true;
+        }
+        if (action.type == REEF_ACTION_RESUME) {
+            assert_true(d->off);
+            d->off = false;
+        }
     }
 }
 
@@ -241,7 +262,7 @@ static void device_step(struct device *d)
     unsigned i = 0;
     while (i < d->enqueued && !d->commands[i].in_dq)
         i++;
-    if (i == d->enqueued)
+    if (i == d->enqueued || d->off)
         return;
     struct device_command *c = &d->commands[i];
     bool barrier = c->key == 0;
@@ -260,6 +281,17 @@ static void device_step(struct device *d)
         c->in_dq = false;
         reef_core_evicted(d->rig.core, d->queue, i, d->rig.now_ns);
     }
+    take(d);
+}
+
+static void device_suspend(struct device *d)
+{
+    d->suspend_due = false;
+    d->off = chance(d, 5) > 0;
+    if (d->off)
+        reef_core_stopped(d->rig.core, d->queue, d->rig.now_ns);
+    else
+        reef_core_reset_failed(d->rig.core, d->queue, d->rig.now_ns);
     take(d);
 }
 
@@ -309,6 +341,8 @@ static void step(struct device *d)
     default:
         if (d->reset_due && chance(d, 2))
             device_reset(d);
+        else if (d->suspend_due && chance(d, 2))
+            device_suspend(d);
         else
             device_step(d);
     }
@@ -317,12 +351,13 @@ static void step(struct device *d)
 static void everything_takes_effect_in_order(void **state)
 {
     static struct device d;
+    uint64_t suspensions = 0;
     (void)state;
     for (unsigned run = 0; run < RUNS; run++) {
         memset(&d, 0, sizeof(d));
-        d.rig = rig_guards();
-        d.queue = open_queue(&d.rig);
         d.seed = 77 + run;
+        d.rig = run % 2 ? rig_suspend((run & 2) * 300 * US, (run & 4) > 0) : rig_guards();
+        d.queue = open_queue(&d.rig);
         for (unsigned i = 0; i < 1500; i++)
             step(&d);
         rt(&d.rig, false);
@@ -332,14 +367,19 @@ static void everything_takes_effect_in_order(void **state)
             take(&d);
             if (d.reset_due)
                 device_reset(&d);
+            if (d.suspend_due)
+                device_suspend(&d);
             device_step(&d);
         }
+        suspensions += stats_of(&d.rig).suspensions;
         for (unsigned i = 0; i < d.enqueued; i++)
             assert_true(d.commands[i].done);
         expect_state(&d.rig, d.queue, REEF_QUEUE_OPEN);
-        assert_false(d.flag || d.chain);
+        assert_false(d.flag || d.chain || d.off);
+        assert_true(reef_core_clear(d.rig.core));
         reef_core_destroy(d.rig.core);
     }
+    assert_true(suspensions > 1000);
 }
 
 int main(void)
