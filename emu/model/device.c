@@ -108,6 +108,11 @@ void emu_device_queue_set_priority(struct emu_device *dev, int queue, uint32_t p
     dev->queues[queue].priority = priority > UINT8_MAX ? UINT8_MAX : (uint8_t)priority;
 }
 
+void emu_device_queue_set_units(struct emu_device *dev, int queue, const struct emu_units *units)
+{
+    dev->queues[queue].units = *units;
+}
+
 void emu_device_queue_suspend(struct emu_device *dev, int queue, bool suspended, uint64_t at_ns)
 {
     dev->queues[queue].suspended = suspended;

@@ -91,12 +91,17 @@ struct emu_device_process {
     uint32_t wake;         /* futex word, bumped when something here concerns the process */
     uint64_t memory_bytes; /* device memory it has allocated; kept by the driver (emu/amd/vm.c) */
     /* Turns (turns.c). */
-    uint8_t wants;       /* it has kernels */
-    uint8_t turn_news;   /* its turn began or ended, and it has not looked yet */
-    uint32_t slice_us;   /* length of its turns */
-    uint64_t news_at_ns; /* the date that it has to look at */
-    uint32_t unmaps;       /* how often its queues were unmapped since it last looked, */
-    uint64_t unmapped_ns;  /* and for how long altogether */
+    uint8_t wants;        /* it has kernels */
+    uint8_t turn_news;    /* its turn began or ended, and it has not looked yet */
+    uint32_t slice_us;    /* length of its turns */
+    uint64_t news_at_ns;  /* the date that it has to look at */
+    uint32_t unmaps;      /* how often its queues were unmapped since it last looked, */
+    uint64_t unmapped_ns; /* and for how long altogether */
+};
+
+/** A set of compute units: bit u % 64 of word u / 64. */
+struct emu_units {
+    uint64_t word[(EMU_MAX_CUS + 63) / 64];
 };
 
 /** A hardware queue. It places one dispatch's work-groups at a time, in order. */
@@ -111,6 +116,7 @@ struct emu_device_queue {
     uint32_t next_workgroup; /* == total: nothing waits for a place */
     uint32_t total_workgroups;
     struct emu_shape shape;
+    struct emu_units units; /* where its work-groups may go; none named: anywhere */
 };
 
 /** Whose kernels run, where processes take turns (profile.timeslice_us > 0). */
@@ -186,6 +192,8 @@ int emu_device_queue_open(struct emu_device *dev, int process, uint32_t priority
  *  are away must have been. */
 void emu_device_queue_close(struct emu_device *dev, int queue);
 void emu_device_queue_set_priority(struct emu_device *dev, int queue, uint32_t priority);
+/** Restricts where its work-groups go from now on (a mask of units, a partition). */
+void emu_device_queue_set_units(struct emu_device *dev, int queue, const struct emu_units *units);
 /** Suspends placement for the queue, or resumes it at @at_ns. */
 void emu_device_queue_suspend(struct emu_device *dev, int queue, bool suspended, uint64_t at_ns);
 /** The waves of the suspended queue are saved: its residents give up their places at @at_ns to

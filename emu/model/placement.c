@@ -125,10 +125,25 @@ uint32_t emu_occupancy(const struct emu_profile *profile, const struct emu_shape
     return count;
 }
 
+static bool may_use(const struct emu_units *units, uint32_t cu)
+{
+    return units->word[cu / 64] >> cu % 64 & 1;
+}
+
+static bool is_empty(const struct emu_units *units)
+{
+    uint64_t any = 0;
+
+    for (unsigned i = 0; i < sizeof(units->word) / sizeof(units->word[0]); i++)
+        any |= units->word[i];
+    return any == 0;
+}
+
 /* The unit with the most free wave slots that can take the shape, or -1. */
 static int choose_cu(const struct emu_profile *profile, const struct emu_cu *cus,
-                     const struct emu_shape *shape)
+                     const struct emu_shape *shape, const struct emu_units *units)
 {
+    bool anywhere = is_empty(units);
     uint32_t best_free = 0;
     int best = -1;
 
@@ -136,6 +151,8 @@ static int choose_cu(const struct emu_profile *profile, const struct emu_cu *cus
         const struct emu_cu *cu = &cus[c];
         uint32_t free_waves = 0;
 
+        if (!anywhere && !may_use(units, c))
+            continue;
         for (unsigned s = 0; s < profile->simds_per_cu; s++)
             free_waves += cu->waves_free[s];
         if (free_waves > best_free && cu_fits(profile, cu, shape)) {
@@ -232,7 +249,8 @@ static bool place_new(struct emu_device *dev, unsigned index, uint64_t at_ns)
 
     if (slot < 0)
         return false;
-    cu = choose_cu(&dev->profile, emu_device_cus(dev, queue->process), &queue->shape);
+    cu =
+        choose_cu(&dev->profile, emu_device_cus(dev, queue->process), &queue->shape, &queue->units);
     if (cu < 0)
         return false;
     resident = &dev->residents[slot];
@@ -254,7 +272,7 @@ static bool place_again(struct emu_device *dev, unsigned index, uint64_t at_ns)
     struct emu_device_queue *queue = &dev->queues[index];
     int slot = queue->away;
     const struct emu_shape *shape = &dev->residents[slot].shape;
-    int cu = choose_cu(&dev->profile, emu_device_cus(dev, queue->process), shape);
+    int cu = choose_cu(&dev->profile, emu_device_cus(dev, queue->process), shape, &queue->units);
 
     if (cu < 0)
         return false;

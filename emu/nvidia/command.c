@@ -33,7 +33,15 @@ bool nv_op_copy(struct nv_op *to, const struct nv_op *from)
         if (!to->batch.ops)
             return false;
         memcpy(to->batch.ops, from->batch.ops, from->batch.count * sizeof(*to->batch.ops));
-    } else if (from->kind == NV_OP_RECORD || from->kind == NV_OP_WAIT_EVENT) {
+    } else if (from->kind == NV_OP_SEMAPHORES) {
+        to->semaphores.ops = malloc(from->semaphores.count * sizeof(*to->semaphores.ops) + 1);
+        if (!to->semaphores.ops)
+            return false;
+        memcpy(to->semaphores.ops, from->semaphores.ops,
+               from->semaphores.count * sizeof(*to->semaphores.ops));
+        nv_semaphores_retain(to->semaphores.ops, to->semaphores.count);
+    } else if (from->kind == NV_OP_RECORD || from->kind == NV_OP_WAIT_EVENT ||
+               from->kind == NV_OP_WAIT_SHARED) {
         to->record.event->refs++;
     } else if (from->kind == NV_OP_GRAPH) {
         nv_exec_retain(to->exec);
@@ -58,8 +66,12 @@ void nv_op_clear(struct nv_op *op)
     case NV_OP_BATCH:
         free(op->batch.ops);
         break;
+    case NV_OP_SEMAPHORES:
+        nv_semaphores_clear(op->semaphores.ops, op->semaphores.count);
+        break;
     case NV_OP_RECORD:
     case NV_OP_WAIT_EVENT:
+    case NV_OP_WAIT_SHARED:
         nv_event_release(op->record.event);
         break;
     case NV_OP_GRAPH:
@@ -145,6 +157,8 @@ void nv_command_done(struct nv_command *command, uint64_t now)
         command->op.kernel.event->time_ns = now;
         command->op.kernel.event->timed = true;
     }
+    if (command->op.kind == NV_OP_RECORD && command->op.record.version)
+        nv_shared_done(command->op.record.event->shared, command->op.record.version);
     command->done = true;
     command->end_ns = now;
     command->op.ctx->in_flight--;
@@ -166,10 +180,8 @@ void nv_command_wait(struct nv_command *command)
     nv_command_release(command);
 }
 
-void nv_context_wait(struct nv_context *ctx)
+static void wait_in(struct nv_context *ctx, uint64_t until)
 {
-    uint64_t until = numbers;
-
     for (struct nv_stream *stream = ctx->streams; stream;) {
         struct nv_command *last = stream->last;
 
@@ -179,6 +191,26 @@ void nv_context_wait(struct nv_context *ctx)
             continue;
         }
         stream = stream->next;
+    }
+}
+
+/* The green contexts of a primary one count as part of it. */
+void nv_context_wait(struct nv_context *ctx)
+{
+    uint64_t until = numbers;
+
+    wait_in(ctx, until);
+    for (struct nv_context *c = nv_contexts; c; c = c->next) {
+        if (c->base == ctx && !c->destroyed)
+            wait_in(c, until);
+    }
+}
+
+void nv_contexts_wait(void)
+{
+    for (struct nv_context *ctx = nv_contexts; ctx; ctx = ctx->next) {
+        if (!ctx->destroyed)
+            nv_context_wait(ctx);
     }
 }
 

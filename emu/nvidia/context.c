@@ -105,12 +105,15 @@ CUresult nv_context_create(struct nv_context **out, unsigned flags, bool is_prim
     return CUDA_SUCCESS;
 }
 
-void nv_context_break(struct nv_context *ctx, CUresult error)
+/* Green contexts and their primary one break together. */
+void nv_context_break(struct nv_context *broken, CUresult error)
 {
-    if (ctx->sticky != CUDA_SUCCESS)
-        return;
-    ctx->sticky = error;
-    nv_kernels_kill(ctx, emu_device_clock_ns());
+    for (struct nv_context *ctx = nv_contexts; ctx; ctx = ctx->next) {
+        if (nv_base(ctx) != nv_base(broken) || ctx->sticky != CUDA_SUCCESS)
+            continue;
+        ctx->sticky = error;
+        nv_kernels_kill(ctx, emu_device_clock_ns());
+    }
     nv_engine_completed();
 }
 
@@ -119,7 +122,6 @@ void nv_context_destroy(struct nv_context *ctx)
     if (ctx->sticky == CUDA_SUCCESS)
         nv_context_wait(ctx);
     ctx->destroyed = true;
-    nv_modules_forget(ctx);
     nv_pools_forget(ctx);
     nv_memory_forget(ctx);
     if (ctx == primary)
@@ -136,6 +138,13 @@ CUresult nv_primary(struct nv_context **ctx, bool retain)
         primary->retained++;
     *ctx = primary;
     return rc;
+}
+
+/* Green contexts may outlast the one that they retained: it was reset. */
+void nv_primary_release(struct nv_context *ctx)
+{
+    if (ctx == primary && --primary->retained == 0)
+        nv_context_destroy(primary);
 }
 
 static CUresult push(struct nv_context *ctx)
@@ -199,12 +208,48 @@ CUresult cuCtxDestroy(CUcontext handle)
     if (rc != CUDA_SUCCESS)
         return rc;
     ctx = context_of(handle);
-    if (!ctx || ctx->primary)
+    if (!ctx || ctx->primary || ctx->green)
         return nv_leave(CUDA_ERROR_INVALID_CONTEXT);
     nv_context_destroy(ctx);
     if (current == ctx)
         depth--; /* it is popped if it is the calling thread's */
     return nv_leave(CUDA_SUCCESS);
+}
+
+/* Of old: counted uses of a context that was created. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+CUresult cuCtxAttach(CUcontext *pctx, unsigned int flags)
+{
+    struct nv_context *ctx;
+    CUresult rc = nv_enter(&ctx);
+
+    if (rc != CUDA_SUCCESS)
+        return rc;
+    if (!pctx || flags)
+        return nv_leave(CUDA_ERROR_INVALID_VALUE);
+    if (ctx->primary || ctx->green)
+        return nv_leave(CUDA_ERROR_INVALID_CONTEXT);
+    ctx->retained++;
+    *pctx = ctx->handle;
+    return nv_leave(CUDA_SUCCESS);
+}
+
+CUresult cuCtxDetach(CUcontext handle)
+{
+    struct nv_context *current, *ctx;
+    CUresult rc = nv_enter_any(&current);
+
+    if (rc != CUDA_SUCCESS)
+        return rc;
+    ctx = context_of(handle);
+    if (!ctx || ctx->primary || ctx->green || ctx != current)
+        return nv_leave(CUDA_ERROR_INVALID_CONTEXT);
+    if (ctx->retained > 0) {
+        ctx->retained--;
+        return nv_leave(CUDA_SUCCESS);
+    }
+    nv_unlock();
+    return cuCtxDestroy(handle);
 }
 
 /* ---- the thread's stack ---- */
@@ -298,8 +343,7 @@ CUresult cuDevicePrimaryCtxRelease(CUdevice dev)
         return nv_leave(CUDA_ERROR_INVALID_DEVICE);
     if (!primary || primary->retained == 0)
         return nv_leave(CUDA_ERROR_INVALID_CONTEXT);
-    if (--primary->retained == 0)
-        nv_context_destroy(primary);
+    nv_primary_release(primary);
     return nv_leave(CUDA_SUCCESS);
 }
 

@@ -25,8 +25,7 @@ static CUresult unified(uint64_t address, size_t bytes, struct nv_place *place, 
         return address ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
     }
     place->va = address;
-    return bytes <= memory->range.size - (address - memory->range.base) ? CUDA_SUCCESS
-                                                                        : CUDA_ERROR_INVALID_VALUE;
+    return nv_memory_host(address, bytes) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
 static CUresult device(uint64_t address, size_t bytes, struct nv_place *place)

@@ -4,13 +4,17 @@
  *
  *   object.c     handles: which pointers of a program are ours, and of what kind
  *   init.c       cuInit, devices, their attributes, errors' names
+ *   green.c      contexts with a part of the multiprocessors
  *   context.c    contexts, the calling thread's stack of them, entering and leaving a call
- *   memory.c     allocations of every kind; pool.c: stream-ordered ones
+ *   memory.c     allocations of every kind; pool.c: stream-ordered ones; virtual.c: reservations
+ *                and mappings; ipc.c: memory and events of other processes; external.c: memory and
+ *                semaphores of other drivers
  *   copy.c       copies and fills, as operations; copy_api.c: their entry points
  *   module.c     modules, functions, libraries; fatbin.c: what a program hands over as an image
  *   stream.c     streams; event.c; memop.c; hostfunc.c
  *   command.c    what was submitted, and what waits for what
- *   launch.c     kernel launches and their checks; occupancy.c
+ *   launch.c     kernel launches and their checks; legacy.c: those of CUDA 2; function.c: occupancy
+ *   link.c       the linker
  *   graph.c      graphs; capture.c; graph_exec.c
  *   engine.c     the device thread; kernel.c: kernels on the device; slices.c: interpreter threads
  *   resolver.c   cuGetProcAddress; suffixed.c, missing.c: generated
@@ -51,6 +55,11 @@ enum nv_kind {
     NV_POOL,
     NV_ARRAY,
     NV_LINK,
+    NV_PHYSICAL,
+    NV_EXTERNAL_MEMORY,
+    NV_EXTERNAL_SEMAPHORE,
+    NV_GREEN,
+    NV_DESCRIPTOR,
 };
 /** A handle for @object, or NULL without memory. */
 void *nv_handle_new(enum nv_kind kind, void *object);
@@ -65,7 +74,7 @@ struct nv_context {
     void *handle;
     struct nv_context *next; /* all of the process */
     bool primary, destroyed;
-    unsigned retained; /* primary */
+    unsigned retained; /* primary: uses; a created one: uses beyond the first */
     unsigned flags, version;
     unsigned long long id;
     CUresult sticky; /* what its kernels did; CUDA_SUCCESS: nothing */
@@ -74,11 +83,20 @@ struct nv_context {
     size_t limits[CU_LIMIT_MAX];
     CUfunc_cache cache;
     CUsharedconfig shared_config;
-    unsigned in_flight; /* commands that are not done */
-    struct nv_command *waits; /* what all later work of the context waits for; retained, may be NULL */
+    unsigned in_flight;      /* commands that are not done */
+    struct nv_context *base; /* of a green one: the primary, whose memory and code it uses */
+    struct nv_green *green;  /* of a green one */
+    struct nv_command
+        *waits; /* what all later work of the context waits for; retained, may be NULL */
 };
 extern struct nv_context *nv_contexts;
 extern bool nv_initialized;
+
+/** The context that memory, code and errors belong to. */
+static inline struct nv_context *nv_base(struct nv_context *ctx)
+{
+    return ctx && ctx->base ? ctx->base : ctx;
+}
 
 void nv_lock(void);
 void nv_unlock(void);
@@ -93,6 +111,7 @@ struct nv_context *nv_current(void);
 CUresult nv_context_create(struct nv_context **out, unsigned flags, bool primary);
 void nv_context_destroy(struct nv_context *ctx);
 CUresult nv_primary(struct nv_context **ctx, bool retain);
+void nv_primary_release(struct nv_context *ctx);
 /** A kernel of the context went wrong: everything of it ends. */
 void nv_context_break(struct nv_context *ctx, CUresult error);
 
@@ -112,7 +131,8 @@ struct nv_memory {
     struct nv_context *ctx; /* NULL: none */
     struct nv_pool *pool;   /* of a stream-ordered one */
     unsigned long long id;
-    bool internal; /* of a module: not the program's to free */
+    bool internal; /* of a module, of a mapping: not the program's to free */
+    bool foreign;  /* its pages are not of the window, and not counted here */
 };
 void nv_memory_lock_read(void);
 void nv_memory_unlock(void);
@@ -122,8 +142,18 @@ CUresult nv_memory_alloc(struct nv_context *ctx, uint64_t bytes, uint64_t *va);
 void nv_memory_set_pool(uint64_t va, struct nv_pool *pool, bool internal);
 void nv_memory_free(uint64_t va);
 void nv_memory_forget(struct nv_context *ctx);
-/** Host address of device address @va, for @bytes; NULL if the allocation is smaller or none. */
+/** Host address of device address @va, for @bytes; NULL if the allocation is smaller or none.
+ * Mappings that lie side by side in one reservation count as one. */
 void *nv_memory_host(uint64_t va, uint64_t bytes);
+/** Counts device memory of this process. False: so much is not free. */
+bool nv_memory_charge(uint64_t bytes, int sign);
+/** Addresses that nobody can touch, for pages that are not of the window. 0: none. */
+uint64_t nv_memory_reserve(uint64_t bytes, uint64_t align);
+/** The @bytes at @host become device memory at @va, until nv_memory_free. False: no memory. */
+bool nv_memory_add(struct nv_context *ctx, uint64_t va, uint64_t bytes, void *host, bool writable);
+/** Where the bytes of an allocation of the program's lie in a file. False: it does not begin at
+ * @va, or its pages are not the window's. */
+bool nv_memory_backing(uint64_t va, int *fd, uint64_t *offset, uint64_t *bytes);
 /** True if a plain host address is known to the driver (pinned, registered, managed). */
 bool nv_memory_is_pinned(const void *host);
 
@@ -143,7 +173,9 @@ enum nv_op_kind {
     NV_OP_GRAPH,
     NV_OP_CHILD, /* graph nodes only */
     NV_OP_WAIT_EVENT,
+    NV_OP_WAIT_SHARED, /* for a record that another process may have made */
     NV_OP_BATCH,
+    NV_OP_SEMAPHORES,
 };
 
 struct nv_place {  /* one side of a copy: bytes at base + y * pitch + z * slice */
@@ -193,13 +225,17 @@ struct nv_op {
         } host;
         struct {
             struct nv_event *event;
-            bool external;
+            uint64_t version; /* of a shared event; 0: none */
         } record;
         struct nv_memop memop;
         struct {
             struct nv_memop *ops; /* owned */
             unsigned count;
         } batch;
+        struct {
+            struct nv_semaphore_op *ops; /* owned */
+            unsigned count;
+        } semaphores;
         uint64_t free_va;
         struct nv_exec *exec; /* retained */
         struct nv_graph *child;
@@ -257,6 +293,7 @@ CUresult nv_submit_after(struct nv_stream *stream, struct nv_op *op, struct nv_c
                          struct nv_command **out);
 /** Waits until everything submitted in the context so far is done. */
 void nv_context_wait(struct nv_context *ctx);
+void nv_contexts_wait(void); /* in all of them */
 
 /* ---- streams (stream.c) ---- */
 struct nv_stream {
@@ -278,6 +315,8 @@ struct nv_stream {
 /** The stream of a program's handle in a call of the context. Takes no reference. */
 CUresult nv_stream_of(struct nv_context *ctx, CUstream handle, struct nv_stream **stream);
 struct nv_stream *nv_stream_create(struct nv_context *ctx);
+/** The same with a handle for the program; the priority is clamped. */
+CUresult nv_stream_make(struct nv_context *ctx, unsigned flags, int priority, CUstream *handle);
 void nv_stream_release(struct nv_stream *stream);
 void nv_stream_wait(struct nv_stream *stream);
 /** Adds the edges that the stream's next command has to have. */
@@ -295,6 +334,7 @@ struct nv_event {
     uint64_t version;          /* of records asked for */
     uint64_t time_ns;          /* of the latest that was carried out */
     bool timed;
+    struct nv_shared *shared; /* with other processes; owned; NULL: it is not */
     /* recorded in a capture */
     struct nv_capture *capture;
     struct nv_node **captured; /* owned array */
@@ -302,8 +342,37 @@ struct nv_event {
 };
 struct nv_event *nv_event_of(CUevent handle);
 void nv_event_release(struct nv_event *event);
+/** Makes @op a record of the event, with a reference. */
+void nv_event_record_op(struct nv_event *event, struct nv_op *op);
+/** Makes @op a wait for its latest record. False: there is nothing to wait for outside of this
+ * process. */
+bool nv_event_wait_op(struct nv_event *event, struct nv_op *op);
 /** The record of a launch attribute or of a graph's node: becomes the event's latest. */
 void nv_event_set_record(struct nv_event *event, struct nv_command *command);
+
+/* ---- ipc.c: events that processes share ---- */
+/** A new one, or NULL without memory. */
+struct nv_shared *nv_shared_new(void);
+void nv_shared_free(struct nv_shared *shared);
+/** A record is asked for: its version. */
+uint64_t nv_shared_ask(struct nv_shared *shared);
+void nv_shared_done(struct nv_shared *shared, uint64_t version);
+/** The version of the latest record that anybody has asked for; 0: none. */
+uint64_t nv_shared_latest(const struct nv_shared *shared);
+bool nv_shared_ready(const struct nv_shared *shared, uint64_t version);
+struct nv_event *nv_event_new(struct nv_context *ctx, unsigned flags);
+
+/* ---- context_event.c ---- */
+CUresult nv_context_record(struct nv_context *ctx, struct nv_event *event);
+CUresult nv_context_wait_event(struct nv_context *ctx, struct nv_event *event);
+
+/* ---- green.c ---- */
+struct emu_units;
+/** Where blocks of the context may go; NULL: anywhere. */
+const struct emu_units *nv_green_units(const struct nv_context *ctx);
+/** How many multiprocessors that are. */
+unsigned nv_green_count(const struct nv_context *ctx);
+CUgreenCtx nv_green_handle(const struct nv_context *ctx); /* NULL: it is none */
 
 /* ---- modules (module.c) ---- */
 struct nv_image { /* parsed, shared by modules and libraries */
@@ -328,19 +397,21 @@ struct nv_function {
     struct nv_function *next;
     int max_dynamic_shared, carveout;
     CUfunc_cache cache;
+    struct nv_legacy *legacy; /* owned; what cuFuncSet* and cuParamSet* have said; may be NULL */
 };
 /** The function behind a CUfunction, or a CUkernel's in the context. */
 CUresult nv_function_of(struct nv_context *ctx, CUfunction handle, struct nv_function **function);
 void nv_module_release(struct nv_module *module);
 void nv_module_unload(struct nv_module *module);
-void nv_modules_forget(struct nv_context *ctx);
 /** What a program hands over as an image: text or fatbin. */
 CUresult nv_image_load(const void *data, struct nv_image **image, char *log, size_t log_size);
 void nv_image_release(struct nv_image *image);
 /** The best PTX of a fatbin, to be freed. */
 CUresult nv_fatbin_text(const void *data, char **text, size_t *size);
 
-/* ---- launch.c, occupancy.c ---- */
+/* ---- launch.c, legacy.c ---- */
+CUresult nv_launch(CUfunction f, const struct nv_kernel_args *args, bool own_priority,
+                   CUstream handle, void **params, void **extra);
 struct emu_shape nv_shape(const struct nv_function *function, const uint32_t block[3],
                           uint32_t dynamic_shared);
 uint32_t nv_max_threads(const struct nv_function *function);
@@ -360,6 +431,20 @@ void nv_fill_carry_out(const struct nv_fill *fill);
 uint64_t nv_copy_ns(const struct nv_copy *copy);
 uint64_t nv_fill_ns(const struct nv_fill *fill);
 
+/* ---- external.c ---- */
+struct nv_semaphore;
+struct nv_semaphore_op {
+    struct nv_semaphore *semaphore; /* retained */
+    bool wait;
+    uint64_t value;
+};
+void nv_semaphores_clear(struct nv_semaphore_op *ops, unsigned count);
+void nv_semaphores_retain(const struct nv_semaphore_op *ops, unsigned count);
+/** Carries it out; false: it has to wait. */
+bool nv_semaphore_run(const struct nv_semaphore_op *op);
+/** Frees a buffer in external memory. False: there is none at @va. */
+bool nv_external_free(uint64_t va);
+
 /* ---- memop.c ---- */
 /** True if a wait's condition holds. */
 bool nv_memop_ready(const struct nv_memop *op);
@@ -375,8 +460,8 @@ CUresult nv_capture_add(struct nv_stream *stream, struct nv_op *op);
 CUresult nv_capture_wait(struct nv_stream *stream, struct nv_event *event, bool *handled);
 CUresult nv_capture_record(struct nv_stream *stream, struct nv_event *event);
 void nv_capture_invalidate(struct nv_stream *stream);
-/** The same for the capture that an event was recorded in: asking about it breaks it (seen on driver
- * 580). */
+/** The same for the capture that an event was recorded in: asking about it breaks it (seen on
+ * driver 580). */
 void nv_capture_break(struct nv_capture *capture);
 /** An unsafe call: prohibited while the thread's mode says so. */
 CUresult nv_capture_check_unsafe(void);

@@ -148,14 +148,30 @@ static bool run_batch(struct nv_command *command)
     return true;
 }
 
+static bool run_semaphores(struct nv_command *command)
+{
+    while (command->step < command->op.semaphores.count &&
+           nv_semaphore_run(&command->op.semaphores.ops[command->step]))
+        command->step++;
+    return command->step == command->op.semaphores.count;
+}
+
+/* What looks at words of memory. False: it waits, and is to be asked again. */
 static bool run_memop(struct nv_command *command)
 {
-    if (command->op.kind == NV_OP_BATCH)
+    switch (command->op.kind) {
+    case NV_OP_BATCH:
         return run_batch(command);
-    if (command->op.kind == NV_OP_WAIT_VALUE)
+    case NV_OP_SEMAPHORES:
+        return run_semaphores(command);
+    case NV_OP_WAIT_SHARED:
+        return nv_shared_ready(command->op.record.event->shared, command->op.record.version);
+    case NV_OP_WAIT_VALUE:
         return nv_memop_ready(&command->op.memop);
-    nv_memop_write(&command->op.memop);
-    return true;
+    default:
+        nv_memop_write(&command->op.memop);
+        return true;
+    }
 }
 
 static void start(struct nv_command *command, uint64_t now)
@@ -184,7 +200,9 @@ static void start(struct nv_command *command, uint64_t now)
         break;
     case NV_OP_WAIT_VALUE:
     case NV_OP_WRITE_VALUE:
+    case NV_OP_WAIT_SHARED:
     case NV_OP_BATCH:
+    case NV_OP_SEMAPHORES:
         if (run_memop(command))
             nv_schedule(now + HANDOVER_NS, EMU_DUE_QUEUE, command);
         else

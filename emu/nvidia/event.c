@@ -6,6 +6,7 @@
 #include "driver.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 enum { RESOLUTION_NS = 500 };
 
@@ -20,6 +21,7 @@ void nv_event_release(struct nv_event *event)
         return;
     nv_command_release(event->record);
     free(event->captured);
+    nv_shared_free(event->shared);
     free(event);
 }
 
@@ -28,6 +30,62 @@ void nv_event_set_record(struct nv_event *event, struct nv_command *command)
     nv_command_release(event->record);
     event->record = nv_command_retain(command);
     event->version++;
+}
+
+void nv_event_record_op(struct nv_event *event, struct nv_op *op)
+{
+    *op = (struct nv_op){.kind = NV_OP_RECORD, .record = {.event = event}};
+    if (event->shared)
+        op->record.version = nv_shared_ask(event->shared);
+    event->refs++;
+}
+
+bool nv_event_wait_op(struct nv_event *event, struct nv_op *op)
+{
+    uint64_t version = event->shared ? nv_shared_latest(event->shared) : 0;
+
+    if (version == 0 || nv_shared_ready(event->shared, version))
+        return false;
+    *op = (struct nv_op){.kind = NV_OP_WAIT_SHARED, .record = {event, version}};
+    event->refs++;
+    return true;
+}
+
+/* The latest record is done; anybody's, of a shared event. */
+static bool is_ready(const struct nv_event *event)
+{
+    if (event->shared)
+        return nv_shared_ready(event->shared, nv_shared_latest(event->shared));
+    return !event->record || event->record->done;
+}
+
+/* Another process's record: nobody wakes us. */
+static void wait_shared(struct nv_event *event)
+{
+    static const struct timespec pause = {.tv_nsec = 50000};
+    uint64_t version = nv_shared_latest(event->shared);
+
+    event->refs++;
+    while (!nv_shared_ready(event->shared, version) && event->ctx->sticky == CUDA_SUCCESS) {
+        nv_unlock();
+        nanosleep(&pause, NULL);
+        nv_lock();
+    }
+    nv_event_release(event);
+}
+
+struct nv_event *nv_event_new(struct nv_context *ctx, unsigned flags)
+{
+    struct nv_event *event = calloc(1, sizeof(*event));
+
+    if (!event || !(event->handle = nv_handle_new(NV_EVENT, event))) {
+        free(event);
+        return NULL;
+    }
+    event->refs = 1;
+    event->ctx = ctx;
+    event->flags = flags;
+    return event;
 }
 
 CUresult cuEventCreate(CUevent *phEvent, unsigned int Flags)
@@ -42,12 +100,14 @@ CUresult cuEventCreate(CUevent *phEvent, unsigned int Flags)
     if (!phEvent || (Flags & ~known) ||
         ((Flags & CU_EVENT_INTERPROCESS) && !(Flags & CU_EVENT_DISABLE_TIMING)))
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    event = calloc(1, sizeof(*event));
-    if (!event || !(event->handle = nv_handle_new(NV_EVENT, event)))
+    event = nv_event_new(ctx, Flags);
+    if (event && (Flags & CU_EVENT_INTERPROCESS) && !(event->shared = nv_shared_new())) {
+        nv_handle_free(event->handle);
+        nv_event_release(event);
+        event = NULL;
+    }
+    if (!event)
         return nv_leave(CUDA_ERROR_OUT_OF_MEMORY);
-    event->refs = 1;
-    event->ctx = ctx;
-    event->flags = Flags;
     *phEvent = event->handle;
     return nv_leave(CUDA_SUCCESS);
 }
@@ -72,11 +132,11 @@ CUresult cuEventDestroy(CUevent hEvent)
 
 CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int flags)
 {
-    struct nv_op op = {.kind = NV_OP_RECORD};
     struct nv_context *ctx;
     struct nv_stream *stream;
     struct nv_event *event;
     struct nv_command *command;
+    struct nv_op op;
     CUresult rc = nv_enter_any(&ctx);
 
     if (rc != CUDA_SUCCESS)
@@ -89,14 +149,13 @@ CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, unsigned int f
         return nv_leave(rc);
     if (flags & ~CU_EVENT_RECORD_EXTERNAL)
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    if (event->ctx != stream->ctx)
+    if (nv_base(event->ctx) != nv_base(stream->ctx))
         return nv_leave(CUDA_ERROR_INVALID_HANDLE);
     if (stream->legacy && (rc = nv_capture_check_legacy(stream->ctx)) != CUDA_SUCCESS)
         return nv_leave(rc);
     if (stream->capture && !(flags & CU_EVENT_RECORD_EXTERNAL))
         return nv_leave(nv_capture_record(stream, event));
-    op.record.event = event;
-    event->refs++;
+    nv_event_record_op(event, &op);
     event->capture = NULL;
     rc = nv_submit(stream, &op, &command);
     if (rc == CUDA_SUCCESS && command) {
@@ -128,8 +187,7 @@ CUresult cuEventQuery(CUevent hEvent)
     }
     if (event->ctx->sticky != CUDA_SUCCESS)
         return nv_leave(event->ctx->sticky);
-    rc = !event->record || event->record->done ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
-    return nv_leave(rc);
+    return nv_leave(is_ready(event) ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY);
 }
 
 CUresult cuEventSynchronize(CUevent hEvent)
@@ -148,7 +206,9 @@ CUresult cuEventSynchronize(CUevent hEvent)
         return nv_leave(CUDA_ERROR_CAPTURED_EVENT);
     }
     ctx = event->ctx;
-    if (event->record)
+    if (event->shared)
+        wait_shared(event);
+    else if (event->record)
         nv_command_wait(event->record);
     return nv_leave(ctx->sticky);
 }

@@ -55,8 +55,15 @@ bool nv_node_depends(const struct nv_node *node, const struct nv_node *on);
 CUresult nv_plan_make(const struct nv_graph *graph, struct nv_exec **plan);
 CUresult nv_kernel_op(struct nv_context *ctx, CUfunction handle, const struct nv_kernel_args *args,
                       void **params, void **extra, struct nv_op *op);
-/* graph_nodes.c: parameters of nodes as operations */
+/* Parameters of nodes as operations */
 CUresult nv_kernel_params_op(struct nv_context *ctx, const CUDA_KERNEL_NODE_PARAMS *p,
                              struct nv_op *op);
 CUresult nv_memset_params_op(const CUDA_MEMSET_NODE_PARAMS *p, struct nv_op *op);
 CUresult nv_memcpy_params_op(const CUDA_MEMCPY3D *p, struct nv_op *op);
+/** Either @signals or @waits is NULL. */
+CUresult nv_semaphores_op(const CUexternalSemaphore *handles,
+                          const CUDA_EXTERNAL_SEMAPHORE_SIGNAL_PARAMS *signals,
+                          const CUDA_EXTERNAL_SEMAPHORE_WAIT_PARAMS *waits, unsigned count,
+                          struct nv_op *op);
+CUresult nv_batch_op(unsigned count, const CUstreamBatchMemOpParams *params, unsigned flags,
+                     struct nv_op *op);

@@ -180,6 +180,10 @@ void nv_exec_start(struct nv_command *launch, uint64_t now)
 
         if (!step->disabled)
             nv_op_copy(&op, &step->op);
+        if (op.kind == NV_OP_RECORD && op.record.event->shared)
+            op.record.version = nv_shared_ask(op.record.event->shared);
+        if (op.kind == NV_OP_WAIT_EVENT && nv_event_wait_op(op.record.event, &op))
+            nv_event_release(op.record.event); /* the copy's reference; the wait has its own */
         commands[i] = nv_command_new(launch->op.ctx, &op);
         if (op.kind == NV_OP_KERNEL)
             commands[i]->op.kernel.priority = launch->priority;

@@ -266,6 +266,11 @@ CUresult cuDeviceComputeCapability(int *major, int *minor, CUdevice dev)
     X(MAXIMUM_TEXTURE3D_WIDTH, 16384)                                                              \
     X(MAXIMUM_TEXTURE3D_HEIGHT, 16384)                                                             \
     X(MAXIMUM_TEXTURE3D_DEPTH, 16384)                                                              \
+    X(COOPERATIVE_MULTI_DEVICE_LAUNCH, 1)                                                          \
+    X(VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED, 1)                                                      \
+    X(HANDLE_TYPE_POSIX_FILE_DESCRIPTOR_SUPPORTED, 1)                                              \
+    X(TIMELINE_SEMAPHORE_INTEROP_SUPPORTED, 1)                                                     \
+    X(IPC_EVENT_SUPPORTED, 1)                                                                      \
     X(NUMA_ID, -1)                                                                                 \
     X(HOST_NUMA_ID, -1)
 

@@ -333,6 +333,10 @@ static bool offer(struct nv_run *run, uint64_t now)
     dev = emu_segment_lock();
     run->device_queue = emu_device_queue_open(dev, emu_segment_process(), (uint32_t)priority);
     if (run->device_queue >= 0) {
+        const struct emu_units *units = nv_green_units(run->command->op.ctx);
+
+        if (units)
+            emu_device_queue_set_units(dev, run->device_queue, units);
         nv_engine.runs[run->id] = run;
         emu_device_dispatch(dev, run->device_queue, run->id, &run->shape, run->blocks, now);
         nv_work_adopt(dev, now);

@@ -3,6 +3,7 @@
  * Kernel launches: what they check, and how arguments are copied. Errors of a launch come from the
  * call itself; what the kernel does wrong comes later and breaks its context.
  */
+#include "graph.h"
 #include "library.h"
 
 #include <stdlib.h>
@@ -52,7 +53,8 @@ uint32_t nv_max_threads(const struct nv_function *function)
     return threads;
 }
 
-static CUresult check_sizes(const struct nv_function *f, const struct nv_kernel_args *k)
+static CUresult check_sizes(const struct nv_context *ctx, const struct nv_function *f,
+                            const struct nv_kernel_args *k)
 {
     const uint32_t *block = k->block, *grid = k->grid;
     uint64_t threads = (uint64_t)block[0] * block[1] * block[2];
@@ -73,9 +75,8 @@ static CUresult check_sizes(const struct nv_function *f, const struct nv_kernel_
     shape = nv_shape(f, block, k->shared_bytes);
     if (emu_occupancy(&nv_profile, &shape) == 0)
         return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
-    if (k->cooperative &&
-        (uint64_t)grid[0] * grid[1] * grid[2] >
-            (uint64_t)emu_occupancy(&nv_profile, &shape) * nv_profile.compute_units)
+    if (k->cooperative && (uint64_t)grid[0] * grid[1] * grid[2] >
+                              (uint64_t)emu_occupancy(&nv_profile, &shape) * nv_green_count(ctx))
         return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
     return CUDA_SUCCESS;
 }
@@ -113,8 +114,6 @@ static CUresult copy_params(const struct ptx_function *ptx, void **params, void 
 
 /* Fills @op, which then owns the copies. The lock is held. */
 CUresult nv_kernel_op(struct nv_context *ctx, CUfunction handle, const struct nv_kernel_args *args,
-                      void **params, void **extra, struct nv_op *op);
-CUresult nv_kernel_op(struct nv_context *ctx, CUfunction handle, const struct nv_kernel_args *args,
                       void **params, void **extra, struct nv_op *op)
 {
     struct nv_function *f;
@@ -126,7 +125,7 @@ CUresult nv_kernel_op(struct nv_context *ctx, CUfunction handle, const struct nv
         emu_missing("PTX: %s (in kernel %s)", f->ptx->missing, f->ptx->name);
         return CUDA_ERROR_NOT_SUPPORTED;
     }
-    rc = check_sizes(f, args);
+    rc = check_sizes(ctx, f, args);
     if (rc != CUDA_SUCCESS)
         return rc;
     *op = (struct nv_op){.kind = NV_OP_KERNEL, .ctx = ctx, .kernel = *args};
@@ -140,8 +139,8 @@ CUresult nv_kernel_op(struct nv_context *ctx, CUfunction handle, const struct nv
     return CUDA_SUCCESS;
 }
 
-static CUresult launch(CUfunction f, const struct nv_kernel_args *args, bool own_priority,
-                       CUstream handle, void **params, void **extra)
+CUresult nv_launch(CUfunction f, const struct nv_kernel_args *args, bool own_priority,
+                   CUstream handle, void **params, void **extra)
 {
     struct nv_kernel_args copy = *args;
     struct nv_command *command;
@@ -165,7 +164,7 @@ static CUresult launch(CUfunction f, const struct nv_kernel_args *args, bool own
     if (!own_priority)
         copy.priority = stream->priority;
     rc = nv_kernel_op(stream->ctx, f, &copy, params, extra, &op);
-    if (rc == CUDA_SUCCESS && op.kernel.function->module->ctx != stream->ctx) {
+    if (rc == CUDA_SUCCESS && op.kernel.function->module->ctx != nv_base(stream->ctx)) {
         nv_op_clear(&op);
         rc = CUDA_ERROR_INVALID_HANDLE;
     }
@@ -186,7 +185,7 @@ CUresult cuLaunchKernel(CUfunction f, unsigned int gx, unsigned int gy, unsigned
     struct nv_kernel_args args = {
         .grid = {gx, gy, gz}, .block = {bx, by, bz}, .shared_bytes = shared};
 
-    return launch(f, &args, false, hStream, kernelParams, extra);
+    return nv_launch(f, &args, false, hStream, kernelParams, extra);
 }
 
 CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned int gx, unsigned int gy, unsigned int gz,
@@ -196,7 +195,7 @@ CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned int gx, unsigned int g
     struct nv_kernel_args args = {
         .grid = {gx, gy, gz}, .block = {bx, by, bz}, .shared_bytes = shared, .cooperative = true};
 
-    return launch(f, &args, false, hStream, kernelParams, NULL);
+    return nv_launch(f, &args, false, hStream, kernelParams, NULL);
 }
 
 static CUresult attribute(const CUlaunchAttribute *a, struct nv_kernel_args *args, bool *priority)
@@ -250,5 +249,5 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig *c, CUfunction f, void **kernelPa
         if (rc != CUDA_SUCCESS)
             return rc;
     }
-    return launch(f, &args, priority, c->hStream, kernelParams, extra);
+    return nv_launch(f, &args, priority, c->hStream, kernelParams, extra);
 }

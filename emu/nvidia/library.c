@@ -29,6 +29,7 @@ static CUresult module_in(struct nv_library *library, struct nv_context *ctx,
     struct nv_module **larger;
     CUresult rc;
 
+    ctx = nv_base(ctx);
     for (unsigned i = 0; i < library->count; i++) {
         if (library->modules[i]->ctx == ctx) {
             *out = library->modules[i];

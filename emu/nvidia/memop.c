@@ -4,7 +4,7 @@
  * thread looks at the words that streams wait for. Source: CUDA Driver API, "Stream Memory
  * Operations" (the second version of the interface; the first one has the same functions here).
  */
-#include "driver.h"
+#include "graph.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -136,12 +136,32 @@ static CUresult convert(const CUstreamBatchMemOpParams *from, struct nv_memop *t
     return check(to);
 }
 
+/* A copy of the array as an operation. The lock is held. */
+CUresult nv_batch_op(unsigned count, const CUstreamBatchMemOpParams *params, unsigned flags,
+                     struct nv_op *op)
+{
+    CUresult rc = CUDA_SUCCESS;
+
+    if (flags || count > 256 || (count && !params))
+        return CUDA_ERROR_INVALID_VALUE;
+    *op = (struct nv_op){.kind = NV_OP_BATCH};
+    op->batch.ops = calloc(count + 1, sizeof(*op->batch.ops));
+    if (!op->batch.ops)
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    for (unsigned i = 0; i < count && rc == CUDA_SUCCESS; i++)
+        rc = convert(&params[i], &op->batch.ops[i]);
+    op->batch.count = count;
+    if (rc != CUDA_SUCCESS)
+        nv_op_clear(op);
+    return rc;
+}
+
 NV_EXPORT CUresult cuStreamBatchMemOp(CUstream stream, unsigned count,
                                       CUstreamBatchMemOpParams *params, unsigned flags);
 CUresult cuStreamBatchMemOp(CUstream handle, unsigned count, CUstreamBatchMemOpParams *params,
                             unsigned flags)
 {
-    struct nv_op op = {.kind = NV_OP_BATCH};
+    struct nv_op op;
     struct nv_context *ctx;
     struct nv_stream *stream;
     CUresult rc = nv_enter(&ctx);
@@ -149,21 +169,9 @@ CUresult cuStreamBatchMemOp(CUstream handle, unsigned count, CUstreamBatchMemOpP
     if (rc != CUDA_SUCCESS)
         return rc;
     rc = nv_stream_of(ctx, handle, &stream);
-    if (rc != CUDA_SUCCESS)
-        return nv_leave(rc);
-    if (flags || count > 256 || (count && !params))
-        return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    op.batch.ops = calloc(count + 1, sizeof(*op.batch.ops));
-    if (!op.batch.ops)
-        return nv_leave(CUDA_ERROR_OUT_OF_MEMORY);
-    for (unsigned i = 0; i < count && rc == CUDA_SUCCESS; i++)
-        rc = convert(&params[i], &op.batch.ops[i]);
-    op.batch.count = count;
-    if (rc != CUDA_SUCCESS) {
-        nv_op_clear(&op);
-        return nv_leave(rc);
-    }
-    return nv_leave(nv_submit(stream, &op, NULL));
+    if (rc == CUDA_SUCCESS)
+        rc = nv_batch_op(count, params, flags, &op);
+    return nv_leave(rc == CUDA_SUCCESS ? nv_submit(stream, &op, NULL) : rc);
 }
 
 NV_EXPORT CUresult cuStreamBatchMemOp_v2(CUstream stream, unsigned count,

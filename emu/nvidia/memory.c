@@ -82,6 +82,7 @@ static bool insert(const struct nv_memory *memory)
     i = upper_bound(memory->range.base);
     memmove(&table[i + 1], &table[i], (count - i) * sizeof(*table));
     table[i] = *memory;
+    table[i].ctx = nv_base(memory->ctx);
     table[i].id = ++ids;
     count++;
     pthread_rwlock_unlock(&table_lock);
@@ -106,11 +107,17 @@ static ssize_t index_of(uint64_t va)
 
 void *nv_memory_host(uint64_t va, uint64_t bytes)
 {
+    size_t i = upper_bound(va);
     const struct nv_memory *memory = nv_memory_find(va);
+    int64_t distance = memory ? memory->range.delta : 0;
+    uint64_t end = memory ? memory->range.base + memory->range.size : 0;
 
-    if (!memory || memory->range.size - (va - memory->range.base) < bytes)
+    if (!memory)
         return NULL;
-    return (void *)(uintptr_t)(va + (uint64_t)memory->range.delta);
+    while (end - va < bytes && memory->foreign && i < count && table[i].range.base == end &&
+           table[i].foreign && table[i].range.delta == distance)
+        end += table[i++].range.size;
+    return end - va < bytes ? NULL : (void *)(uintptr_t)(va + (uint64_t)distance);
 }
 
 bool nv_memory_is_pinned(const void *host)
@@ -142,7 +149,7 @@ static bool make_window(void)
 }
 
 /* The device's memory is shared by all processes; the model keeps what each has. */
-static bool charge(uint64_t bytes, int sign)
+bool nv_memory_charge(uint64_t bytes, int sign)
 {
     struct emu_device *dev = emu_segment_lock();
     uint64_t total = 0;
@@ -190,18 +197,61 @@ CUresult nv_memory_alloc(struct nv_context *ctx, uint64_t bytes, uint64_t *va)
     if (bytes > WINDOW_BYTES / 2)
         return CUDA_ERROR_OUT_OF_MEMORY;
     memory.range.size = (bytes + GRANULE - 1) / GRANULE * GRANULE;
-    if (!charge(memory.range.size, 1))
+    if (!nv_memory_charge(memory.range.size, 1))
         return CUDA_ERROR_OUT_OF_MEMORY;
     memory.range.base = find_gap(memory.range.size);
     memory.range.delta = delta;
     memory.range.writable = true;
     if (!memory.range.base || !insert(&memory)) {
-        charge(memory.range.size, -1);
+        nv_memory_charge(memory.range.size, -1);
         return CUDA_ERROR_OUT_OF_MEMORY;
     }
     next_va = memory.range.base + memory.range.size;
     *va = memory.range.base;
     return CUDA_SUCCESS;
+}
+
+uint64_t nv_memory_reserve(uint64_t bytes, uint64_t align)
+{
+    uint64_t room = bytes + align, base;
+    char *map = room > bytes ? mmap(NULL, room, PROT_NONE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+                             : MAP_FAILED;
+
+    if (map == MAP_FAILED)
+        return 0;
+    base = ((uintptr_t)map + align - 1) / align * align;
+    if (base > (uintptr_t)map)
+        munmap(map, base - (uintptr_t)map);
+    munmap((void *)(uintptr_t)(base + bytes), (uintptr_t)map + room - base - bytes);
+    return base;
+}
+
+bool nv_memory_add(struct nv_context *ctx, uint64_t va, uint64_t bytes, void *host, bool writable)
+{
+    const struct nv_memory memory = {
+        .range = {va, bytes, (int64_t)((uintptr_t)host - va), writable},
+        .bytes = bytes,
+        .kind = NV_MEMORY_DEVICE,
+        .ctx = ctx,
+        .internal = true,
+        .foreign = true,
+    };
+
+    return insert(&memory);
+}
+
+bool nv_memory_backing(uint64_t va, int *file, uint64_t *offset, uint64_t *bytes)
+{
+    ssize_t i = index_of(va);
+
+    if (i < 0 || table[i].kind != NV_MEMORY_DEVICE || table[i].foreign || table[i].internal ||
+        table[i].pool)
+        return false;
+    *file = fd;
+    *offset = va - window;
+    *bytes = table[i].bytes;
+    return true;
 }
 
 void nv_memory_set_pool(uint64_t va, struct nv_pool *pool, bool internal)
@@ -216,11 +266,13 @@ void nv_memory_set_pool(uint64_t va, struct nv_pool *pool, bool internal)
 
 static void give_back(const struct nv_memory *memory)
 {
+    if (memory->foreign)
+        return;
     if (memory->kind == NV_MEMORY_DEVICE) {
         uint64_t first = (memory->range.base + 4095) & ~4095ull;
         uint64_t end = (memory->range.base + memory->range.size) & ~4095ull;
 
-        charge(memory->range.size, -1);
+        nv_memory_charge(memory->range.size, -1);
         if (end > first) /* whole pages go back to the system */
             madvise((void *)(uintptr_t)(first + (uint64_t)delta), end - first, MADV_REMOVE);
     } else if (memory->kind != NV_MEMORY_REGISTERED) {
@@ -291,6 +343,10 @@ CUresult cuMemFree(CUdeviceptr dptr)
     if (rc != CUDA_SUCCESS)
         return nv_leave(rc);
     i = index_of(dptr);
+    if (i >= 0 && table[i].foreign) {
+        nv_contexts_wait();
+        return nv_leave(nv_external_free(dptr) ? ctx->sticky : CUDA_ERROR_INVALID_VALUE);
+    }
     if (i < 0 || table[i].internal ||
         (table[i].kind != NV_MEMORY_DEVICE && table[i].kind != NV_MEMORY_MANAGED))
         return nv_leave(CUDA_ERROR_INVALID_VALUE);

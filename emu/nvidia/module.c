@@ -92,6 +92,7 @@ void nv_module_release(struct nv_module *module)
     while (module->functions) {
         struct nv_function *next = module->functions->next;
 
+        free(module->functions->legacy);
         free(module->functions);
         module->functions = next;
     }
@@ -200,7 +201,7 @@ static CUresult load(CUmodule *out, const void *data, char *log, size_t log_size
     rc = nv_image_load(data, &image, log, log_size);
     if (rc != CUDA_SUCCESS)
         return nv_leave(rc);
-    rc = nv_module_create(ctx, image, &module);
+    rc = nv_module_create(nv_base(ctx), image, &module);
     nv_image_release(image);
     if (rc == CUDA_SUCCESS)
         *out = module->handle;
@@ -409,10 +410,4 @@ CUresult cuModuleEnumerateFunctions(CUfunction *functions, unsigned int numFunct
             functions[n++] = f->handle;
     }
     return nv_leave(CUDA_SUCCESS);
-}
-
-/* What a context's end leaves of its modules: code that may still be in use, and no handles. */
-void nv_modules_forget(struct nv_context *ctx)
-{
-    /* Their memory goes with the context's; handles stay dead weight until the process ends. */
 }

@@ -135,26 +135,31 @@ static CUresult enter_stream(CUstream handle, struct nv_context **ctx, struct nv
 
 /* ---- creation ---- */
 
+CUresult nv_stream_make(struct nv_context *ctx, unsigned flags, int priority, CUstream *handle)
+{
+    struct nv_stream *stream = nv_stream_create(ctx);
+
+    if (!stream || !(stream->handle = nv_handle_new(NV_STREAM, stream)))
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    stream->flags = flags;
+    stream->non_blocking = flags & CU_STREAM_NON_BLOCKING;
+    stream->priority = priority > PRIORITY_LEAST      ? PRIORITY_LEAST
+                       : priority < PRIORITY_GREATEST ? PRIORITY_GREATEST
+                                                      : priority;
+    *handle = stream->handle;
+    return CUDA_SUCCESS;
+}
+
 CUresult cuStreamCreateWithPriority(CUstream *phStream, unsigned int flags, int priority)
 {
     struct nv_context *ctx;
-    struct nv_stream *stream;
     CUresult rc = nv_enter(&ctx);
 
     if (rc != CUDA_SUCCESS)
         return rc;
     if (!phStream || (flags & ~CU_STREAM_NON_BLOCKING))
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    stream = nv_stream_create(ctx);
-    if (!stream || !(stream->handle = nv_handle_new(NV_STREAM, stream)))
-        return nv_leave(CUDA_ERROR_OUT_OF_MEMORY);
-    stream->flags = flags;
-    stream->non_blocking = flags & CU_STREAM_NON_BLOCKING;
-    stream->priority = priority > PRIORITY_LEAST      ? PRIORITY_LEAST
-                       : priority < PRIORITY_GREATEST ? PRIORITY_GREATEST
-                                                      : priority;
-    *phStream = stream->handle;
-    return nv_leave(CUDA_SUCCESS);
+    return nv_leave(nv_stream_make(ctx, flags, priority, phStream));
 }
 
 CUresult cuStreamCreate(CUstream *phStream, unsigned int flags)
@@ -293,8 +298,8 @@ CUresult cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned int Flags)
     rc = nv_capture_wait(stream, event, &handled);
     if (handled)
         return nv_leave(rc);
-    if (!event->record || event->record->done) /* nothing to wait for */
-        return nv_leave(CUDA_SUCCESS);
+    if (!nv_event_wait_op(event, &op) && (!event->record || event->record->done))
+        return nv_leave(CUDA_SUCCESS); /* nothing to wait for */
     return nv_leave(nv_submit_after(stream, &op, event->record, NULL));
 }
 
@@ -361,9 +366,22 @@ CUresult cuStreamGetCtx(CUstream hStream, CUcontext *pctx)
 CUresult cuStreamGetCtx_v2(CUstream hStream, CUcontext *pCtx, CUgreenCtx *pGreenCtx);
 CUresult cuStreamGetCtx_v2(CUstream hStream, CUcontext *pCtx, CUgreenCtx *pGreenCtx)
 {
+    struct nv_context *ctx;
+    struct nv_stream *stream;
+    CUresult rc = enter_stream(hStream, &ctx, &stream);
+
+    if (rc != CUDA_SUCCESS)
+        return rc;
+    if (pCtx)
+        *pCtx = nv_base(stream->ctx)->handle;
     if (pGreenCtx)
-        *pGreenCtx = NULL;
-    return cuStreamGetCtx(hStream, pCtx);
+        *pGreenCtx = nv_green_handle(stream->ctx);
+    return nv_leave(CUDA_SUCCESS);
+}
+
+CUresult cuStreamGetGreenCtx(CUstream hStream, CUgreenCtx *phCtx)
+{
+    return phCtx ? cuStreamGetCtx_v2(hStream, NULL, phCtx) : CUDA_ERROR_INVALID_VALUE;
 }
 
 CUresult cuStreamGetDevice(CUstream hStream, CUdevice *device)

@@ -62,6 +62,11 @@ enum {
     CU_EXTRA_SIZE = 2,
 };
 
+/** CUipcEventHandle, CUipcMemHandle */
+struct cu_ipc_handle {
+    char bytes[64];
+};
+
 /** CUlaunchConfig */
 struct cu_launch_config {
     uint32_t grid[3], block[3], shared_bytes;

@@ -52,3 +52,5 @@ cu_result cu_call(void *function, const cu_word *a, unsigned count);
 
 /** What every hook but the launch's fast path comes to: enter.c. */
 cu_result cu_enter(struct cu_api *api, cu_word *a);
+/** The same for a function that makes something of another process's handle. */
+cu_result cu_enter_handle(struct cu_api *api, cu_word out, const struct cu_ipc_handle *handle);

@@ -61,10 +61,11 @@ static cu_result event_record(struct cu_api *api, cu_word *a, struct reef_stream
 static cu_result event_wait(struct cu_api *api, cu_word *a, struct reef_stream *s)
 {
     bool exported = false, captured = false;
-    /* A wait for an event that was recorded in a capture joins the stream to it. */
     if (reef_unlikely(reef_cuda.objects_kept > 0) && event_is(a[1], &exported, &captured) &&
-        captured) {
-        cu_take_turn(s->legacy ? NULL : s, false);
+        (exported || captured)) {
+        /* A wait for an event that was recorded in a capture joins the stream to it. One for
+         * another process's record is for the latest at the time of the call. */
+        cu_take_turn(s->legacy ? NULL : s, exported && !captured);
         return pass(api, a);
     }
     struct reef_call call = {
@@ -86,17 +87,24 @@ static cu_result event_destroy(struct cu_api *api, cu_word *a)
     return pass(api, a);
 }
 
-static cu_result event_export(struct cu_api *api, cu_word *a)
+/* Other processes look at the event as well from now on. */
+static void event_exported(cu_word event)
 {
-    cu_take_turn_behind(a[1], false);
-    cu_result result = pass(api, a);
     pthread_mutex_lock(&reef_cuda.lock);
-    struct reef_object *o = result == CUDA_SUCCESS ? cu_object_locked(a[1], true) : NULL;
+    struct reef_object *o = cu_object_locked(event, true);
     if (o && !o->captured && !o->exported)
         reef_cuda.objects_kept++;
     if (o)
         o->exported = true;
     pthread_mutex_unlock(&reef_cuda.lock);
+}
+
+static cu_result event_export(struct cu_api *api, cu_word *a)
+{
+    cu_take_turn_behind(a[1], false);
+    cu_result result = pass(api, a);
+    if (result == CUDA_SUCCESS)
+        event_exported(a[1]);
     return result;
 }
 
@@ -399,5 +407,17 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
     cu_inside = true;
     cu_result result = enter(api, a);
     cu_inside = false;
+    return result;
+}
+
+cu_result cu_enter_handle(struct cu_api *api, cu_word out, const struct cu_ipc_handle *handle)
+{
+    typedef cu_result open_handle(cu_word, struct cu_ipc_handle);
+    open_handle *real = (open_handle *)cu_real(api);
+    if (reef_unlikely(!real))
+        return CUDA_ERROR_NOT_INITIALIZED;
+    cu_result result = real(out, *handle);
+    if (result == CUDA_SUCCESS && !cu_inside && cu_active() && !cu_is_rt())
+        event_exported(*(const cu_word *)cu_pointer(out));
     return result;
 }

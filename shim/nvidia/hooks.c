@@ -4,7 +4,8 @@
  * its arguments into an array of machine words and goes to cu_enter(). That is sound because every
  * one of them takes only integers and pointers and returns an int (checked against cuda.h by the
  * audit test): such arguments travel in the same registers and stack slots whatever their exact
- * types are (System V ABI, AMD64 3.2.3; AAPCS64 6.4), and the words are handed on as they came.
+ * types are (System V ABI, AMD64 3.2.3; AAPCS64 6.4), and the words are handed on as they came. A
+ * handle of another process's object is a structure by value and has a hook of its own form.
  */
 #include <string.h>
 
@@ -44,6 +45,12 @@
     {                                                                                              \
         cu_word a[] = {A##arguments};                                                              \
         return cu_enter(&cu_api[CU_##symbol], a);                                                  \
+    }
+#define HOOK_HANDLE(symbol, name, version, arguments, kind, stream)                                \
+    REEF_EXPORT cu_result symbol(cu_word out, struct cu_ipc_handle handle);                        \
+    cu_result symbol(cu_word out, struct cu_ipc_handle handle)                                     \
+    {                                                                                              \
+        return cu_enter_handle(&cu_api[CU_##symbol], out, &handle);                                \
     }
 #include "shim/nvidia/api.def"
 

@@ -31,6 +31,18 @@ struct conf_case {
         __attribute__((section("conf_cases"), used)) = &case_##name;                               \
     static void name(void)
 
+/** The other process of a case: runs it with one end of a pair of sockets. */
+struct conf_peer {
+    const char *name;
+    void (*run)(int socket);
+};
+#define PEER(name)                                                                                 \
+    static void name(int socket);                                                                  \
+    static const struct conf_peer peer_##name = {#name, name};                                     \
+    static const struct conf_peer *const entry_##name                                              \
+        __attribute__((section("conf_peers"), used)) = &peer_##name;                               \
+    static void name(int socket)
+
 /** Ends the case. */
 void conf_fail(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4), noreturn));
@@ -83,5 +95,17 @@ struct gate {
 void gate_close(struct gate *gate, CUstream s);
 void gate_begun(struct gate *gate); /* waits until it has begun to wait */
 void gate_open(struct gate *gate);
-/** Opens the gate from another thread when @stream's work up to now cannot be done before. */
 void run_thread(void *(*run)(void *), void *arg, pthread_t *thread);
+
+/* ---- two processes (peer.c) ---- */
+/** Starts a peer by its name; the socket to it. A context is current there as in a case. */
+int peer_start(const char *name);
+/** Waits for its end; it has to have passed. */
+void peer_end(int socket);
+void peer_put(int socket, const void *data, size_t bytes);
+void peer_get(int socket, void *data, size_t bytes);
+/** The other one may go on; waits for that. */
+void peer_go(int socket);
+void peer_wait(int socket);
+void peer_put_file(int socket, int fd);
+int peer_get_file(int socket);

@@ -229,7 +229,8 @@ CASE(capture_isolation, "a captured stream cannot wait for work that is not capt
     IS(cuStreamEndCapture(s, &graph), CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
 }
 
-CASE(capture_event_query, "an event that was recorded in a capture cannot be asked; trying breaks the capture")
+CASE(capture_event_query,
+     "an event that was recorded in a capture cannot be asked; trying breaks the capture")
 {
     CUstream s = stream();
     CUevent e = event();

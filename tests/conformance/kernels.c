@@ -83,6 +83,14 @@ const char conf_ptx[] = HEAD
     "  st.global.u32 [%d], %r; ret; }\n"
     ".visible .entry odd(.param .u64 at) { .reg .b64 %d; .reg .b32 %r; ld.param.u64 %d, [at];\n"
     "  add.u64 %d, %d, 1; mov.u32 %r, 1; st.global.u32 [%d], %r; ret; }\n"
+    /* each block says on which multiprocessor it runs, and stays there for a while */
+    ".visible .entry where(.param .u64 at) {\n"
+    "  .reg .b64 %d<3>; .reg .b32 %r<4>; .reg .pred %p;\n"
+    "  ld.param.u64 %d1, [at]; mov.u32 %r1, %ctaid.x; mul.wide.u32 %d2, %r1, 4; add.u64 %d1, %d1, "
+    "%d2;\n"
+    "  mov.u32 %r2, %smid; st.global.u32 [%d1], %r2; mov.u32 %r3, 50;\n"
+    "L: setp.eq.u32 %p, %r3, 0; @%p bra E; nanosleep.u32 1000; sub.u32 %r3, %r3, 1; bra L;\nE: "
+    "ret;\n}\n"
     ".visible .entry fails() { trap; ret; }\n"
     ".visible .entry fixed() .reqntid 32, 1, 1 { ret; }\n"
     ".visible .entry limited() .maxntid 64, 1, 1 { ret; }\n";

@@ -7,6 +7,7 @@
  *   conformance --list     names and promises
  *   conformance --one NAME runs the case in this process
  *   conformance --selftest a case that fails is reported as failed
+ *   conformance --peer NAME SOCKET the other process of a case (peer.c)
  *
  * Exit status: 0 if none failed, 77 if there is no driver or device, else 1.
  */
@@ -19,6 +20,7 @@
 enum { SKIP = 77, CASE_SECONDS = 60 };
 
 extern const struct conf_case *const __start_conf_cases[], *const __stop_conf_cases[];
+extern const struct conf_peer *const __start_conf_peers[], *const __stop_conf_peers[];
 
 static int compare(const void *a, const void *b)
 {
@@ -28,7 +30,7 @@ static int compare(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static int run_one(const struct conf_case *one)
+static void start_process(void)
 {
     CUcontext ctx;
 
@@ -38,10 +40,28 @@ static int run_one(const struct conf_case *one)
         conf_skip("no device");
     OK(cuDevicePrimaryCtxRetain(&ctx, dev));
     OK(cuCtxSetCurrent(ctx));
-    /* Loading code may wait for all streams, also closed ones (lazily, as late as at the launch). */
+    /* Loading code may wait for all streams, also closed ones (lazily, as late as at the launch).
+     */
     module();
+}
+
+static int run_one(const struct conf_case *one)
+{
+    start_process();
     one->run();
     return 0;
+}
+
+static int run_peer(const char *name, int socket)
+{
+    for (const struct conf_peer *const *p = __start_conf_peers; p < __stop_conf_peers; p++) {
+        if (strcmp((*p)->name, name) != 0)
+            continue;
+        start_process();
+        (*p)->run(socket);
+        return 0;
+    }
+    return 2;
 }
 
 static int spawn(const char *self, const struct conf_case *one)
@@ -114,6 +134,8 @@ int main(int argc, char **argv)
         }
         return 2;
     }
+    if (argc == 4 && strcmp(argv[1], "--peer") == 0)
+        return run_peer(argv[2], atoi(argv[3]));
     if (argc == 2 && strcmp(argv[1], "--list") == 0) {
         for (size_t i = 0; i < count; i++)
             printf("%-32s %s\n", cases[i]->name, cases[i]->promise);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Functions that device code may call without defining them: vprintf, malloc, free, __assertfail.
+ * Functions that device code may call without defining them: vprintf, malloc, free, __assertfail,
+ * cudaGraphSetConditional (of the device runtime).
  * Their interfaces: CUDA C++ Programming Guide, "Formatted Output", "Dynamic Global Memory
  * Allocation"; NVIDIA, "PTX Interoperability", "System Calls". The device heap is not emulated:
  * malloc returns NULL, which is what it may do.
@@ -144,10 +145,40 @@ static void assert_fail(struct ptx_warp *w, const struct ptx_insn *in, const str
     ptx_fault(w, in, PTX_FAULT_ASSERT, 0, text);
 }
 
+static void set_condition(struct ptx_warp *w, const struct ptx_insn *in,
+                          const struct ptx_call *call, unsigned lane)
+{
+    const struct ptx_launch *launch = w->block->launch;
+
+    if (launch->condition)
+        launch->condition(launch->context, argument(w, call, 0, lane),
+                          (uint32_t)argument(w, call, 1, lane));
+    else
+        ptx_fault(w, in, PTX_FAULT_MISSING, 0, "cudaGraphSetConditional");
+}
+
 bool ptx_builtin_exists(const char *name)
 {
     return strcmp(name, "vprintf") == 0 || strcmp(name, "__assertfail") == 0 ||
-           strcmp(name, "malloc") == 0 || strcmp(name, "free") == 0;
+           strcmp(name, "malloc") == 0 || strcmp(name, "free") == 0 ||
+           strcmp(name, "cudaGraphSetConditional") == 0;
+}
+
+const char *ptx_undefined(const struct ptx_module *module)
+{
+    for (uint32_t i = 0; i < module->function_count; i++) {
+        const struct ptx_function *f = &module->functions[i];
+
+        if (!f->defined && !ptx_builtin_exists(f->name))
+            return f->name;
+    }
+    for (uint32_t i = 0; i < module->variable_count; i++) {
+        const struct ptx_variable *v = &module->variables[i];
+
+        if (v->external && v->space != PTX_SPACE_SHARED)
+            return v->name;
+    }
+    return NULL;
 }
 
 void ptx_builtin(struct ptx_warp *w, const struct ptx_insn *in, const char *name,
@@ -162,5 +193,7 @@ void ptx_builtin(struct ptx_warp *w, const struct ptx_insn *in, const char *name
             assert_fail(w, in, call, lane);
         else if (name[0] == 'm')
             result(w, call, lane, 0);
+        else if (name[0] == 'c')
+            set_condition(w, in, call, lane);
     }
 }

@@ -366,6 +366,10 @@ bool ptx_add_variable(struct ptx_parser *p, enum ptx_space space, bool external)
     if (!ptx_declaration(p, &d))
         return false;
     if (ptx_symbol_find(p, d.text, d.length, &id)) {
+        bool again = !(id & PTX_FUNCTION_BIT) && external;
+
+        if (again && !p->m->variables[id].external) /* declared where it is defined, or linked */
+            return ptx_expect(p, ";");
         if ((id & PTX_FUNCTION_BIT) || !p->m->variables[id].external)
             return ptx_fail(p, "'%.*s' is defined twice", (int)d.length, d.text);
     } else {
@@ -588,6 +592,7 @@ static bool function(struct ptx_parser *p, bool entry)
 static bool header(struct ptx_parser *p)
 {
     const struct ptx_token *token = &p->x.token;
+    unsigned before = p->m->version;
     double version;
 
     if (!ptx_accept(p, ".version"))
@@ -598,6 +603,7 @@ static bool header(struct ptx_parser *p)
     if (!(version >= 1.0 && version < 100.0))
         return ptx_fail(p, "bad version");
     p->m->version = (unsigned)(version * 10 + 0.5);
+    p->m->version = before > p->m->version ? before : p->m->version;
     ptx_lex_next(&p->x);
     return true;
 }
@@ -608,7 +614,9 @@ static bool target(struct ptx_parser *p)
         const struct ptx_token *token = &p->x.token;
 
         if (token->length > 3 && memcmp(token->text, "sm_", 3) == 0) {
-            p->m->target = (unsigned)strtoul(token->text + 3, NULL, 10);
+            unsigned sm = (unsigned)strtoul(token->text + 3, NULL, 10);
+
+            p->m->target = sm > p->m->target ? sm : p->m->target;
             ptx_lex_next(&p->x);
         } else if (!ptx_accept(p, "debug") && !ptx_accept(p, "texmode_unified") &&
                    !ptx_accept(p, "texmode_independent") && !ptx_accept(p, "map_f64_to_f32")) {
@@ -653,6 +661,8 @@ static bool statement(struct ptx_parser *p)
         return ptx_add_variable(p, PTX_SPACE_CONST, external);
     if (ptx_accept(p, ".shared"))
         return ptx_add_variable(p, PTX_SPACE_SHARED, external);
+    if (ptx_token_is(&p->x.token, ".version")) /* texts one after another: they are linked */
+        return header(p);
     if (ptx_accept(p, ".target"))
         return target(p);
     if (ptx_accept(p, ".address_size"))

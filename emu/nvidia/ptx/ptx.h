@@ -93,7 +93,8 @@ struct ptx_module {
     struct ptx_arena *arena;
 };
 
-/** Parses @size bytes of text (a NUL may end it early). NULL: @error says why. */
+/** Parses @size bytes of text (a NUL may end it early). NULL: @error says why. Several modules one
+ * after another are linked: what one declares another may define. */
 struct ptx_module *ptx_parse(const char *text, size_t size, struct ptx_error *error);
 void ptx_module_free(struct ptx_module *module);
 const struct ptx_function *ptx_find_function(const struct ptx_module *module, const char *name);
@@ -104,6 +105,9 @@ struct ptx_image;
 /** @address[i] is that of variable i (ignored for shared ones). NULL: no memory. */
 struct ptx_image *ptx_image_create(const struct ptx_module *module, const uint64_t *address);
 void ptx_image_free(struct ptx_image *image);
+/** The name of something that the module uses and neither defines nor the device has; NULL: none.
+ */
+const char *ptx_undefined(const struct ptx_module *module);
 uint64_t ptx_symbol_value(const struct ptx_image *image, uint32_t symbol);
 
 /** A stretch of memory that the device can reach: host address = device address + delta. */
@@ -116,6 +120,8 @@ struct ptx_range {
 typedef bool ptx_find_range(void *context, uint64_t va, struct ptx_range *range);
 /** The program's vprintf: @format and @args are host addresses of device data. */
 typedef void ptx_print(void *context, const char *text);
+/** The kernel sets the value of a conditional node of a graph. */
+typedef void ptx_condition(void *context, uint64_t handle, uint32_t value);
 
 struct ptx_launch {
     const struct ptx_image *image;
@@ -129,7 +135,8 @@ struct ptx_launch {
     uint64_t grid_id;
     ptx_find_range *find_range;
     ptx_print *print;
-    void *context; /* of the two */
+    ptx_condition *condition;
+    void *context; /* of the three */
 };
 
 uint32_t ptx_launch_blocks(const struct ptx_launch *launch);

@@ -54,6 +54,7 @@ SAME(CU_EXTRA_BUFFER, CU_LAUNCH_PARAM_BUFFER_POINTER_AS_INT);
 SAME(CU_EXTRA_SIZE, CU_LAUNCH_PARAM_BUFFER_SIZE_AS_INT);
 
 SAME(sizeof(struct cu_launch_config), sizeof(CUlaunchConfig));
+SAME(sizeof(struct cu_ipc_handle), sizeof(CUipcEventHandle));
 SAME(offsetof(struct cu_launch_config, block), offsetof(CUlaunchConfig, blockDimX));
 SAME(offsetof(struct cu_launch_config, shared_bytes), offsetof(CUlaunchConfig, sharedMemBytes));
 SAME(offsetof(struct cu_launch_config, stream), offsetof(CUlaunchConfig, hStream));
