@@ -12,6 +12,7 @@
  *   command.c    what was submitted, and what waits for what
  *   launch.c     kernel launches and their checks; occupancy.c
  *   graph.c      graphs; capture.c; graph_exec.c
+ *   channel.c    channel groups, and the kernel driver's calls about them
  *   engine.c     the device thread; kernel.c: kernels on the device; slices.c: interpreter threads
  *   resolver.c   cuGetProcAddress; suffixed.c, missing.c: generated
  *
@@ -74,8 +75,10 @@ struct nv_context {
     size_t limits[CU_LIMIT_MAX];
     CUfunc_cache cache;
     CUsharedconfig shared_config;
-    unsigned in_flight; /* commands that are not done */
-    struct nv_command *waits; /* what all later work of the context waits for; retained, may be NULL */
+    unsigned in_flight;     /* commands that are not done */
+    unsigned channel_group; /* channel.h; 0: none */
+    struct nv_command
+        *waits; /* what all later work of the context waits for; retained, may be NULL */
 };
 extern struct nv_context *nv_contexts;
 extern bool nv_initialized;
@@ -375,8 +378,8 @@ CUresult nv_capture_add(struct nv_stream *stream, struct nv_op *op);
 CUresult nv_capture_wait(struct nv_stream *stream, struct nv_event *event, bool *handled);
 CUresult nv_capture_record(struct nv_stream *stream, struct nv_event *event);
 void nv_capture_invalidate(struct nv_stream *stream);
-/** The same for the capture that an event was recorded in: asking about it breaks it (seen on driver
- * 580). */
+/** The same for the capture that an event was recorded in: asking about it breaks it (seen on
+ * driver 580). */
 void nv_capture_break(struct nv_capture *capture);
 /** An unsafe call: prohibited while the thread's mode says so. */
 CUresult nv_capture_check_unsafe(void);
