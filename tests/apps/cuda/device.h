@@ -59,3 +59,9 @@ __device__ static inline uint64_t global_ns()
     asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(ns));
     return ns;
 }
+
+/** Does nothing for about @ns (on hardware: at most twice that). */
+__device__ static inline void nap(uint32_t ns)
+{
+    asm volatile("nanosleep.u32 %0;" ::"r"(ns));
+}
