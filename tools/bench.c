@@ -29,11 +29,15 @@ bool reef_bench_find(const struct reef_bench_options *options,
         reef_say("bench: libreef.so is missing: not at %s", libraries->shim);
         return false;
     }
-    if (libraries->profile && !reef_find_emulator(libraries->emulator)) {
-        reef_say("bench: libreef-emu-amd.so is missing: not at %s", libraries->emulator);
-        return false;
-    }
-    return true;
+    char file[PATH_MAX];
+    libraries->nvidia = libraries->profile && reef_find_device(libraries->profile, file) &&
+                        reef_profile_is_nvidia(file);
+    bool found =
+        !libraries->profile || (libraries->nvidia ? reef_find_nvidia_emulator(libraries->emulator)
+                                                  : reef_find_emulator(libraries->emulator));
+    if (!found)
+        reef_say("bench: the emulated GPU is missing: not at %s", libraries->emulator);
+    return found;
 }
 
 bool reef_bench_find_app(const char *name, char path[PATH_MAX])

@@ -27,6 +27,7 @@ reef_bench_fn reef_bench_launch, reef_bench_emu, reef_bench_preempt;
 struct reef_bench_libraries {
     char shim[PATH_MAX], emulator[PATH_MAX];
     const char *profile; /* of the emulated GPU; NULL: the real one */
+    bool nvidia;         /* the emulator is a libcuda */
 };
 
 /** Fills @libraries. False after saying what is missing. */
@@ -49,6 +50,10 @@ pid_t reef_bench_spawn(const struct reef_bench_libraries *libraries, const char 
  *  said) or after saying what went wrong. */
 bool reef_bench_launch_cuda(const struct reef_bench_libraries *libraries, int rounds, FILE *json,
                             bool *there);
+
+/** `reef bench preempt` for CUDA, on the emulated GPU of @libraries: prints its tables and writes the
+ *  key "cuda" to @json (may be NULL). False after saying what went wrong. */
+bool reef_bench_preempt_cuda(const struct reef_bench_libraries *libraries, int rounds, FILE *json);
 
 /** Opens the file for the figures. NULL if none is wanted, or after saying that it cannot be. */
 FILE *reef_bench_json(const struct reef_bench_options *options);

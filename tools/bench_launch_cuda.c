@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * reef bench launch, the CUDA part: what cuLaunchKernel costs the launching thread above a libcuda
- * that only counts, so that the figures are libreef's own; and the memory of a launch that is held.
+ * that only counts, so that the figures are libreef's own; the memory of a launch that is held, and
+ * how many a second can be held, and issued when the hold ends.
  * The measured program is tests/preload/cuda/launchcost.c, which comes with that libcuda. It is
  * there in a build tree only.
  */
@@ -22,24 +23,29 @@ enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
 
 struct samples {
     double cpu_ns[WAYS][REEF_BENCH_MAX_ROUNDS];
+    double held_per_s[REEF_BENCH_MAX_ROUNDS], released_per_s[REEF_BENCH_MAX_ROUNDS];
     unsigned long held_bytes;
 };
 
-static bool measure(const struct reef_bench_libraries *libraries, const struct way *way,
-                    char *program, double *cpu_ns, unsigned long *held_bytes)
+static bool measure(const struct reef_bench_libraries *libraries, struct samples *samples, int way,
+                    int round, char *program)
 {
-    char *argv[] = {program, NULL}, line[64];
-    double wall_ns;
+    char *argv[] = {program, NULL}, line[128];
+    double wall_ns, held_per_s, released_per_s;
     unsigned long bytes;
 
-    if (!reef_bench_run(libraries, way->priority, argv, line, sizeof(line)))
+    if (!reef_bench_run(libraries, ways[way].priority, argv, line, sizeof(line)))
         return false;
-    if (sscanf(line, "%lf %lf %lu", cpu_ns, &wall_ns, &bytes) != 3) {
+    if (sscanf(line, "%lf %lf %lu %lf %lf", &samples->cpu_ns[way][round], &wall_ns, &bytes,
+               &held_per_s, &released_per_s) != 5) {
         reef_say("bench: %s printed no figures", program);
         return false;
     }
-    if (bytes)
-        *held_bytes = bytes;
+    if (bytes) {
+        samples->held_bytes = bytes;
+        samples->held_per_s[round] = held_per_s;
+        samples->released_per_s[round] = released_per_s;
+    }
     return true;
 }
 
@@ -59,8 +65,7 @@ bool reef_bench_launch_cuda(const struct reef_bench_libraries *libraries, int ro
     for (int round = 0; round < rounds; round++)
         for (int w = 0; w < WAYS; w++) {
             int way = (w + round) % WAYS;
-            if (!measure(&own, &ways[way], program, &samples.cpu_ns[way][round],
-                         &samples.held_bytes))
+            if (!measure(&own, &samples, way, round, program))
                 return false;
         }
     printf("cuda launch, the same, above a driver that only counts\n");
@@ -68,10 +73,17 @@ bool reef_bench_launch_cuda(const struct reef_bench_libraries *libraries, int ro
         medians[w] = reef_bench_median(samples.cpu_ns[w], rounds);
         printf("  %-8s %8.1f ns  %+6.1f ns\n", ways[w].label, medians[w], medians[w] - medians[0]);
     }
-    printf("  a held launch with 16 bytes of arguments takes %lu bytes\n", samples.held_bytes);
+    double held_per_s = reef_bench_median(samples.held_per_s, rounds);
+    double released_per_s = reef_bench_median(samples.released_per_s, rounds);
+    printf("  a held launch with 16 bytes of arguments takes %lu bytes\n"
+           "  launches/s, wall time: held %.0f, issued after the hold %.0f\n",
+           samples.held_bytes, held_per_s, released_per_s);
     for (int w = 0; json && w < WAYS; w++)
         fprintf(json, "%s\"%s\": %.1f", w ? ", " : "\"cuda\": {", ways[w].key, medians[w]);
     if (json)
-        fprintf(json, ", \"held_bytes_per_launch\": %lu}", samples.held_bytes);
+        fprintf(json,
+                ", \"held_bytes_per_launch\": %lu, \"held_launches_per_s\": %.0f, "
+                "\"released_launches_per_s\": %.0f}",
+                samples.held_bytes, held_per_s, released_per_s);
     return true;
 }

@@ -409,33 +409,54 @@ static bool run_sweep(const struct reef_bench_libraries *libraries, const struct
     return true;
 }
 
-int reef_bench_preempt(const struct reef_bench_options *options)
+static bool preempt_hip(const struct reef_bench_libraries *libraries, int rounds, FILE *json)
 {
-    static struct reef_bench_libraries libraries;
-    int rounds = options->rounds ? options->rounds : 50;
-    bool ok = true;
-    if (!reef_bench_find(options, &libraries))
-        return 1;
-    FILE *json = reef_bench_json(options);
-    if (options->json && !json)
-        return 1;
     printf("preemption%s: kernels of %.0f us on every unit, %d queued, depth %d\n"
            "  %-26s %-22s   %-13s   %s\n  %-26s %6s %6s %8s   %6s %6s   %7s %6s %7s\n",
-           libraries.profile ? " on the emulated GPU" : "", usual.kernel_us, usual.queued,
+           libraries->profile ? " on the emulated GPU" : "", usual.kernel_us, usual.queued,
            usual.depth, "", "first work-group, us", "host, us", "", "", "p50", "p99", "max", "hold",
            "kill", "wasted", "again", "count");
-    if (json)
-        fprintf(json, "{\"emulated\": %s,\n ", libraries.profile ? "true" : "false");
-    ok = run_methods(&libraries, 20 * rounds, json);
+    bool ok = run_methods(libraries, 20 * rounds, json);
     if (json)
         fprintf(json, ",\n \"suspend\": null"); /* libreef has no such means yet */
     for (int i = 0; i < SWEEPS && ok; i++) {
         if (json)
             fprintf(json, ",\n \"by_%s\": [", sweeps[i].key);
-        ok = run_sweep(&libraries, &sweeps[i], rounds < 20 ? 20 : rounds, json);
+        ok = run_sweep(libraries, &sweeps[i], rounds < 20 ? 20 : rounds, json);
         if (json)
             fprintf(json, "]");
     }
+    return ok;
+}
+
+/* On an emulated GPU of NVIDIA: the CUDA part alone. Else both, the CUDA part on the emulated V100
+ * if it was built. */
+int reef_bench_preempt(const struct reef_bench_options *options)
+{
+    static struct reef_bench_libraries libraries, v100;
+    const struct reef_bench_options emulated = {.profile = "v100"};
+    char app[PATH_MAX];
+    int rounds = options->rounds ? options->rounds : 50;
+    bool ok = true, cuda = reef_find_app("cuda/occupant", app);
+    if (!reef_bench_find(options, &libraries))
+        return 1;
+    if (libraries.nvidia)
+        v100 = libraries;
+    else
+        cuda = cuda && reef_bench_find(&emulated, &v100);
+    FILE *json = reef_bench_json(options);
+    if (options->json && !json)
+        return 1;
+    if (json)
+        fprintf(json, "{\"emulated\": %s,\n ", libraries.profile ? "true" : "false");
+    if (!libraries.nvidia)
+        ok = preempt_hip(&libraries, rounds, json);
+    if (json && !libraries.nvidia)
+        fprintf(json, ",\n ");
+    if (cuda || libraries.nvidia)
+        ok = ok && reef_bench_preempt_cuda(&v100, rounds, json);
+    else if (json)
+        fprintf(json, "\"cuda\": null");
     if (json) {
         fprintf(json, "}\n");
         ok = fclose(json) == 0 && ok;

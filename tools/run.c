@@ -44,7 +44,17 @@ static bool set_library_path(const char *library)
     return set_variable("LD_LIBRARY_PATH", path);
 }
 
-/* @emulator is to be preloaded, or *nvidia says that it belongs on the library path. */
+/* "auto" sets timeslices where it knows the kernel driver by its version. The emulated libcuda has no
+ * version, but takes the call: so here the number is given that auto stands for. */
+static bool set_timeslice(void)
+{
+    const char *given = getenv("REEF_TIMESLICE");
+
+    return (given && *given && strcmp(given, "auto") != 0) || set_variable("REEF_TIMESLICE", "1");
+}
+
+/* @emulator is to be preloaded; *nvidia: it belongs on the library path too. The emulated libcuda is
+ * preloaded because it answers ioctls (emu/nvidia/channel.c), behind libreef.so. */
 static bool find_libraries(const struct reef_options *options, char shim[PATH_MAX],
                            char emulator[PATH_MAX], bool *nvidia)
 {
@@ -114,10 +124,10 @@ int reef_run(int argc, char **argv)
         reef_say(
             "run: neither --priority nor REEF_PRIORITY is given: the program is not scheduled");
 
-    const char *libraries[] = {shim, options.emulate && !nvidia ? emulator : NULL, NULL};
+    const char *libraries[] = {shim, options.emulate ? emulator : NULL, NULL};
     if (!set_preload(libraries))
         return 1;
-    if (nvidia && !set_library_path(emulator))
+    if (nvidia && (!set_library_path(emulator) || !set_timeslice()))
         return 1;
     if (options.priority && !set_variable("REEF_PRIORITY", options.priority))
         return 1;

@@ -5,6 +5,7 @@
  * After a kernel went wrong its context is broken: every later call that needs it returns the same
  * error until it is destroyed (the primary one: reset), as CUDA has it.
  */
+#include "channel.h"
 #include "engine.h"
 
 #include <stdlib.h>
@@ -99,6 +100,7 @@ CUresult nv_context_create(struct nv_context **out, unsigned flags, bool is_prim
     if (!ctx->handle || !ctx->legacy)
         return CUDA_ERROR_OUT_OF_MEMORY;
     ctx->legacy->legacy = true;
+    ctx->channel_group = nv_channel_group_new();
     ctx->next = nv_contexts;
     nv_contexts = ctx;
     *out = ctx;
@@ -122,6 +124,7 @@ void nv_context_destroy(struct nv_context *ctx)
     if (ctx->sticky == CUDA_SUCCESS)
         nv_context_wait(ctx);
     ctx->destroyed = true;
+    nv_channel_group_free(ctx->channel_group);
     nv_pools_forget(ctx);
     nv_memory_forget(ctx);
     if (ctx == primary)

@@ -16,6 +16,7 @@
  *   launch.c     kernel launches and their checks; legacy.c: those of CUDA 2; function.c: occupancy
  *   link.c       the linker
  *   graph.c      graphs; capture.c; graph_exec.c
+ *   channel.c    channel groups, and the kernel driver's calls about them
  *   engine.c     the device thread; kernel.c: kernels on the device; slices.c: interpreter threads
  *   resolver.c   cuGetProcAddress; suffixed.c, missing.c: generated
  *
@@ -86,6 +87,7 @@ struct nv_context {
     unsigned in_flight;      /* commands that are not done */
     struct nv_context *base; /* of a green one: the primary, whose memory and code it uses */
     struct nv_green *green;  /* of a green one */
+    unsigned channel_group;  /* channel.h; 0: none */
     struct nv_command
         *waits; /* what all later work of the context waits for; retained, may be NULL */
 };

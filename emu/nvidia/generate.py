@@ -6,7 +6,7 @@
 
 reads cuda.h (preprocessed with all its API versions) and cudaTypedefs.h, and writes
 
-  exports.map   every cu* symbol that cuda.h declares
+  exports.map   every cu* symbol that cuda.h declares, and ioctl
   missing.c     a weak definition of each: CUDA_ERROR_NOT_SUPPORTED, counted. What the emulator
                 implements is a strong definition and wins.
   suffixed.c    the _ptsz and _ptds variants: the plain function, called with the calling thread's
@@ -99,7 +99,9 @@ def main():
     symbols = sorted(set(protos) | set(PROFILER))
     head = "/* Made by emu/nvidia/generate.py from cuda.h and cudaTypedefs.h. */"
 
-    write(out + "/exports.map", ["{", "global:"] + [f"  {s};" for s in symbols] + ["local: *;", "};"])
+    # ioctl: the kernel driver's side (channel.c)
+    exports = [f"  {s};" for s in symbols + ["ioctl"]]
+    write(out + "/exports.map", ["{", "global:"] + exports + ["local: *;", "};"])
 
     lines = [head, '#include "emu/nvidia/missing.h"']
     for symbol in symbols:

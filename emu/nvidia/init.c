@@ -56,8 +56,6 @@ static void start(void)
     }
     dev = emu_segment_lock();
     nv_profile = dev->profile;
-    if (emu_settings()->timeslice_us)
-        dev->processes[emu_segment_process()].slice_us = emu_settings()->timeslice_us;
     emu_segment_unlock();
     if (nv_profile.compute_capability == 0) {
         emu_report("the profile %s is not of an NVIDIA device", nv_profile.name);

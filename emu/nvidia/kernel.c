@@ -6,6 +6,7 @@
  *
  * While another process has its turn, blocks keep where they are and go on from there.
  */
+#include "channel.h"
 #include "engine.h"
 
 #include <stdlib.h>
@@ -347,6 +348,7 @@ static bool offer(struct nv_run *run, uint64_t now)
 
 void nv_kernel_start(struct nv_command *command, uint64_t now)
 {
+    nv_channel_group_schedule(command->op.ctx->channel_group);
     command->run = make_run(command);
     if (!command->run) {
         nv_context_break(command->op.ctx, CUDA_ERROR_OUT_OF_MEMORY);

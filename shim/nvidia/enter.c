@@ -6,7 +6,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "shim/nvidia/nvidia.h"
+#include "shim/nvidia/trace.h"
 #include "shim/preload/log.h"
 
 static cu_result pass(struct cu_api *api, const cu_word *a)
@@ -119,6 +119,8 @@ static cu_result graph_launch(struct cu_api *api, cu_word *a, struct reef_stream
         .key = api->kind == CU_KIND_GRAPH_LAUNCH ? a[0] : 0,
         .objects = {a[0]},
     };
+    if (cu_tracing() && call.key)
+        cu_trace_graph(&call.traced, a[0]);
     return cu_submit(&call);
 }
 
@@ -380,8 +382,11 @@ static cu_result enter(struct cu_api *api, cu_word *a)
     }
     if (!cu_is_rt())
         return enter_be(api, a, s);
-    if (api->work)
-        cu_rt_arrive(s);
+    if (api->work) {
+        uint64_t number = cu_rt_arrive(s);
+        if (cu_tracing())
+            cu_trace_rt(api, a, s, number);
+    }
     if (reef_unlikely(api->kind == CU_KIND_CAPTURE_BEGIN))
         return capture_begin(api, a, s);
     if (reef_unlikely(api->kind == CU_KIND_CAPTURE_END))

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/nvidia/nvidia.h"
+#include "shim/nvidia/trace.h"
 #include "shim/preload/log.h"
 
 enum {
@@ -232,7 +232,7 @@ static void look_at_peers(void)
 {
     struct reef_cuda *cuda = &reef_cuda;
     int count = atomic_load(&cuda->gpu_count);
-    bool bounded = false;
+    bool bounded = cu_tracing();
     for (int i = 0; i < count && !bounded; i++)
         bounded = reef_board_has_peers(cuda->gpus[i].board, REEF_BOARD_RT);
     if (atomic_exchange(&cuda->bounded, bounded) != bounded)
@@ -268,6 +268,7 @@ static bool look_at_rt(uint64_t now_ns)
         reef_debug("best-effort work is %s, %u operations wait", held ? "held" : "released",
                    atomic_load(&cuda->pending));
         atomic_store(&cuda->was_held, held);
+        REEF_TRACE_EVENT(held ? REEF_TRACE_HOLD : REEF_TRACE_RELEASE, 0, 0, 0, 0, 0);
         if (held)
             cuda->still_ns = still_ns(now_ns);
         else
@@ -318,6 +319,24 @@ static uint64_t look_at_streams(uint64_t now_ns)
             next_ns = backlog_ns / 8;
     }
     return next_ns < POLL_MIN_NS ? POLL_MIN_NS : next_ns;
+}
+
+void cu_look_at_all(void)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    if (atomic_load(&cuda->captures) > 0)
+        return;
+    for (struct reef_stream *s = __atomic_load_n(&cuda->streams, __ATOMIC_ACQUIRE); s;
+         s = s->all_next) {
+        pthread_mutex_lock(&cuda->lock);
+        bool runs = s->key && s->core_queue >= 0 && s->traced_done < s->enqueued;
+        cu_word context = runs ? s->context->handle : 0;
+        pthread_mutex_unlock(&cuda->lock);
+        if (!runs || !context)
+            continue;
+        make_current(context);
+        cu_marks_reap(s, true);
+    }
 }
 
 /* Whether nothing has moved for too long. After the first time less patience is shown. */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/nvidia/nvidia.h"
+#include "shim/nvidia/trace.h"
 
 enum { FUNCTION_BUCKETS = 512, PARAMETERS_MAX = 4096 };
 
@@ -116,6 +116,7 @@ static const struct function *function_of(cu_word handle)
  * may be looking at one. They are few and small. */
 void cu_launch_forget_functions(void)
 {
+    cu_trace_forget_kernels();
     pthread_mutex_lock(&functions_lock);
     for (unsigned i = 0; i < FUNCTION_BUCKETS; i++)
         for (struct function *f = functions[i]; f; f = f->next)
@@ -283,7 +284,11 @@ cu_result cu_launch(struct cu_api *api, cu_word *a)
         .copy = api->kind == CU_KIND_LAUNCH ? copy_launch : copy_never,
         .more = &shape,
     };
-    return call.stream ? cu_submit(&call) : cu_call(cu_real(api), a, api->arguments);
+    if (!call.stream)
+        return cu_call(cu_real(api), a, api->arguments);
+    if (cu_tracing())
+        cu_trace_kernel(&call.traced, a[0], shape.grid, shape.block, shape.shared_bytes);
+    return cu_submit(&call);
 }
 
 /* --- cuLaunchKernelEx --- */
@@ -362,8 +367,12 @@ cu_result cu_launch_ex(struct cu_api *api, cu_word *a)
     };
     if (!call.stream)
         return cu_call(cu_real(api), words, api->arguments);
+    if (cu_tracing())
+        cu_trace_kernel(&call.traced, a[1], shape.grid, shape.block, shape.shared_bytes);
     if (cu_is_rt()) {
-        cu_rt_arrive(call.stream);
+        uint64_t number = cu_rt_arrive(call.stream);
+        if (cu_tracing())
+            cu_trace_command(call.stream, number, &call.traced);
         return cu_call(cu_real(api), words, api->arguments);
     }
     return cu_submit(&call);

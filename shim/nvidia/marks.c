@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+#include "shim/nvidia/trace.h"
+
 enum { GROUP_COMMANDS = 32, SAMPLE_MASK = 63 };
 /* The resolution of events is about half a microsecond (cuda.h, cuEventElapsedTime). */
 enum { LEAST_KERNEL_NS = 500 };
@@ -38,7 +40,8 @@ void cu_marks_plan_locked(struct reef_stream *s, uint64_t command, uint64_t key,
     uint64_t ns = reef_estimator_get(&cuda->estimator, key).typical_ns;
     bool unknown = ns == cuda->estimator.unknown_ns;
     *plan = (struct reef_mark_plan){0};
-    if (key && (unknown || (++s->samples & SAMPLE_MASK) == 0) && s->mark_count + 2 <= REEF_MARKS) {
+    bool sample = unknown || cu_tracing() || (++s->samples & SAMPLE_MASK) == 0;
+    if (key && sample && s->mark_count + 2 <= REEF_MARKS) {
         if (s->group_count > 0)
             plan->close = new_mark(s, command - 1, 0);
         plan->start = plan->end = new_mark(s, command, key);
@@ -90,9 +93,12 @@ static void complete_locked(struct reef_stream *s, uint64_t last, uint64_t last_
 {
     struct reef_cuda *cuda = &reef_cuda;
     uint64_t from = s->done;
-    for (; s->done <= last && s->done < s->enqueued; s->done++)
-        reef_core_completed(cuda->core, (uint32_t)s->core_queue, s->done,
-                            s->done == last ? last_ns : 0, 0);
+    for (; s->done <= last && s->done < s->enqueued; s->done++) {
+        uint64_t ns = s->done == last ? last_ns : 0;
+        reef_core_completed(cuda->core, (uint32_t)s->core_queue, s->done, ns, 0);
+    }
+    if (cu_tracing())
+        cu_trace_completed(s, last, last_ns);
     atomic_fetch_add_explicit(&cuda->completed, s->done - from, memory_order_relaxed);
     cu_actions_locked();
 }
@@ -126,7 +132,8 @@ static bool reap_tail(struct reef_stream *s)
     uint64_t issued = s->head ? s->head->command : s->enqueued;
     if (s->head && !s->head->announced)
         issued = s->enqueued;
-    bool any = s->mark_count == 0 && s->done < issued;
+    bool any =
+        s->mark_count == 0 && (s->done < issued || (cu_tracing() && s->traced_done < issued));
     pthread_mutex_unlock(&cuda->lock);
     if (!any || ask_stream(s) == CUDA_ERROR_NOT_READY)
         return false;

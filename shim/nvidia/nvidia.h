@@ -74,6 +74,7 @@ struct reef_stream {
     _Atomic(struct reef_stream *) next; /* in its bucket */
     struct reef_stream *all_next;
     _Atomic cu_word key; /* handle, or context | 1 for its legacy stream; 0: free */
+    uint32_t number;     /* in traces: of all streams of the process */
     cu_word handle;      /* as the driver wants it */
     struct reef_context *context;
     bool legacy, nonblocking, substitute;
@@ -86,6 +87,8 @@ struct reef_stream {
     int core_queue;          /* -1: none, everything is done in turn */
     uint64_t allowed;        /* commands below may be issued: the core said submit */
     uint64_t enqueued, done; /* of the core's numbers */
+    /* While recording: the number of the next command, and up to which completions are recorded. */
+    uint64_t traced, traced_done;
     struct reef_mark marks[REEF_MARKS];
     unsigned mark_head, mark_count;
     unsigned group_count;
@@ -154,6 +157,7 @@ struct reef_cuda {
         objects_kept; /* exported events and events of captures: something is remembered of them */
     _Atomic int late_errors; /* ever */
     uint64_t next_seq;
+    uint32_t streams_made;
     size_t held_bytes;
     _Atomic int captures; /* streams being captured */
     _Atomic bool exiting;
@@ -206,6 +210,13 @@ void cu_stream_forget_locked(struct reef_stream *s);
 /** Whether @s is being captured now (asks the driver if any stream is). */
 bool cu_stream_captured(struct reef_stream *s);
 
+/** What a trace says of a call. All 0 unless the process records (trace.h). */
+struct reef_traced {
+    uint64_t kernel; /* 0: none is launched */
+    uint64_t size;   /* blocks, and above bit 32 threads of one */
+    uint32_t shared_bytes;
+};
+
 /* --- queue.c --- */
 /** One call that may be held. */
 struct reef_call {
@@ -219,6 +230,7 @@ struct reef_call {
     /* Makes the operation; NULL: the words alone. Returns NULL if it cannot be put off. */
     struct reef_op *(*copy)(const struct reef_call *call);
     const void *more;
+    struct reef_traced traced;
 };
 /** Straight through, held, or in turn. */
 cu_result cu_submit(struct reef_call *call);
@@ -244,6 +256,8 @@ bool cu_held_locked(uint64_t now_ns);
 /** The agent's part: issues what may be issued. Returns after how many ns to look again. */
 uint64_t cu_issue(uint64_t now_ns);
 void cu_announce_locked(void);
+/** The agent: asks the driver what of all streams is complete, whether anything waits or not. */
+void cu_look_at_all(void);
 void cu_actions_locked(void);
 
 /** Destroys the stream and what belongs to it. No lock held. */
@@ -271,7 +285,8 @@ struct reef_op *cu_copy_checked(const struct reef_call *call);
 struct reef_op *cu_copy_event(const struct reef_call *call);
 
 /* --- rt.c --- */
-void cu_rt_arrive(struct reef_stream *s);
+/** Returns how many came before on the stream. */
+uint64_t cu_rt_arrive(struct reef_stream *s);
 uint64_t cu_rt_step(uint64_t now_ns);
 void cu_rt_end(void);
 

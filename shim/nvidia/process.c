@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/nvidia/nvidia.h"
+#include "shim/nvidia/trace.h"
 #include "shim/preload/hooks.h"
 #include "shim/preload/log.h"
 
@@ -60,6 +60,9 @@ static uint64_t agent_step(void *arg)
     uint64_t slice_ns = cu_is_rt() ? UINT64_MAX : cu_timeslice_step(reef_now_ns());
     if (slice_ns < next_ns)
         next_ns = slice_ns;
+    uint64_t trace_ns = cu_tracing() ? cu_trace_step() : UINT64_MAX;
+    if (trace_ns < next_ns)
+        next_ns = trace_ns;
     bool others = atomic_load(&reef_cuda.gpu_count) > 1 && !cu_is_rt();
     return others && next_ns > OTHER_BOARDS_NS ? OTHER_BOARDS_NS : next_ns;
 }
@@ -92,6 +95,8 @@ static void at_exit(void)
         return;
     atomic_store(&reef_cuda.exiting, true);
     cu_rt_end();
+    if (cu_tracing())
+        cu_trace_end();
     uint64_t launches =
         cu_is_rt() ? atomic_load(&reef_cuda.rt_arrivals) : atomic_load(&reef_cuda.launches);
     reef_info("%llu launches scheduled, %llu ways to launch handed out unmanaged",
@@ -218,7 +223,7 @@ static int open_gpu(int device)
     if (!start_agent())
         return -1;
     gpu_device[count] = device;
-    if (reef_board_has_peers(gpu->board, REEF_BOARD_RT))
+    if (cu_tracing() || reef_board_has_peers(gpu->board, REEF_BOARD_RT))
         atomic_store(&reef_cuda.bounded, true);
     atomic_store(&reef_cuda.gpu_count, count + 1);
     reef_debug("GPU %s: %s", identity, cu_is_rt() ? "rt" : "be");

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "shim/nvidia/nvidia.h"
+#include "shim/nvidia/trace.h"
 #include "shim/preload/log.h"
 
 /* --- hold --- */
@@ -246,6 +247,8 @@ static bool hold(const struct reef_call *call)
                 (op->pins[1] && op->pins[1]->pending > 1);
     append_locked(op);
     count_launch_locked(call->key != 0);
+    if (cu_tracing())
+        cu_trace_command(call->stream, call->stream->traced++, &call->traced);
     cu_announce_locked();
     bool held = cu_held_locked(0); /* then the end of the hold wakes the agent */
     pthread_mutex_unlock(&cuda->lock);
@@ -343,6 +346,10 @@ static enum way try_direct_locked(const struct reef_call *call, struct reef_mark
         return WAY_FULL;
     s->enqueued = number + 1;
     count_launch_locked(call->key != 0);
+    if (cu_tracing()) {
+        cu_trace_command(s, number, &call->traced);
+        s->traced = number + 1;
+    }
     cu_actions_locked(); /* it says: submit this one */
     cu_marks_plan_locked(s, number, call->key, false, plan);
     return WAY_DIRECT;

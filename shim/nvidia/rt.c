@@ -15,23 +15,27 @@
  */
 #include "shim/nvidia/nvidia.h"
 #include "shim/preload/log.h"
+#include "shim/trace/trace.h"
 
 enum { POLL_MIN_NS = 100000, POLL_MAX_NS = 1000000 };
 #define STALL_NS 10000000000u
 
-void cu_rt_arrive(struct reef_stream *s)
+uint64_t cu_rt_arrive(struct reef_stream *s)
 {
     struct reef_cuda *cuda = &reef_cuda;
     if (reef_unlikely(!s))
-        return;
-    atomic_fetch_add_explicit(&s->arrivals, 1, memory_order_relaxed);
+        return 0;
+    uint64_t before = atomic_fetch_add_explicit(&s->arrivals, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&cuda->rt_arrivals, 1, memory_order_seq_cst);
     struct reef_cuda_gpu *gpu = &cuda->gpus[s->context->gpu];
     if (reef_likely(atomic_load_explicit(&gpu->rt_raised, memory_order_seq_cst)) ||
         reef_unlikely(atomic_load_explicit(&cuda->gpu_count, memory_order_relaxed) == 0))
-        return;
-    if (!atomic_exchange(&gpu->rt_raised, true))
+        return before;
+    if (!atomic_exchange(&gpu->rt_raised, true)) {
+        REEF_TRACE_EVENT(REEF_TRACE_RT_BEGIN, 0, 0, 0, 0, 0);
         reef_board_rt_raise(gpu->board); /* rings our own agent too: it watches from now on */
+    }
+    return before;
 }
 
 /* Whether work of the stream is (or may be) running. */
@@ -68,9 +72,11 @@ static void lower(uint64_t arrivals)
         if (atomic_exchange_explicit(&cuda->gpus[i].rt_raised, false, memory_order_seq_cst))
             reef_board_rt_clear(cuda->gpus[i].board);
     reef_debug("rt work is over");
+    REEF_TRACE_EVENT(REEF_TRACE_RT_END, 0, 0, 0, 0, 0);
     if (atomic_load_explicit(&cuda->rt_arrivals, memory_order_seq_cst) == arrivals)
         return;
     /* Something came meanwhile, and its thread may have seen the bit still set. */
+    REEF_TRACE_EVENT(REEF_TRACE_RT_BEGIN, 0, 0, 0, 0, 0);
     for (int i = 0; i < count; i++) {
         atomic_store(&cuda->gpus[i].rt_raised, true);
         reef_board_rt_raise(cuda->gpus[i].board);
@@ -121,6 +127,8 @@ void cu_rt_end(void)
     struct reef_cuda *cuda = &reef_cuda;
     int count = atomic_load(&cuda->gpu_count);
     for (int i = 0; i < count; i++)
-        if (atomic_exchange(&cuda->gpus[i].rt_raised, false))
+        if (atomic_exchange(&cuda->gpus[i].rt_raised, false)) {
+            REEF_TRACE_EVENT(REEF_TRACE_RT_END, 0, 0, 0, 0, 0);
             reef_board_rt_clear(cuda->gpus[i].board);
+        }
 }

@@ -14,6 +14,7 @@
 
 #include "shim/nvidia/nvidia.h"
 #include "shim/preload/log.h"
+#include "shim/trace/trace.h"
 
 static _Atomic(struct reef_stream *) buckets[REEF_STREAM_BUCKETS];
 
@@ -69,10 +70,13 @@ static struct reef_stream *add(cu_word key, cu_word handle, struct reef_context 
         s->context = context;
         s->legacy = (key & 1) != 0;
         s->nonblocking = (flags & CU_NON_BLOCKING) != 0;
+        s->number = cuda->streams_made++;
         if (cuda->core)
             s->core_queue = reef_core_queue_open(cuda->core, REEF_STREAM_OPS);
         if (s->core_queue < 0)
             s->core_queue = -1;
+        REEF_TRACE_EVENT(REEF_TRACE_QUEUE, s->number, cu_is_rt() ? REEF_TRACE_RT : REEF_TRACE_BE, 0,
+                         0, 0);
         atomic_store(&s->key, key);
         _Atomic(struct reef_stream *) *bucket = &buckets[bucket_of(key)];
         atomic_store(&s->next, atomic_load(bucket));

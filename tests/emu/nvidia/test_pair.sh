@@ -4,8 +4,9 @@
 # the figures), a shorter slice of the other process helps, and a process that is killed gives everything back.
 set -euo pipefail
 pair=$1
+reef=$2
 REEF_EMU_DIR=$(mktemp -d)
-export REEF_EMU_DIR REEF_EMU_TIMESCALE=2
+export REEF_EMU_DIR REEF_EMU_TIMESCALE=2 REEF_BOARD_DIR=$REEF_EMU_DIR
 other=
 trap 'if [ -n "$other" ]; then kill -9 "$other" 2>/dev/null || true; fi; rm -rf "$REEF_EMU_DIR"' EXIT
 
@@ -30,6 +31,12 @@ be() {
     other=$!
 }
 
+# As a program under libreef: it sets its timeslice itself, by a control call to the driver.
+be_under_reef() {
+    "$reef" run --priority be --emulate v100 -- "$pair" be 1000 16 100000 &
+    other=$!
+}
+
 stop() {
     kill -9 "$other"
     wait "$other" 2>/dev/null || true
@@ -43,4 +50,7 @@ stop
 median 'after the other was killed' 1000 1060
 be REEF_EMU_TIMESLICE_US=1
 median 'with its slice at 1 us' 1000 1700
+stop
+be_under_reef
+median 'with its slice set by libreef' 1000 1700
 stop

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What one cuLaunchKernel costs the launching thread above a driver that only counts
- * (FAKE_CUDA_COUNT=1), and how much memory one takes that is held. Prints nanoseconds of CPU time
- * and of wall time, medians over batches, and bytes (0 where nothing is held). `reef bench launch`
- * runs it in every class.
+ * (FAKE_CUDA_COUNT=1), how much memory one takes that is held, how fast launches are held, and how
+ * fast the agent issues them afterwards. Prints nanoseconds of CPU time and of wall time, bytes,
+ * and launches per second held and released, medians over batches (0 where nothing is held). `reef
+ * bench launch` runs it in every class.
  *
  *   launchcost [BATCHES]
  */
@@ -14,7 +15,7 @@
 
 #include "tests/preload/cuda/rig.h"
 
-enum { LAUNCHES = 5000, HELD = 1000, MAX_BATCHES = 1000 };
+enum { LAUNCHES = 5000, HELD = 1000, HOLDS = 21, MAX_BATCHES = 1000 };
 
 static double clock_ns(clockid_t clock)
 {
@@ -43,6 +44,33 @@ static void launches(CUstream s, int count)
         TRY(cuLaunchKernel(rig_add, 1, 1, 1, 32, 1, 1, 0, s, params, NULL));
 }
 
+struct held {
+    size_t bytes; /* of one launch */
+    double held_per_s, released_per_s;
+};
+
+static void measure_held(CUstream s, struct held *held)
+{
+    static double into[HOLDS], out[HOLDS];
+    for (int i = -1; i < HOLDS; i++) { /* the first: what is learned of the function once */
+        rig_hold();
+        size_t before = mallinfo2().uordblks;
+        double begin = clock_ns(CLOCK_MONOTONIC);
+        launches(s, HELD);
+        double end = clock_ns(CLOCK_MONOTONIC);
+        held->bytes = (mallinfo2().uordblks - before) / HELD;
+        rig_release();
+        double released = clock_ns(CLOCK_MONOTONIC);
+        TRY(cuStreamSynchronize(s));
+        if (i < 0)
+            continue;
+        into[i] = HELD * 1e9 / (end - begin);
+        out[i] = HELD * 1e9 / (clock_ns(CLOCK_MONOTONIC) - released);
+    }
+    held->held_per_s = median(into, HOLDS);
+    held->released_per_s = median(out, HOLDS);
+}
+
 int main(int argc, char **argv)
 {
     static double cpu[MAX_BATCHES], wall[MAX_BATCHES];
@@ -61,17 +89,11 @@ int main(int argc, char **argv)
             wall[batch] = (end - begin) / LAUNCHES;
         }
     }
-    size_t bytes = 0;
-    if (rig_is_be()) {
-        rig_hold();
-        launches(s, 1); /* what is learned of the function once */
-        size_t before = mallinfo2().uordblks;
-        launches(s, HELD);
-        bytes = (mallinfo2().uordblks - before) / HELD;
-        rig_release();
-        TRY(cuStreamSynchronize(s));
-    }
-    printf("%.1f %.1f %zu\n", median(cpu, batches), median(wall, batches), bytes);
+    struct held held = {0};
+    if (rig_is_be())
+        measure_held(s, &held);
+    printf("%.1f %.1f %zu %.0f %.0f\n", median(cpu, batches), median(wall, batches), held.bytes,
+           held.held_per_s, held.released_per_s);
     fflush(stdout);
     _exit(0);
 }
