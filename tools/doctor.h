@@ -29,6 +29,9 @@ bool doctor_check_cuda(struct doctor *d);
 void doctor_check_program(struct doctor *d, const char *program);
 /** Lists the kernels of a file. Returns the exit status. */
 int doctor_kernels(const char *path, const char *json); /* NULL: no JSON */
+/** The same for PTX text. */
+bool doctor_is_ptx(const char *path);
+int doctor_ptx(const char *path, const char *json);
 /** The instructions of the program's code objects that the emulated GPU refuses; also written to the
  *  file @json unless that is NULL. */
 void doctor_check_instructions(struct doctor *d, const char *program, const char *json);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * reef doctor --kernels FILE: what libreef makes of every kernel in a program, a library or a code
- * object: may it be killed and run again, and why. The same analysis as in libreef.so.
+ * reef doctor --kernels FILE: what libreef makes of every kernel in a program, a library, a code
+ * object, or PTX text (doctor_ptx.c): may it be killed and run again, and why. The same analysis as
+ * in libreef.so.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -120,6 +121,8 @@ static void list_object(void *arg, const uint8_t *bytes, size_t size, const char
 int doctor_kernels(const char *path, const char *json)
 {
     struct listing l = {0};
+    if (doctor_is_ptx(path))
+        return doctor_ptx(path, json);
     if (json && !(l.json = fopen(json, "w"))) {
         reef_say("doctor: %s: %s", json, strerror(errno));
         return 1;

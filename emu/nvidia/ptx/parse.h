@@ -12,7 +12,7 @@
 #pragma once
 
 #include "code.h"
-#include "lex.h"
+#include "isa/ptx/lex.h"
 #include "types.h"
 #include "warp.h"
 

@@ -3,7 +3,7 @@
  * The lexer. Words keep their dots ("ld.global.u32", "%tid.x"), since PTX gives each its meaning
  * only by where it stands.
  */
-#include "lex.h"
+#include "isa/ptx/lex.h"
 
 #include <ctype.h>
 #include <stdlib.h>
