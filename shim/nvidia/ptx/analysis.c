@@ -237,6 +237,9 @@ static void transfer(struct analysis *a, enum class class)
     case OP_BARRIER:
         barrier(a);
         break;
+    case OP_FENCE:
+        ptx_fence(a);
+        break;
     case OP_FLOW:
     case OP_NOTHING:
         break;

@@ -75,6 +75,10 @@ static const struct verdict {
                         "atomic") NEVER("ld.volatile.global.u32 %r3, [%d4];",
                                         "waits for") NEVER("ld.acquire.gpu.global.u32 %r3, [%d4];",
                                                            "waits for")
+        NEVER("ld.relaxed.sys.global.u32 %r3, [%d4];", "waits for")
+        NEVER("st.global.u32 [%d4], %r2; membar.gl;", "a fence")
+        NEVER("st.global.u32 [%d4], %r2; fence.acq_rel.gpu;", "a fence")
+        ALWAYS("st.global.u32 [%d4], %r2; membar.cta;", THREADS)
         NEVER("st.release.gpu.global.u32 [%d4], %r2;", "waits for") NEVER(
             "mov.u32 %r3, %clock; st.global.u32 [%d4], %r3;",
             "reads a clock") NEVER("mov.u64 %d6, %globaltimer; st.global.u64 [%d4], %d6;",
@@ -127,7 +131,7 @@ static const struct verdict {
                            BARRIERS)
     /* control flow that cannot be followed does not matter */
     ALWAYS("ts: .branchtargets A, B; brx.idx %r1, ts; A: st.global.u32 [%d4], %r2; B:", THREADS)
-        ALWAYS("trap; nanosleep.u32 20; membar.gl; fence.acq_rel.gpu;", THREADS)};
+        ALWAYS("trap; nanosleep.u32 20; membar.cta; fence.acq_rel.cta;", THREADS)};
 
 static struct reef_ptx_rewritten rewrite(const char *text)
 {
