@@ -161,7 +161,7 @@ static void publish_stats(struct reef_gpu *gpu)
     if (!to)
         return;
     for (struct reef_vqueue *q = gpu->queues; q; q = q->next)
-        launches[q->class] += __atomic_load_n(&q->launches, __ATOMIC_RELAXED);
+        launches[q->class] += reef_vqueue_launches(q);
     reef_core_stats(gpu->core, &stats);
     atomic_store_explicit(&to->launches_rt, launches[REEF_CLASS_RT], memory_order_relaxed);
     atomic_store_explicit(&to->launches_be, launches[REEF_CLASS_BE], memory_order_relaxed);

@@ -482,8 +482,8 @@ static void doorbell(struct reef_vqueue *q)
 void reef_feed_doorbell(struct reef_vqueue *q)
 {
     if (reef_unlikely(reef_put_off.active)) {
-        if (reef_put_off.queue && reef_put_off.queue != q)
-            doorbell(reef_put_off.queue);
+        if (reef_put_off.queue != q)
+            reef_feed_flush();
         reef_put_off.queue = q;
         return;
     }
@@ -493,5 +493,8 @@ void reef_feed_doorbell(struct reef_vqueue *q)
 void reef_feed_ring_put_off(struct reef_vqueue *q)
 {
     reef_put_off.queue = NULL;
-    doorbell(q);
+    if (q->watched)
+        reef_hsa.hsa_signal_store_screlease(q->real->doorbell_signal, reef_put_off.value);
+    else
+        doorbell(q);
 }

@@ -19,6 +19,7 @@ pthread_mutex_t reef_complete_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct reef_gpu *) gpus;
+_Atomic(struct reef_gpu *) reef_gpu_of_rt;
 
 /* How long a kernel is thought to take that was never seen: a short one is then queued with others,
  * a long one has at most a few behind it. */
@@ -170,6 +171,16 @@ static void register_at_exit(void)
         reef_debug("atexit failed");
 }
 
+/* list_lock held. */
+static void find_gpu_of_rt(void)
+{
+    struct reef_gpu *only = reef_gpu_first(), *other = only ? only->next : NULL;
+    while (other && atomic_load(&other->stopped))
+        other = other->next;
+    atomic_store(&reef_gpu_of_rt,
+                 reef_state.config.priority == REEF_PRIORITY_RT && !other ? only : NULL);
+}
+
 struct reef_gpu *reef_gpu_get(hsa_agent_t agent)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -185,6 +196,7 @@ struct reef_gpu *reef_gpu_get(hsa_agent_t agent)
         if (gpu) {
             gpu->next = atomic_load(&gpus);
             atomic_store(&gpus, gpu);
+            find_gpu_of_rt();
         } else {
             reef_disable("cannot schedule on this GPU");
         }
@@ -215,11 +227,13 @@ void reef_gpu_stop_all(void)
         reef_board_close(gpu->board);
         gpu->board = NULL;
     }
+    find_gpu_of_rt();
     pthread_mutex_unlock(&list_lock);
 }
 
 void reef_amd_forked(void)
 {
+    atomic_store(&reef_gpu_of_rt, NULL);
     for (struct reef_gpu *gpu = atomic_load(&gpus); gpu; gpu = gpu->next) {
         atomic_store(&gpu->stopped, true);
         reef_board_abandon(gpu->board);

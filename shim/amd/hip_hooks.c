@@ -42,9 +42,8 @@ static struct reef_library library = {.soname_prefix = "libamdhip64.so"};
  */
 static void arrive(void)
 {
-    struct reef_gpu *gpu = reef_gpu_first();
-    if (gpu && reef_state.config.priority == REEF_PRIORITY_RT &&
-        !gpu->next) /* with several GPUs, which one is not known yet */
+    struct reef_gpu *gpu = atomic_load_explicit(&reef_gpu_of_rt, memory_order_acquire);
+    if (gpu)
         reef_rt_arrive(gpu);
 }
 

@@ -76,3 +76,15 @@ static inline unsigned reef_packet_type(uint32_t head)
 {
     return (head >> HSA_PACKET_HEADER_TYPE) & 0xff;
 }
+
+/** Writes a barrier packet that waits for all before it and then lowers @signal from 1 to 0. */
+static inline void reef_packet_write_barrier(union reef_packet *packet, hsa_signal_t signal)
+{
+    __atomic_store_n(&reef_signal(signal)->value, 1, __ATOMIC_RELAXED);
+    __builtin_memset(packet->words, 0, sizeof(packet->words));
+    packet->completion_signal = signal;
+    atomic_store_explicit(&packet->head,
+                          HSA_PACKET_TYPE_BARRIER_AND << HSA_PACKET_HEADER_TYPE |
+                              1 << HSA_PACKET_HEADER_BARRIER,
+                          memory_order_release);
+}

@@ -10,6 +10,7 @@
 #include "shim/amd/allocations.h"
 #include "shim/amd/hsa_hooks.h"
 #include "shim/amd/vqueue.h"
+#include "shim/trace/trace.h"
 
 /* The deprecated names are hooked as well. hsa.h declares two functions without a prototype. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -71,7 +72,10 @@ HOOK(hsa_status_t, hsa_queue_create)
         };
         enum reef_class class =
             reef_state.config.priority == REEF_PRIORITY_RT ? REEF_CLASS_RT : REEF_CLASS_BE;
-        hsa_status_t status = reef_vqueue_create(gpu, &attributes, class, queue);
+        bool watched = class == REEF_CLASS_RT && type == HSA_QUEUE_TYPE_MULTI &&
+                       !atomic_load(&reef_trace_active);
+        hsa_status_t status = watched ? reef_watch_create(gpu, &attributes, queue)
+                                      : reef_vqueue_create(gpu, &attributes, class, queue);
         if (status == HSA_STATUS_SUCCESS)
             return status;
         /* Whatever it was, the application gets the driver's own answer. */
@@ -83,14 +87,18 @@ HOOK(hsa_status_t, hsa_queue_create)
 HOOK(hsa_status_t, hsa_queue_destroy)(hsa_queue_t *queue)
 {
     REQUIRE(HSA_STATUS_ERROR_NOT_INITIALIZED);
-    struct reef_vqueue *q = reef_vqueue_from(queue);
-    return q ? reef_vqueue_destroy(q) : REAL(hsa_queue_destroy)(queue);
+    struct reef_vqueue *q = reef_vqueue_from(queue), *watched = q ? NULL : reef_watch_find(queue);
+    return q         ? reef_vqueue_destroy(q)
+           : watched ? reef_watch_destroy(watched)
+                     : REAL(hsa_queue_destroy)(queue);
 }
 
 HOOK(hsa_status_t, hsa_queue_inactivate)(hsa_queue_t *queue)
 {
     REQUIRE(HSA_STATUS_ERROR_NOT_INITIALIZED);
-    struct reef_vqueue *q = reef_vqueue_from(queue);
+    struct reef_vqueue *q = reef_vqueue_from(queue), *watched = q ? NULL : reef_watch_find(queue);
+    if (watched)
+        atomic_store(&watched->failed, true);
     return q ? reef_vqueue_inactivate(q) : REAL(hsa_queue_inactivate)(queue);
 }
 
@@ -176,6 +184,7 @@ LOAD_WRITE_INDEX(hsa_queue_load_write_index_scacquire, __ATOMIC_SEQ_CST)
             __atomic_store_n(&q->pub.field, value, order);                                         \
         else                                                                                       \
             REAL(name)(queue, value);                                                              \
+        atomic_thread_fence(memory_order_seq_cst); /* see reef_rt_arrive */                        \
     }
 STORE_INDEX(hsa_queue_store_write_index_relaxed, write_dispatch_id, __ATOMIC_RELAXED)
 STORE_INDEX(hsa_queue_store_write_index_release, write_dispatch_id, __ATOMIC_RELEASE)
@@ -237,9 +246,9 @@ CAS_WRITE_INDEX(hsa_queue_cas_write_index_screlease)
     {                                                                                              \
         REQUIRE();                                                                                 \
         struct reef_vqueue *q = reef_vqueue_of_doorbell(signal);                                   \
-        if (q)                                                                                     \
+        if (q && !q->watched)                                                                      \
             reef_feed_doorbell(q);                                                                 \
-        else                                                                                       \
+        else if (!q || !reef_watch_doorbell(q, value))                                             \
             REAL(name)(signal, value);                                                             \
     }
 SIGNAL_STORE(hsa_signal_store_relaxed)

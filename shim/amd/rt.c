@@ -2,13 +2,12 @@
 /*
  * The RT side: when this process's bit on the board is set and cleared.
  *
- * Set: by the thread that rings an RT doorbell (or a little earlier, in a HIP launch call), with
- * one atomic addition and one load when it is set already. Cleared: by the agent, which looks now
- * and then: when all RT queues are consumed it appends a barrier packet to those that had work,
- * because a read index may pass a kernel that still runs, and when the barriers have fired and
- * nothing came since, RT work is over. Between clearing and looking again the order of stores makes
- * sure that an arrival is not lost: the thread adds to rt_arrivals before it looks at rt_raised,
- * the agent the other way round.
+ * Set: by the thread that rings an RT doorbell (or a little earlier, in a HIP launch call); one
+ * load when it is set already. Cleared: by the agent, which looks now and then: when all RT queues
+ * are consumed it appends a barrier packet to those that had work, because a read index may pass a
+ * kernel that still runs, and when the barriers have fired and nothing came since, RT work is over.
+ * Then it clears the bit and looks at the write indices once more: so an arrival is not lost (see
+ * reef_rt_arrive).
  *
  * RT must not hold BE when it cannot use the GPU itself:
  *  - An RT queue whose next packet is a barrier with an unmet dependency does not count while this
@@ -35,16 +34,33 @@ enum {
 #define RT_WAIT_STALL_NS 1000000000u
 #define RT_RUN_STALL_NS  10000000000u
 
-void reef_rt_arrive(struct reef_gpu *gpu)
+void reef_rt_raise(struct reef_gpu *gpu)
 {
-    atomic_fetch_add_explicit(&gpu->rt_arrivals, 1, memory_order_seq_cst);
-    if (reef_likely(atomic_load_explicit(&gpu->rt_raised, memory_order_seq_cst)) ||
-        reef_unlikely(atomic_load_explicit(&gpu->stopped, memory_order_relaxed)))
+    if (reef_unlikely(atomic_load_explicit(&gpu->stopped, memory_order_relaxed)))
         return;
-    if (atomic_exchange(&gpu->rt_raised, true))
-        return;
-    REEF_TRACE_EVENT(REEF_TRACE_RT_BEGIN, 0, 0, 0, 0, 0);
-    reef_board_rt_raise(gpu->board); /* rings our own agent too: it watches from now on */
+    atomic_fetch_add(&gpu->rt_raising, 1); /* the agent does not lower meanwhile */
+    atomic_fetch_add(&gpu->rt_arrivals, 1);
+    if (!atomic_exchange(&gpu->rt_raised, true)) {
+        REEF_TRACE_EVENT(REEF_TRACE_RT_BEGIN, 0, 0, 0, 0, 0);
+        reef_board_rt_raise(gpu->board); /* rings our own agent too: it watches from now on */
+    }
+    atomic_fetch_sub(&gpu->rt_raising, 1);
+}
+
+/* The application's write index: it has moved when a doorbell is rung. */
+static uint64_t write_index(const struct reef_vqueue *q)
+{
+    return q->watched ? reef_hsa.hsa_queue_load_write_index_scacquire(q->real)
+                      : reef_vqueue_write_index(q);
+}
+
+/* Whether something came after look_at() has looked. gpu->lock held. */
+static bool anything_new(struct reef_gpu *gpu)
+{
+    for (struct reef_vqueue *q = gpu->queues; q; q = q->next)
+        if (q->class == REEF_CLASS_RT && !q->closing && write_index(q) != q->write_seen)
+            return true;
+    return false;
 }
 
 static void lower(struct reef_gpu *gpu, uint64_t arrivals)
@@ -53,9 +69,13 @@ static void lower(struct reef_gpu *gpu, uint64_t arrivals)
     reef_board_rt_clear(gpu->board);
     REEF_TRACE_EVENT(REEF_TRACE_RT_END, 0, 0, 0, 0, 0);
     reef_debug("rt work is over");
-    /* Either the arriving thread sees all that is above, or we see its arrival. It may have raised
-     * before we cleared: so raise here whatever rt_raised says now. */
-    if (atomic_load_explicit(&gpu->rt_arrivals, memory_order_seq_cst) != arrivals) {
+    /* Either the arriving thread sees that the bit is gone, or we see its packets. If it has seen
+     * that, it may have raised before we cleared: so raise whatever rt_raised says now. */
+    atomic_thread_fence(memory_order_seq_cst);
+    reef_gpu_agent_lock(gpu);
+    bool raise = atomic_load(&gpu->rt_arrivals) != arrivals || anything_new(gpu);
+    pthread_mutex_unlock(&gpu->lock);
+    if (raise) {
         atomic_store(&gpu->rt_raised, true);
         reef_board_rt_raise(gpu->board);
     }
@@ -68,12 +88,14 @@ static bool unmet(hsa_signal_t signal)
 
 /* Whether the packet at the head of the hardware queue waits for other work. Looking at the signals
  * without a call is safe even if they are destroyed meanwhile: ROCr keeps signals in pools. */
-static bool head_waits(const struct reef_vqueue *q, uint64_t read)
+static bool head_waits(const struct reef_vqueue *q, uint64_t read, bool stalled)
 {
     const union reef_packet *packet = &q->real_ring[read & q->real_mask];
     hsa_signal_t depends[5];
     unsigned type = reef_packet_type(atomic_load_explicit(&packet->head, memory_order_acquire));
     unsigned present = 0, waiting = 0;
+    if (type == HSA_PACKET_TYPE_INVALID) /* its place is taken, it is not written yet */
+        return stalled && reef_hsa.hsa_queue_load_read_index_scacquire(q->real) == read;
     if (type != HSA_PACKET_TYPE_BARRIER_AND && type != HSA_PACKET_TYPE_BARRIER_OR)
         return false;
     memcpy(depends, packet->barrier.dep_signal, sizeof(depends));
@@ -96,18 +118,28 @@ static bool be_pending(struct reef_gpu *gpu)
 
 enum rt_queue { RT_IDLE, RT_CONSUMED, RT_WAITS, RT_RUNS };
 
+/* Up to where the queue's packets are on the hardware queue; UINT64_MAX: more are to come. */
+static uint64_t given(struct reef_vqueue *q)
+{
+    if (q->watched)
+        return q->write_seen;
+    if (pthread_mutex_trylock(&q->direct_lock) != 0)
+        return UINT64_MAX; /* someone is feeding it; and must not have to wake us when it is done */
+    if (reef_vqueue_has_new(q))
+        reef_feed_direct(q); /* what did not fit */
+    uint64_t write = q->taken == q->write_seen ? q->real_write : UINT64_MAX;
+    pthread_mutex_unlock(&q->direct_lock);
+    return write;
+}
+
 /* What an RT queue is doing. RT_CONSUMED: all packets taken by the device, but not known to be
  * over. */
 static enum rt_queue look_at(struct reef_vqueue *q, uint64_t now_ns, bool be)
 {
+    q->write_seen = write_index(q);
     if (atomic_load(&q->failed))
         return RT_IDLE;
-    if (pthread_mutex_trylock(&q->direct_lock) != 0)
-        return RT_RUNS; /* someone is feeding it; and must not have to wake us when it is done */
-    if (reef_vqueue_has_new(q))
-        reef_feed_direct(q); /* what did not fit */
-    uint64_t write = q->real_write;
-    pthread_mutex_unlock(&q->direct_lock);
+    uint64_t write = given(q);
     uint64_t read = reef_hsa.hsa_queue_load_read_index_scacquire(q->real);
     bool probe_out = __atomic_load_n(&reef_signal(q->probe)->value, __ATOMIC_ACQUIRE) > 0;
     if (read != q->last_read || (read == write && !probe_out)) {
@@ -118,7 +150,8 @@ static enum rt_queue look_at(struct reef_vqueue *q, uint64_t now_ns, bool be)
     if (still_ns > RT_RUN_STALL_NS)
         return RT_WAITS;
     if (read != write) {
-        bool waits = (be || still_ns > RT_WAIT_STALL_NS) && head_waits(q, read);
+        bool stalled = still_ns > RT_WAIT_STALL_NS;
+        bool waits = (be || stalled) && head_waits(q, read, stalled);
         return waits ? RT_WAITS : RT_RUNS;
     }
     if (probe_out)
@@ -129,21 +162,19 @@ static enum rt_queue look_at(struct reef_vqueue *q, uint64_t now_ns, bool be)
 /* A barrier behind everything the queue was given. It fires when all that is over. */
 static void probe(struct reef_vqueue *q)
 {
+    if (q->watched) {
+        reef_watch_probe(q);
+        return;
+    }
     if (pthread_mutex_trylock(&q->direct_lock) != 0)
         return; /* new work is being fed */
     uint64_t read = reef_hsa.hsa_queue_load_read_index_scacquire(q->real);
     if (q->real_write - read < q->real_mask) {
         union reef_packet *packet = &q->real_ring[q->real_write & q->real_mask];
-        __atomic_store_n(&reef_signal(q->probe)->value, 1, __ATOMIC_RELAXED);
-        memset(packet->words, 0, sizeof(packet->words));
-        packet->completion_signal = q->probe;
         __atomic_store_n(&q->virtual_of[q->real_write & q->real_mask], q->taken, __ATOMIC_RELAXED);
         __atomic_store_n(&q->virtual_of[(q->real_write + 1) & q->real_mask], q->taken,
                          __ATOMIC_RELAXED);
-        atomic_store_explicit(&packet->head,
-                              HSA_PACKET_TYPE_BARRIER_AND << HSA_PACKET_HEADER_TYPE |
-                                  1 << HSA_PACKET_HEADER_BARRIER,
-                              memory_order_release);
+        reef_packet_write_barrier(packet, q->probe);
         q->real_write++;
         q->probed = q->real_write;
         reef_hsa.hsa_queue_store_write_index_screlease(q->real, q->real_write);
@@ -195,9 +226,9 @@ uint64_t reef_rt_step(struct reef_gpu *gpu, uint64_t now_ns)
         reef_board_rt_renew(gpu->board, now_ns);
         return count[RT_RUNS] > 0 ? running_poll(now_ns - gpu->rt_since_ns) : RT_PROBE_POLL_NS;
     }
-    if (atomic_load(&gpu->rt_arrivals) != gpu->rt_arrivals_probed) {
+    if (arrivals != gpu->rt_arrivals_seen || atomic_load(&gpu->rt_raising) > 0) {
         /* A launch call was seen whose packet has not come yet: give it one more look. */
-        gpu->rt_arrivals_probed = arrivals;
+        gpu->rt_arrivals_seen = arrivals;
         reef_board_rt_renew(gpu->board, now_ns);
         return RT_PROBE_POLL_NS;
     }

@@ -103,7 +103,7 @@ static void free_queue(struct reef_vqueue *q)
         reef_hsa.hsa_signal_destroy(q->probe);
     hsa_signal_t doorbell = q->pub.hsa_queue.doorbell_signal;
     if (doorbell.handle) {
-        memset(reef_signal(doorbell)->reserved3, 0, sizeof(reef_signal(doorbell)->reserved3));
+        reef_vqueue_unmark_doorbell(doorbell);
         reef_signal(doorbell)->queue_ptr = NULL;
         reef_hsa.hsa_signal_destroy(doorbell);
     }
@@ -145,10 +145,8 @@ static bool make_public(struct reef_vqueue *q, const hsa_queue_t *real, uint32_t
 
     struct reef_mark mark = {REEF_VQUEUE_MAGIC, q};
     memcpy(q->pub.reserved4, &mark, sizeof(mark));
-    uint64_t magic = REEF_VQUEUE_MAGIC ^ doorbell.handle;
     reef_signal(doorbell)->queue_ptr = &q->pub;
-    memcpy(reef_signal(doorbell)->reserved3, &magic, sizeof(magic));
-    return true;
+    return reef_vqueue_mark_doorbell(q, doorbell);
 }
 
 /* gpu->lock held. */
@@ -233,7 +231,14 @@ hsa_status_t reef_vqueue_create(struct reef_gpu *gpu,
     return HSA_STATUS_SUCCESS;
 }
 
-static void unlink_queue(struct reef_vqueue *q)
+uint64_t reef_vqueue_launches(const struct reef_vqueue *q)
+{
+    if (!q->watched)
+        return __atomic_load_n(&q->launches, __ATOMIC_RELAXED);
+    return reef_hsa.hsa_queue_load_write_index_relaxed(q->real) - q->probes;
+}
+
+void reef_vqueue_unlink(struct reef_vqueue *q)
 {
     struct reef_gpu *gpu = q->gpu;
     for (struct reef_vqueue **at = &gpu->queues; *at; at = &(*at)->next) {
@@ -242,9 +247,11 @@ static void unlink_queue(struct reef_vqueue *q)
             break;
         }
     }
-    gpu->by_core[q->core_queue] = NULL;
-    reef_core_queue_close(gpu->core, (uint32_t)q->core_queue);
-    gpu->closed_launches[q->class] += q->launches;
+    if (q->core_queue >= 0) {
+        gpu->by_core[q->core_queue] = NULL;
+        reef_core_queue_close(gpu->core, (uint32_t)q->core_queue);
+    }
+    gpu->closed_launches[q->class] += reef_vqueue_launches(q);
 }
 
 /* After the last hsa_shut_down, or in a forked child: no lock may be taken (a thread that is gone
@@ -262,7 +269,7 @@ hsa_status_t reef_vqueue_destroy(struct reef_vqueue *q)
     pthread_mutex_lock(&gpu->lock);
     q->closing = true;
     reef_vqueue_wait_unpinned(q);
-    unlink_queue(q);
+    reef_vqueue_unlink(q);
     pthread_mutex_unlock(&gpu->lock);
 
     hsa_status_t status = HSA_STATUS_SUCCESS;

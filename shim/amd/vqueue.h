@@ -10,6 +10,8 @@
  * ours in place of the application's. A killed packet is copied again. The agent passes completion
  * on.
  *  - class RT: the ringing thread copies each packet at once, unchanged.
+ *  - *watched*: a queue of an RT process, which is RT for as long as it exists. The application
+ * gets the hardware queue itself, and only its doorbell is seen (watch.c).
  *
  * Locks, in the order they are taken:
  *  1. reef_complete_lock  held while completion is passed to the application's signals
@@ -67,6 +69,8 @@ struct reef_vqueue {
     struct reef_gpu *gpu;
     struct reef_vqueue *next;
     struct reef_queue_attributes attributes;
+    uint64_t doorbell;        /* handle of the signal that the application rings */
+    bool watched;             /* of what follows only `real` and "RT" are used */
     _Atomic int class;        /* enum reef_class */
     _Atomic int wanted_class; /* taken on when the queue is empty */
     _Atomic bool failed;      /* the device reported an error, or the application inactivated it */
@@ -111,7 +115,9 @@ struct reef_vqueue {
     uint64_t real_read_seen;
     uint64_t last_read, last_move_ns; /* agent: progress */
     uint64_t probed;                  /* agent: real_write after the last probe */
+    uint64_t write_seen;              /* agent: the application's write index when it looked */
     hsa_signal_t probe;               /* owned; 0: the queue was never RT */
+    uint64_t probes;                  /* watched: packets of ours among the application's */
     uint64_t launches;                /* kernels, for the statistics */
 };
 
@@ -143,11 +149,12 @@ struct reef_gpu {
     uint64_t done_ns, wasted_ns; /* device time of BE kernels: complete; to be repeated */
 
     /* RT work of this process (rt.c) */
-    _Atomic uint64_t rt_arrivals;
-    _Atomic bool rt_raised; /* our bit on the board is set */
-    bool rt_watching;       /* the agent polls RT queues */
-    uint64_t rt_since_ns;   /* since when */
-    uint64_t rt_arrivals_probed;
+    _Atomic bool rt_raised;       /* our bit on the board is set */
+    _Atomic uint64_t rt_arrivals; /* how often a launching thread has wanted to set it, */
+    _Atomic unsigned rt_raising;  /* and how many are about to */
+    uint64_t rt_arrivals_seen;
+    bool rt_watching;     /* the agent polls RT queues */
+    uint64_t rt_since_ns; /* since when */
 };
 
 extern pthread_mutex_t reef_complete_lock;
@@ -163,6 +170,9 @@ static inline struct reef_vqueue *reef_vqueue_of_doorbell(hsa_signal_t signal);
 struct reef_gpu *reef_gpu_get(hsa_agent_t agent);
 /** The first opened GPU, or NULL. */
 struct reef_gpu *reef_gpu_first(void);
+/** The GPU of an RT process that has just one; NULL otherwise. For HIP's launch calls, where it is
+ *  not known yet which GPU a launch is for. */
+extern _Atomic(struct reef_gpu *) reef_gpu_of_rt;
 /** Takes gpu->lock for the agent, without sleeping on it: so a launching thread, which holds it for
  * a fraction of a microsecond, never has to wake the agent when it lets go (a syscall, and the
  * place where the system takes its CPU away just when it has rung the hardware's doorbell). */
@@ -186,6 +196,10 @@ hsa_status_t reef_vqueue_get_info(struct reef_vqueue *q, unsigned attribute, voi
 bool reef_vqueue_more_slots(struct reef_vqueue *q, uint32_t count);
 /** A hardware queue with the queue's attributes, or NULL. May wait for ROCr. */
 hsa_queue_t *reef_vqueue_make_real(struct reef_vqueue *q);
+/** Kernels that were put into the queue (watched: packets). Any thread; gpu->lock held. */
+uint64_t reef_vqueue_launches(const struct reef_vqueue *q);
+/** Takes @q out of its GPU's list. gpu->lock held. */
+void reef_vqueue_unlink(struct reef_vqueue *q);
 /** Puts @real (new, empty) behind @q. gpu->lock held. */
 void reef_vqueue_install(struct reef_vqueue *q, hsa_queue_t *real);
 
@@ -211,6 +225,7 @@ void reef_feed_catch_up(void);
 extern _Thread_local struct reef_put_off {
     bool active;
     struct reef_vqueue *queue; /* whose doorbell is to be rung, or NULL */
+    hsa_signal_value_t value;  /* with what, if it is watched */
 } reef_put_off __attribute__((tls_model("initial-exec")));
 void reef_feed_ring_put_off(struct reef_vqueue *q);
 /** Rings what was put off. */
@@ -256,9 +271,30 @@ static inline bool reef_suspend_due(const struct reef_vqueue *q)
     return q->off_asked || q->off != q->wanted_off;
 }
 
+/* --- watch.c --- */
+/** A hardware queue for the application itself, watched. RT processes only. */
+hsa_status_t reef_watch_create(struct reef_gpu *gpu, const struct reef_queue_attributes *attributes,
+                               hsa_queue_t **queue);
+/** The watched queue that the application knows as @queue, or NULL. */
+struct reef_vqueue *reef_watch_find(const hsa_queue_t *queue);
+hsa_status_t reef_watch_destroy(struct reef_vqueue *q);
+/** The application rings the doorbell of @q: true if that is put off (reef_feed_put_off), else the
+ *  caller rings. Hot path. */
+static inline bool reef_watch_doorbell(struct reef_vqueue *q, hsa_signal_value_t value);
+/** As rt.c's probe(), among the application's own packets. Agent only, gpu->lock held. */
+void reef_watch_probe(struct reef_vqueue *q);
+
 /* --- rt.c --- */
-/** RT work is about to be submitted. Any thread, no lock needed. */
-void reef_rt_arrive(struct reef_gpu *gpu);
+/**
+ * RT work is about to be submitted. Any thread, no lock needed. One load if the bit is set already.
+ *
+ * So that no arrival is lost, a thread that has put packets into a queue calls it once after it has
+ * moved the queue's write index, with a full fence in between (an atomic read-modify-write is one
+ * on x86-64): then either it sees that the bit is gone, or the agent, which clears the bit and then
+ * looks at the write indices once more, sees the new one. Earlier calls only speed things up.
+ */
+static inline void reef_rt_arrive(struct reef_gpu *gpu);
+void reef_rt_raise(struct reef_gpu *gpu);
 /** Watches the RT queues of @gpu; returns after how many ns to be called again. Agent only. */
 uint64_t reef_rt_step(struct reef_gpu *gpu, uint64_t now_ns);
 
@@ -268,9 +304,9 @@ void reef_kernel_name_add(uint64_t kernel_object, hsa_executable_symbol_t symbol
 void reef_kernel_name_get(uint64_t kernel_object, char *name, unsigned size);
 
 /*
- * How a queue and a doorbell are recognised: both carry a mark in words that their ABI reserves.
- * The mark holds the queue's address, so that a copy of the structure (ROCr's intercept queues make
- * one) is not taken for it.
+ * How a queue and a doorbell are recognised: both carry a mark in words that their ABI reserves. A
+ * queue's mark holds its address, so that a copy of the structure (ROCr's intercept queues make
+ * one) is not taken for it. A doorbell's leads to the queue, which knows its doorbell's handle.
  */
 #define REEF_VQUEUE_MAGIC 0x5645554551464552ull /* "REFQUEUEV" */
 
@@ -280,6 +316,10 @@ struct reef_mark {
 };
 _Static_assert(sizeof(((amd_queue_t *)0)->reserved4) >= sizeof(struct reef_mark), "no room");
 _Static_assert(sizeof(((amd_signal_t *)0)->reserved3) == 8, "no room");
+
+/* A doorbell's mark: the queue's address, which has no more than 48 bits, below a tag. */
+#define REEF_DOORBELL_TAG      (0x5246ull << REEF_DOORBELL_TAG_BITS)
+#define REEF_DOORBELL_TAG_BITS 48
 
 static inline struct reef_vqueue *reef_vqueue_from(const hsa_queue_t *queue)
 {
@@ -292,16 +332,34 @@ static inline struct reef_vqueue *reef_vqueue_from(const hsa_queue_t *queue)
                : NULL;
 }
 
+/* False if there is no room for the mark. */
+static inline bool reef_vqueue_mark_doorbell(struct reef_vqueue *q, hsa_signal_t doorbell)
+{
+    uint64_t mark = (uint64_t)(uintptr_t)q;
+    if (mark >> REEF_DOORBELL_TAG_BITS)
+        return false;
+    mark |= REEF_DOORBELL_TAG;
+    q->doorbell = doorbell.handle;
+    __builtin_memcpy(reef_signal(doorbell)->reserved3, &mark, sizeof(mark));
+    return true;
+}
+
+static inline void reef_vqueue_unmark_doorbell(hsa_signal_t doorbell)
+{
+    __builtin_memset(reef_signal(doorbell)->reserved3, 0, sizeof(reef_signal(doorbell)->reserved3));
+}
+
 static inline struct reef_vqueue *reef_vqueue_of_doorbell(hsa_signal_t signal)
 {
     const amd_signal_t *s = reef_signal(signal);
-    uint64_t magic;
+    uint64_t mark;
     if (reef_unlikely(!s))
         return NULL;
-    __builtin_memcpy(&magic, s->reserved3, sizeof(magic));
-    if (reef_likely(magic != (REEF_VQUEUE_MAGIC ^ signal.handle)))
+    __builtin_memcpy(&mark, s->reserved3, sizeof(mark));
+    if (reef_likely(mark >> REEF_DOORBELL_TAG_BITS != REEF_DOORBELL_TAG >> REEF_DOORBELL_TAG_BITS))
         return NULL;
-    return reef_vqueue_from(&s->queue_ptr->hsa_queue);
+    struct reef_vqueue *q = (struct reef_vqueue *)(uintptr_t)(mark & ~REEF_DOORBELL_TAG);
+    return q->doorbell == signal.handle ? q : NULL;
 }
 
 static inline union reef_packet *reef_packet_at(const struct reef_vqueue *q, uint64_t index)
@@ -319,6 +377,27 @@ static inline bool reef_vqueue_has_new(const struct reef_vqueue *q)
     return reef_vqueue_write_index(q) != q->taken &&
            reef_packet_type(atomic_load_explicit(&reef_packet_at(q, q->taken)->head,
                                                  memory_order_acquire)) != HSA_PACKET_TYPE_INVALID;
+}
+
+static inline void reef_rt_arrive(struct reef_gpu *gpu)
+{
+#ifndef __x86_64__ /* where moving the write index is no fence */
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+    if (reef_unlikely(!atomic_load_explicit(&gpu->rt_raised, memory_order_relaxed)))
+        reef_rt_raise(gpu);
+}
+
+static inline bool reef_watch_doorbell(struct reef_vqueue *q, hsa_signal_value_t value)
+{
+    reef_rt_arrive(q->gpu);
+    if (reef_likely(!reef_put_off.active))
+        return false;
+    if (reef_put_off.queue != q)
+        reef_feed_flush();
+    reef_put_off.queue = q;
+    reef_put_off.value = value;
+    return true;
 }
 
 static inline void reef_feed_flush(void)

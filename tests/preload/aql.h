@@ -50,14 +50,19 @@ static inline void aql_bad_queue(hsa_status_t status, hsa_queue_t *source, void 
     abort();
 }
 
-static inline hsa_queue_t *aql_open(uint32_t size)
+static inline hsa_queue_t *aql_open_type(uint32_t size, hsa_queue_type32_t type)
 {
     hsa_queue_t *queue;
     hsa_agent_t agent = {FAKE_GPU_AGENT};
-    hsa_status_t status = hsa_queue_create(agent, size, HSA_QUEUE_TYPE_MULTI, aql_bad_queue, NULL,
-                                           UINT32_MAX, UINT32_MAX, &queue);
+    hsa_status_t status = hsa_queue_create(agent, size, type, aql_bad_queue, NULL, UINT32_MAX,
+                                           UINT32_MAX, &queue);
     CHECK(status == HSA_STATUS_SUCCESS, "hsa_queue_create: 0x%x", (unsigned)status);
     return queue;
+}
+
+static inline hsa_queue_t *aql_open(uint32_t size)
+{
+    return aql_open_type(size, HSA_QUEUE_TYPE_MULTI);
 }
 
 static inline hsa_signal_t aql_signal(hsa_signal_value_t value)
