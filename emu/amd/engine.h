@@ -258,8 +258,9 @@ void emu_queue_resume(struct emu_queue *queue);
 /** The suspended queue's waves are saved. */
 void emu_queue_saved(struct emu_queue *queue, uint64_t now);
 /** If that is how the device is: takes all queues of all processes off, for as long as saving and
- * restoring takes. Returns how long saving takes. */
-uint64_t emu_unmap_all(uint64_t now);
+ * restoring takes; the waves of @leaving (NULL: none) are not restored. Returns how long saving
+ * takes. */
+uint64_t emu_unmap_all(uint64_t now, const struct emu_queue *leaving);
 /** This process's queues were unmapped at @now and will be back @delay_ns later. */
 void emu_unmapped(uint64_t delay_ns, uint64_t now);
 

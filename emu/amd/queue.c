@@ -72,7 +72,7 @@ static void unmap_all(void)
     if (!emu_settings()->unmap_all)
         return;
     now = emu_engine_hold();
-    save_ns = emu_unmap_all(now);
+    save_ns = emu_unmap_all(now, NULL);
     emu_engine_go_on_to(now + save_ns);
 }
 
@@ -210,7 +210,7 @@ static void save_waves(struct emu_queue *queue)
 {
     uint64_t now = emu_engine_hold();
     uint64_t save_ns = emu_work_any(queue) ? emu_settings()->save_ns : 0;
-    uint64_t all_ns = emu_unmap_all(now);
+    uint64_t all_ns = emu_unmap_all(now, queue);
 
     emu_engine_go_on_to(now + (save_ns > all_ns ? save_ns : all_ns));
 }

@@ -32,28 +32,36 @@ void emu_unmapped(uint64_t delay_ns, uint64_t now)
     emu_engine_schedule(now + delay_ns, EMU_DUE_MAP, NULL);
 }
 
-static bool waves_on(const struct emu_device *dev)
+/* Whether there are waves on the device; @others: of other queues than @leaving. */
+static bool waves_on(const struct emu_device *dev, const struct emu_queue *leaving, bool *others)
 {
-    for (int r = 0; r < EMU_MAX_RESIDENTS; r++) {
-        if (dev->residents[r].used != EMU_RESIDENT_FREE &&
-            dev->residents[r].used != EMU_RESIDENT_AWAY)
-            return true;
+    bool any = false;
+
+    *others = false;
+    for (int r = 0; r < EMU_MAX_RESIDENTS && !*others; r++) {
+        const struct emu_resident *resident = &dev->residents[r];
+
+        if (resident->used == EMU_RESIDENT_FREE || resident->used == EMU_RESIDENT_AWAY)
+            continue;
+        any = true;
+        *others = !leaving || resident->queue != leaving->device_queue;
     }
-    return false;
+    return any;
 }
 
-uint64_t emu_unmap_all(uint64_t now)
+uint64_t emu_unmap_all(uint64_t now, const struct emu_queue *leaving)
 {
     const struct emu_settings *settings = emu_settings();
     uint64_t save_ns = 0, delay_ns = 0;
     struct emu_device *dev;
+    bool others;
 
     if (!settings->unmap_all)
         return 0;
     dev = emu_segment_lock();
-    if (waves_on(dev)) {
+    if (waves_on(dev, leaving, &others)) {
         save_ns = settings->save_ns;
-        delay_ns = save_ns + settings->restore_ns;
+        delay_ns = save_ns + (others ? settings->restore_ns : 0);
     }
     emu_device_unmap(dev, emu_segment_process(), delay_ns, now);
     emu_segment_unlock();
@@ -96,7 +104,7 @@ void emu_queue_suspend(struct emu_queue *queue)
 
         queue->frozen_ns = due - now;
     }
-    all_ns = emu_unmap_all(now);
+    all_ns = emu_unmap_all(now, queue);
     emu_trace("queue %u: suspended", queue->id);
     if (queue->saving && save_ns == 0)
         emu_queue_saved(queue, now);
@@ -108,7 +116,7 @@ void emu_queue_suspend(struct emu_queue *queue)
 void emu_queue_resume(struct emu_queue *queue)
 {
     uint64_t now = emu_engine_hold();
-    uint64_t save_ns = emu_unmap_all(now), mapped = now + save_ns;
+    uint64_t save_ns = emu_unmap_all(now, NULL), mapped = now + save_ns;
 
     queue->suspended = false;
     if (queue->saving) /* it comes back before it was gone */

@@ -121,6 +121,8 @@ void reef_reset_run(struct reef_gpu *gpu)
         count++;
     pthread_mutex_unlock(&gpu->lock);
 
+    if (count > 0)
+        reef_debug("kill issued: %u hardware queues", count);
     for (unsigned i = 0; i < count; i++)
         stopped[i] = reef_hsa.hsa_queue_inactivate(due[i]->real) == HSA_STATUS_SUCCESS;
     for (unsigned i = 0; i < count; i++)

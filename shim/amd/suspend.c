@@ -90,6 +90,8 @@ void reef_suspend_run(struct reef_gpu *gpu)
         pthread_mutex_unlock(&gpu->lock);
         if (!q)
             return;
+        if (off)
+            reef_debug("queue %p: kill issued: suspending", (void *)q);
         int error = off != is ? change(q, off) : 0;
         finish(q, off, error);
     }
