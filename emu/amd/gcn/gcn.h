@@ -34,12 +34,14 @@ struct gcn_memory {
     atomic_uint_fast64_t generation;
 };
 
-/** Barriers among work-groups (global wave sync) of one queue. All zero at first; any thread. */
+/** Barriers and semaphores among work-groups (global wave sync) of one queue. All zero at first;
+ * any thread. */
 struct gcn_gws {
     atomic_flag lock;
     struct gcn_gws_resource {
-        uint32_t counter; /* how many more have to come */
-        uint32_t phase;   /* changes when they have */
+        uint32_t counter; /* how many more have to come; of a semaphore: may pass */
+        uint32_t phase;   /* changes when they have come */
+        uint32_t waiting; /* at a semaphore */
     } resource[64];
 };
 

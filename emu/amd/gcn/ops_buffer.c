@@ -209,39 +209,13 @@ static void buffer_access(struct gcn_wave *w, const struct gcn_inst *inst, enum 
         mem_issue(w, lines);
 }
 
-/* Where loads to LDS put their dwords in between: behind the registers (struct gcn_wave.vgpr). */
-enum { BUFFER_STAGE = 256 };
-
-/** The load as it would be to registers. */
-static struct gcn_inst staged(const struct gcn_inst *inst)
-{
-    struct gcn_inst load = *inst;
-
-    load.mods &= ~GCN_MOD_LDS;
-    load.dst = BUFFER_STAGE;
-    return load;
-}
-
-/** The second half of a load to LDS: the dword of lane l goes to M0 + instruction offset + 4 * l
- * (ISA guide, "Memory buffer load to LDS"). */
-static void stage_to_lds(struct gcn_wave *w, const struct gcn_inst *inst)
-{
-    uint32_t addr[64];
-
-    if (w->fault.kind != GCN_FAULT_NONE)
-        return;
-    for (unsigned lane = 0; lane < 64; lane++)
-        addr[lane] = (w->sgpr[GCN_M0] & 0xffff) + (uint32_t)inst->imm + 4 * lane;
-    gcn_lds_store(w, MEM_B32, BUFFER_STAGE, addr, gcn_exec(w));
-}
-
 static void buffer_load(struct gcn_wave *w, const struct gcn_inst *inst, enum mem_kind kind)
 {
     if (__builtin_expect(inst->mods & GCN_MOD_LDS, 0)) {
-        const struct gcn_inst load = staged(inst);
+        const struct gcn_inst load = mem_staged(inst);
 
         buffer_access(w, &load, kind, &gcn_mem_loads);
-        stage_to_lds(w, inst);
+        gcn_mem_stage_to_lds(w, inst);
         return;
     }
     buffer_access(w, inst, kind, &gcn_mem_loads);
@@ -250,6 +224,14 @@ static void buffer_load(struct gcn_wave *w, const struct gcn_inst *inst, enum me
 static void buffer_store(struct gcn_wave *w, const struct gcn_inst *inst, enum mem_kind kind)
 {
     buffer_access(w, inst, kind, &gcn_mem_stores);
+}
+
+static void buffer_store_lds(struct gcn_wave *w, const struct gcn_inst *inst)
+{
+    const struct gcn_inst store = mem_staged(inst);
+
+    gcn_mem_stage_from_lds(w, inst);
+    buffer_access(w, &store, MEM_B32, &gcn_mem_stores);
 }
 
 static void buffer_atomic(struct gcn_wave *w, const struct gcn_inst *inst, enum mem_atomic op,

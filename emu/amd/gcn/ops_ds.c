@@ -174,6 +174,33 @@ void gcn_lds_atomic(struct gcn_wave *w, enum mem_atomic op, unsigned bits, int d
     lds_atomic(w, op, bits, dst, data, data + bits / 32, addr, 0, mask);
 }
 
+/* ---- between memory and LDS ---- */
+
+static void stage_addresses(const struct gcn_wave *w, const struct gcn_inst *inst,
+                            uint32_t addr[64])
+{
+    for (unsigned lane = 0; lane < 64; lane++)
+        addr[lane] = (w->sgpr[GCN_M0] & 0xffff) + (uint32_t)inst->imm + 4 * lane;
+}
+
+void gcn_mem_stage_to_lds(struct gcn_wave *w, const struct gcn_inst *inst)
+{
+    uint32_t addr[64];
+
+    if (w->fault.kind != GCN_FAULT_NONE)
+        return;
+    stage_addresses(w, inst, addr);
+    lds_store(w, MEM_B32, MEM_STAGE, addr, 0, gcn_exec(w));
+}
+
+void gcn_mem_stage_from_lds(struct gcn_wave *w, const struct gcn_inst *inst)
+{
+    uint32_t addr[64];
+
+    stage_addresses(w, inst, addr);
+    lds_load(w, MEM_B32, MEM_STAGE, addr, 0, gcn_exec(w));
+}
+
 /* ---- instructions ---- */
 
 /** Books the operation, which moves @bytes for each lane. False, with the fault set, if the
@@ -238,6 +265,45 @@ MEM_INLINE void ds_atomic(struct gcn_wave *w, const struct gcn_inst *inst, enum 
     if (ds_begin(w, inst, bits / 8))
         lds_atomic(w, op, bits, returns ? inst->dst : -1, inst->src[1], inst->src[2],
                    w->vgpr[inst->src[0]], (uint32_t)inst->imm, gcn_exec(w));
+}
+
+/** The lower 15 bits, sign-extended. */
+MEM_INLINE int32_t sign15(uint32_t bits)
+{
+    return (int32_t)(bits << 17) >> 17;
+}
+
+/** The second operand is in LDS as well: so many dwords from the first as the instruction's 15 bits
+ * of offset say or, with its 16th, the 15 bits in front of the address of 17 (ISA guide,
+ * DS_ADD_SRC2_U32). */
+MEM_INLINE void ds_src2(struct gcn_wave *w, const struct gcn_inst *inst, enum mem_atomic op,
+                        unsigned bits)
+{
+    const uint32_t *addr = w->vgpr[inst->src[0]], offset = (uint32_t)inst->imm;
+    struct lds_view lds = lds_open(w, bits / 8);
+    unsigned lane;
+
+    if (!ds_begin(w, inst, bits / 4))
+        return;
+    MEM_FOR_LANES(lane, gcn_exec(w))
+    {
+        bool far = offset >> 15 & 1;
+        uint32_t first = far ? addr[lane] & 0x1ffff : addr[lane];
+        int32_t dwords = sign15(far ? addr[lane] >> 17 : offset);
+        char *p = lds_at(&lds, first), *q = lds_at(&lds, first + (uint32_t)dwords * 4);
+        uint64_t old = 0, second = 0;
+
+        if (!p)
+            continue;
+        memcpy(&old, p, bits / 8);
+        if (q)
+            memcpy(&second, q, bits / 8);
+        if (bits == 32)
+            old = lds_compute32(w, op, (uint32_t)old, (uint32_t)second, 0);
+        else
+            old = mem_compute64(op, old, second, 0);
+        memcpy(p, &old, bits / 8);
+    }
 }
 
 MEM_INLINE void ds_exchange2(struct gcn_wave *w, const struct gcn_inst *inst, unsigned bits,

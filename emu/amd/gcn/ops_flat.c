@@ -20,7 +20,7 @@ enum { SCRATCH_STEP = 64 * 4 };
 
 static const uint32_t zero_row[64];
 
-/** False, with the fault set, if the instruction is of a kind that does not exist here. */
+/** False, with the fault set, if the instruction has the lds bit and must not have it. */
 static inline bool flat_begin(struct gcn_wave *w, const struct gcn_inst *inst)
 {
     if (__builtin_expect(inst->mods & GCN_MOD_LDS, 0)) {
@@ -177,6 +177,15 @@ static inline void flat_access(struct gcn_wave *w, const struct gcn_inst *inst, 
 static inline void flat_load(struct gcn_wave *w, const struct gcn_inst *inst, unsigned segment,
                              enum mem_kind kind)
 {
+    const bool whole = kind <= MEM_I16 || kind == MEM_B32;
+
+    if (__builtin_expect(inst->mods & GCN_MOD_LDS && whole && segment != GCN_FLAT, 0)) {
+        const struct gcn_inst load = mem_staged(inst);
+
+        flat_access(w, &load, segment, kind, MEM_STAGE, &gcn_mem_loads);
+        gcn_mem_stage_to_lds(w, inst);
+        return;
+    }
     flat_access(w, inst, segment, kind, inst->dst, &gcn_mem_loads);
 }
 

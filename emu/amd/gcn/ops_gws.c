@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Global wave sync: barriers among the work-groups of a cooperative dispatch (ds_gws_init and
- * ds_gws_barrier; the ROCm device libraries' grid sync). The state machine is that of the Vega ISA
- * guide, "DS_GWS_INIT" and "DS_GWS_BARRIER": a barrier set to n lets go the waves of the (n + 1)th
- * that comes, which also brings the next n. The semaphores are not implemented.
+ * ds_gws_barrier; the ROCm device libraries' grid sync), and semaphores. The state machine is that
+ * of the Vega ISA guide, "DS_GWS_INIT" and following: a barrier set to n lets go the waves of the
+ * (n + 1)th that comes, which also brings the next n. A semaphore counts what v and br have given;
+ * p takes one or waits for it; release_all gives as many as there are waves that wait.
  *
  * The waves may be interpreted by several threads. One that waits looks again every few cycles.
  */
@@ -40,6 +41,20 @@ static uint32_t value(const struct gcn_wave *w, const struct gcn_inst *inst)
     return w->vgpr[inst->src[0]][exec ? __builtin_ctzll(exec) : 0];
 }
 
+static void done(struct gcn_wave *w)
+{
+    unlock(w->dispatch->gws);
+    gcn_issue_lgkm(w, w->cycle + w->dispatch->lds_latency);
+}
+
+/* The instruction will be executed again. */
+static void look_again(struct gcn_wave *w, const struct gcn_inst *inst)
+{
+    unlock(w->dispatch->gws);
+    w->pc -= inst->size * 4u;
+    w->cycle += LOOK_AGAIN;
+}
+
 void mem_gws_init(struct gcn_wave *w, const struct gcn_inst *inst)
 {
     struct gcn_gws_resource *r = resource(w, inst);
@@ -48,14 +63,12 @@ void mem_gws_init(struct gcn_wave *w, const struct gcn_inst *inst)
         return;
     lock(w->dispatch->gws);
     r->counter = value(w, inst);
-    unlock(w->dispatch->gws);
-    gcn_issue_lgkm(w, w->cycle + w->dispatch->lds_latency);
+    done(w);
 }
 
 void mem_gws_barrier(struct gcn_wave *w, const struct gcn_inst *inst)
 {
     struct gcn_gws_resource *r = resource(w, inst);
-    bool released;
 
     if (!r)
         return;
@@ -70,13 +83,61 @@ void mem_gws_barrier(struct gcn_wave *w, const struct gcn_inst *inst)
             r->counter--;
         }
     }
-    released = r->phase != w->gws_phase;
-    unlock(w->dispatch->gws);
-    if (released) {
-        w->gws_waits = false;
-        gcn_issue_lgkm(w, w->cycle + w->dispatch->lds_latency);
+    if (r->phase == w->gws_phase) {
+        look_again(w, inst);
         return;
     }
-    w->pc -= inst->size * 4u;
-    w->cycle += LOOK_AGAIN;
+    w->gws_waits = false;
+    done(w);
+}
+
+static void give(struct gcn_wave *w, const struct gcn_inst *inst, uint32_t count)
+{
+    struct gcn_gws_resource *r = resource(w, inst);
+
+    if (!r)
+        return;
+    lock(w->dispatch->gws);
+    r->counter += count;
+    done(w);
+}
+
+void mem_gws_v(struct gcn_wave *w, const struct gcn_inst *inst)
+{
+    give(w, inst, 1);
+}
+
+void mem_gws_br(struct gcn_wave *w, const struct gcn_inst *inst)
+{
+    give(w, inst, value(w, inst));
+}
+
+void mem_gws_release_all(struct gcn_wave *w, const struct gcn_inst *inst)
+{
+    struct gcn_gws_resource *r = resource(w, inst);
+
+    if (!r)
+        return;
+    lock(w->dispatch->gws);
+    r->counter = r->waiting;
+    done(w);
+}
+
+void mem_gws_p(struct gcn_wave *w, const struct gcn_inst *inst)
+{
+    struct gcn_gws_resource *r = resource(w, inst);
+
+    if (!r)
+        return;
+    lock(w->dispatch->gws);
+    if (r->counter == 0) {
+        r->waiting += !w->gws_waits;
+        w->gws_waits = true;
+        look_again(w, inst);
+        return;
+    }
+    r->counter--;
+    r->waiting -= w->gws_waits;
+    w->gws_waits = false;
+    done(w);
 }

@@ -411,9 +411,32 @@ struct mem_direction {
 };
 extern const struct mem_direction gcn_mem_loads, gcn_mem_stores;
 
+/* Where what moves between memory and LDS is put in between: behind the registers (struct
+ * gcn_wave.vgpr). */
+enum { MEM_STAGE = 256 };
+
+/** The load or store as it would be from or to registers. */
+static inline struct gcn_inst mem_staged(const struct gcn_inst *inst)
+{
+    struct gcn_inst staged = *inst;
+
+    staged.mods &= ~GCN_MOD_LDS;
+    staged.dst = MEM_STAGE;
+    return staged;
+}
+
+/** The LDS half of it (ops_ds.c): the dword of lane l lies at M0 + instruction offset + 4 * l (ISA
+ * guide, "Memory buffer load to LDS"; LLVM, SIISelLowering, for global loads). */
+void gcn_mem_stage_to_lds(struct gcn_wave *w, const struct gcn_inst *inst);
+void gcn_mem_stage_from_lds(struct gcn_wave *w, const struct gcn_inst *inst);
+
 /* Global wave sync (ops_gws.c). */
 void mem_gws_init(struct gcn_wave *w, const struct gcn_inst *inst);
 void mem_gws_barrier(struct gcn_wave *w, const struct gcn_inst *inst);
+void mem_gws_v(struct gcn_wave *w, const struct gcn_inst *inst);
+void mem_gws_br(struct gcn_wave *w, const struct gcn_inst *inst);
+void mem_gws_p(struct gcn_wave *w, const struct gcn_inst *inst);
+void mem_gws_release_all(struct gcn_wave *w, const struct gcn_inst *inst);
 
 /* Handlers: gcn_<mnemonic>, one per row. */
 #define DS(number, name, ...)             void gcn_##name(struct gcn_wave *w, const struct gcn_inst *inst);

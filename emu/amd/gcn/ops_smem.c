@@ -208,7 +208,8 @@ static void s_memrealtime(struct gcn_wave *w, const struct gcn_inst *inst)
     gcn_issue_lgkm(w, w->cycle + w->dispatch->smem_latency);
 }
 
-/* Cache maintenance: there are no caches. Address probes: only warm up translations. */
+/* Cache maintenance: there are no caches, and what a line that is discarded held may have been
+ * written back before. Address probes: only warm up translations. */
 static void do_nothing(struct gcn_wave *w, const struct gcn_inst *inst) {}
 
 #define SMEM(number, name, data, base, access, bytes, flags, cycles, handler)                      \

@@ -4,6 +4,8 @@
  */
 #include "refusal.h"
 
+#include <string.h>
+
 /* Hardware registers that s_getreg_b32 reads; s_setreg writes MODE only. Numbers: ISA guide,
  * "Hardware register values". */
 enum { HWREG_MODE = 1, HWREG_IB_STS = 7, HWREG_SH_MEM_BASES = 15 };
@@ -59,6 +61,18 @@ static const char *refuse_vector(const struct isa_inst *inst)
     return NULL;
 }
 
+/* Loads straight into LDS: a dword for each lane, whatever it is made from. */
+static const char *refuse_lds_bit(const struct isa_inst *inst)
+{
+    const struct isa_opcode *op = inst->op;
+    const bool exists = op->access == ISA_ACCESS_LOAD && op->dst == ISA_TYPE_B32 &&
+                        !(op->flags & (ISA_DST_R | ISA_TYPED)) && inst->format != ISA_FLAT;
+
+    if (isa_id(op) == ISA_ID_buffer_store_lds_dword)
+        return inst->fields.mods & ISA_MOD_LDS ? NULL : "a store from LDS without its lds bit";
+    return inst->fields.mods & ISA_MOD_LDS && !exists ? "no load into LDS that exists" : NULL;
+}
+
 const char *gcn_refusal(const struct isa_inst *inst)
 {
     const uint32_t mods = inst->fields.mods;
@@ -76,23 +90,18 @@ const char *gcn_refusal(const struct isa_inst *inst)
     case ISA_VOP3P:
         return refuse_vector(inst);
     case ISA_DS:
-        if (isa_id(inst->op) == ISA_ID_ds_gws_init || isa_id(inst->op) == ISA_ID_ds_gws_barrier)
+        if (strncmp(inst->op->name, "ds_gws_", 7) == 0)
             return NULL; /* global wave sync, which has the bit too */
         return mods & ISA_MOD_GDS ? "global data share" : NULL;
     case ISA_FLAT:
     case ISA_GLOBAL:
     case ISA_SCRATCH:
-        return mods & ISA_MOD_LDS ? "loads straight into LDS" : NULL;
+        return refuse_lds_bit(inst);
     case ISA_MUBUF:
     case ISA_MTBUF:
         if (mods & ISA_MOD_TFE)
             return "reports partially resident textures";
-        /* A dword for each lane, whatever it is made from. */
-        return mods & ISA_MOD_LDS &&
-                       (inst->op->access != ISA_ACCESS_LOAD || inst->op->dst != ISA_TYPE_B32 ||
-                        inst->op->flags & (ISA_DST_R | ISA_TYPED))
-                   ? "no load into LDS that exists"
-                   : NULL;
+        return refuse_lds_bit(inst);
     default:
         return NULL;
     }

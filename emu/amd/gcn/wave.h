@@ -144,7 +144,7 @@ struct gcn_wave {
     uint32_t index;                 /* in the work-group */
     uint64_t scratch_va;            /* this wave's slot of scratch backing memory */
     uint32_t scratch_offset;        /* the same, relative to the queue's scratch base */
-    bool gws_waits;                 /* in ds_gws_barrier, which it entered in this phase */
+    bool gws_waits; /* at a semaphore, or in ds_gws_barrier, which it entered in this phase */
     uint32_t gws_phase;
     struct gcn_fault fault;
 };

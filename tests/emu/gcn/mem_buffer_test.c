@@ -270,12 +270,38 @@ static void buffer_to_lds(void **state)
     free(f);
 }
 
+/** And the other way: the dword of each active lane from LDS to the buffer. */
+static void buffer_from_lds(void **state)
+{
+    struct fixture *f = make_fixture();
+    struct gcn_inst inst = instruction("buffer_store_lds_dword");
+    const uint64_t exec = 0xf0f0ffff00ff00ff;
+
+    fill_pattern(f->lds, LDS_BYTES);
+    memset(f->data, 0, RANGE_BYTES);
+    descriptor(f, DATA_VA, 0, false, 8 + 4 * 60, 0);
+    set_addresses(f, 0, 4);
+    set_exec(f, exec);
+    f->wave.sgpr[GCN_M0] = 64;
+    inst.mods = GCN_MOD_OFFEN | GCN_MOD_LDS;
+    inst.imm = 8;
+    run(f, &inst);
+    no_fault(f);
+    for (unsigned i = 0; i < 64; i++) {
+        const uint32_t want = exec >> i & 1 && i < 60 ? peek(f->lds + 64 + 8 + 4 * i) : 0;
+
+        assert_int_equal(peek(f->data + 8 + 4 * i), want);
+    }
+    free(f);
+}
+
 int buffer_tests(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buffer_loads),      cmocka_unit_test(buffer_addressing),
         cmocka_unit_test(buffer_ranges),     cmocka_unit_test(buffer_formats),
         cmocka_unit_test(buffer_components), cmocka_unit_test(buffer_to_lds),
+        cmocka_unit_test(buffer_from_lds),
     };
 
     return cmocka_run_group_tests_name("buffer_tests", tests, NULL, NULL);

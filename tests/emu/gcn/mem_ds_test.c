@@ -356,15 +356,107 @@ static void ds_counters(void **state)
     free(f);
 }
 
+/** Runs it for lanes 0, 3 and 5 in each way of saying where the second operand is. */
+static void two_addresses(struct fixture *f, const char *name, unsigned bytes, uint64_t old,
+                          uint64_t second, uint64_t new)
+{
+    /* Dwords from the first operand to the second, as the offset field or in the address. */
+    static const int32_t apart[] = {16, 100, -16};
+    struct gcn_inst inst = instruction(name);
+
+    for (unsigned k = 0; k < 6; k++) {
+        int32_t dwords = apart[k / 2];
+        bool in_address = k & 1;
+
+        memset(f->lds, 0xee, LDS_BYTES);
+        for (unsigned lane = 0; lane < 64; lane++) {
+            uint32_t at = 128 + 8 * (lane % 8), far = ((uint32_t)dwords & 0x7fff) << 17;
+
+            f->vgpr[ADDR][lane] = at | (in_address ? far : 0);
+            memcpy(f->lds + at, &old, bytes);
+            memcpy(f->lds + at + dwords * 4, &second, bytes);
+        }
+        inst.imm = in_address ? 0x8123 : dwords & 0x7fff;
+        set_exec(f, 0x29);
+        run(f, &inst);
+        no_fault(f);
+        for (unsigned lane = 0; lane < 8; lane++) {
+            const char *at = f->lds + 128 + 8 * lane;
+            uint64_t want = 0x29 >> lane & 1 ? new : old;
+
+            assert_memory_equal(at, &want, bytes);
+            assert_memory_equal(at + dwords * 4, &second, bytes);
+        }
+    }
+    set_exec(f, 1); /* beyond LDS: the second reads 0, the first is dropped */
+    f->vgpr[ADDR][0] = LDS_BYTES - 8;
+    inst.imm = 64;
+    run(f, &inst);
+    f->vgpr[ADDR][0] = LDS_BYTES;
+    run(f, &inst);
+    no_fault(f);
+    set_exec(f, ~0ull);
+}
+
+/** Both operands in LDS. */
+static void ds_two_addresses(void **state)
+{
+    static const struct {
+        const char *what;
+        uint64_t old, second, new32, new64;
+    } cases[] = {
+        {"add_src2_u", 0xfffffffffffffff0, 0x20, 0x10, 0x10},
+        {"sub_src2_u", 5, 7, 0xfffffffe, 0xfffffffffffffffe},
+        {"rsub_src2_u", 5, 7, 2, 2},
+        {"inc_src2_u", 7, 7, 0, 0},
+        {"inc_src2_u", 6, 7, 7, 7},
+        {"dec_src2_u", 0, 7, 7, 7},
+        {"dec_src2_u", 8, 7, 7, 7},
+        {"dec_src2_u", 5, 7, 4, 4},
+        {"min_src2_i", 3, (uint64_t)-4, 0xfffffffc, (uint64_t)-4},
+        {"max_src2_i", 3, (uint64_t)-4, 3, 3},
+        {"min_src2_u", 3, (uint64_t)-4, 3, 3},
+        {"max_src2_u", 3, (uint64_t)-4, 0xfffffffc, (uint64_t)-4},
+        {"and_src2_b", 0xff00ff00ff, 0xf0f0f0f0f0, 0x00f000f0, 0xf000f000f0},
+        {"or_src2_b", 0x0f0000000f, 0xf0000000f0, 0x000000ff, 0xff000000ff},
+        {"xor_src2_b", 0x0ff0000fff, 0x00ff0000ff, 0x0f000f00, 0x0f0f000f00},
+        {"write_src2_b", 1, 0x123456789abcdef0, 0x9abcdef0, 0x123456789abcdef0},
+    };
+    static const struct {
+        const char *name;
+        uint64_t old, second, new;
+    } floats[] = {
+        {"ds_min_src2_f32", 0x3f800000, 0xc0000000, 0xc0000000},
+        {"ds_max_src2_f32", 0x3f800000, 0xc0000000, 0x3f800000},
+        {"ds_add_src2_f32", 0x3f800000, 0xc0000000, 0xbf800000},
+        {"ds_min_src2_f64", 0x3ff0000000000000, 0xc000000000000000, 0xc000000000000000},
+        {"ds_max_src2_f64", 0x3ff0000000000000, 0xc000000000000000, 0x3ff0000000000000},
+    };
+    struct fixture *f = make_fixture();
+
+    for (unsigned k = 0; k < 2 * sizeof(cases) / sizeof(cases[0]); k++) {
+        bool wide = k & 1;
+        uint64_t new = wide ? cases[k / 2].new64 : cases[k / 2].new32;
+        char name[40];
+
+        snprintf(name, sizeof(name), "ds_%s%s", cases[k / 2].what, wide ? "64" : "32");
+        two_addresses(f, name, wide ? 8 : 4, cases[k / 2].old, cases[k / 2].second, new);
+    }
+    for (unsigned k = 0; k < sizeof(floats) / sizeof(floats[0]); k++)
+        two_addresses(f, floats[k].name, k < 3 ? 4 : 8, floats[k].old, floats[k].second,
+                      floats[k].new);
+    free(f);
+}
+
 static void refusals(void **state)
 {
     static const char *const names[] = {
         "ds_gws_init",
         "ds_gws_barrier",
         "ds_ordered_count",
-        "ds_add_src2_u32",
+        "ds_gws_sema_v",
+        "ds_gws_sema_p",
         "ds_condxchg32_rtn_b64",
-        "buffer_store_lds_dword",
         "buffer_load_format_d16_x",
         "tbuffer_store_format_d16_xyzw",
     };
@@ -372,8 +464,13 @@ static void refusals(void **state)
         const char *name;
         unsigned mods;
     } with_mods[] = {
-        {"ds_read_b32", GCN_MOD_GDS},       {"ds_append", GCN_MOD_GDS}, {"ds_add_u32", GCN_MOD_GDS},
-        {"global_load_dword", GCN_MOD_LDS}, {"ds_nop", GCN_MOD_GDS},
+        {"ds_read_b32", GCN_MOD_GDS},
+        {"ds_append", GCN_MOD_GDS},
+        {"ds_add_u32", GCN_MOD_GDS},
+        {"flat_load_dword", GCN_MOD_LDS},
+        {"ds_nop", GCN_MOD_GDS},
+        {"global_load_dwordx2", GCN_MOD_LDS},
+        {"global_store_dword", GCN_MOD_LDS},
     };
     struct fixture *f = make_fixture();
 
@@ -405,7 +502,7 @@ int ds_tests(void)
         cmocka_unit_test(ds_exchange_pairs),  cmocka_unit_test(ds_atomics),
         cmocka_unit_test(ds_float_denormals), cmocka_unit_test(ds_swizzle),
         cmocka_unit_test(ds_permutes),        cmocka_unit_test(ds_counters),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(ds_two_addresses),   cmocka_unit_test(refusals),
     };
 
     return cmocka_run_group_tests_name("ds_tests", tests, NULL, NULL);

@@ -563,6 +563,42 @@ static void faults(void **state)
     free(f);
 }
 
+/** Global and private loads with the lds bit: a dword for each active lane to M0 + offset + 4 *
+ * lane. */
+static void loads_to_lds(void **state)
+{
+    static const char *const names[] = {"global_load_ubyte", "global_load_sbyte",
+                                        "global_load_ushort", "global_load_sshort",
+                                        "global_load_dword"};
+    const uint64_t exec = 0x8000ffff00ff00ff;
+    struct fixture *f = make_fixture();
+
+    fill_pattern(f->data, RANGE_BYTES);
+    for (unsigned k = 0; k < 5; k++) {
+        struct gcn_inst inst = instruction(names[k]);
+
+        memset(f->lds, 0xcc, LDS_BYTES);
+        set_addresses(f, DATA_VA, 12);
+        set_exec(f, exec);
+        f->wave.sgpr[GCN_M0] = 0xabc00040;
+        inst.mods = GCN_MOD_LDS;
+        inst.imm = 16;
+        run(f, &inst);
+        no_fault(f);
+        for (unsigned i = 0; i < 64; i++) {
+            const uint8_t *from = (const uint8_t *)f->data + 16 + 12 * i;
+            const uint32_t u16 = from[0] | from[1] << 8u;
+            const uint32_t values[] = {from[0], (uint32_t)(int32_t)(int8_t)from[0], u16,
+                                       (uint32_t)(int32_t)(int16_t)u16, peek(from)};
+
+            assert_int_equal(peek(f->lds + 64 + 16 + 4 * i),
+                             exec >> i & 1 ? values[k] : 0xcccccccc);
+            assert_int_equal(f->vgpr[DST][i], 0xabab0000u + DST * 64 + i);
+        }
+    }
+    free(f);
+}
+
 int flat_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -577,6 +613,7 @@ int flat_tests(void)
         cmocka_unit_test(scratch_loads),
         cmocka_unit_test(scratch),
         cmocka_unit_test(faults),
+        cmocka_unit_test(loads_to_lds),
     };
 
     return cmocka_run_group_tests_name("flat_tests", tests, NULL, NULL);

@@ -231,6 +231,8 @@ static const struct row {
     {"s_dcache_wb_vol", 1, 2, 1, OLD, 1},
     {"s_atc_probe 3, s[0:1], 0x0", 1, 2, 1, OLD, 1},
     {"s_atc_probe_buffer 3, s[0:3], 0x0", 1, 2, 1, OLD, 1},
+    {"s_dcache_discard s[0:1], 0x0", 1, 2, 1, OLD, 1},
+    {"s_dcache_discard_x2 s[0:1], 0x0", 1, 2, 1, OLD, 1},
 
     /* No debugger is attached: these never branch. The end ends. */
     {"s_cbranch_cdbgsys 1\ns_mov_b32 s4, 0", 0, 0, 1, LOW(0), 1},
