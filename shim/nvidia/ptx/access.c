@@ -130,7 +130,8 @@ static void load_parameter(struct analysis *a, const struct reef_ptx_operand *fr
 static bool is_communication(const struct reef_ptx_inst *inst)
 {
     return reef_ptx_op_has(inst, "volatile") || reef_ptx_op_has(inst, "acquire") ||
-           reef_ptx_op_has(inst, "release") || reef_ptx_op_has(inst, "mmio");
+           reef_ptx_op_has(inst, "release") || reef_ptx_op_has(inst, "relaxed") ||
+           reef_ptx_op_has(inst, "mmio");
 }
 
 void ptx_load(struct analysis *a)

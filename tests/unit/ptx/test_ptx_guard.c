@@ -127,7 +127,7 @@ static const struct verdict {
                            BARRIERS)
     /* control flow that cannot be followed does not matter */
     ALWAYS("ts: .branchtargets A, B; brx.idx %r1, ts; A: st.global.u32 [%d4], %r2; B:", THREADS)
-        ALWAYS("trap; nanosleep.u32 20; membar.gl; fence.acq_rel.gpu;", THREADS)};
+        ALWAYS("trap; nanosleep.u32 20; membar.cta; fence.acq_rel.cta;", THREADS)};
 
 static struct reef_ptx_rewritten rewrite(const char *text)
 {

@@ -46,3 +46,7 @@ __device__ static inline unsigned long long clock64()
 {
     return (unsigned long long)__nvvm_read_ptx_sreg_clock64();
 }
+__device__ static inline void __threadfence()
+{
+    __nvvm_membar_gl();
+}
