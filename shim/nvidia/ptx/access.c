@@ -129,16 +129,9 @@ static void load_parameter(struct analysis *a, const struct reef_ptx_operand *fr
 
 static bool is_communication(const struct reef_ptx_inst *inst)
 {
-    return reef_ptx_op_has(inst, "volatile") || reef_ptx_op_has(inst, "relaxed") ||
-           reef_ptx_op_has(inst, "acquire") || reef_ptx_op_has(inst, "release") ||
+    return reef_ptx_op_has(inst, "volatile") || reef_ptx_op_has(inst, "acquire") ||
+           reef_ptx_op_has(inst, "release") || reef_ptx_op_has(inst, "relaxed") ||
            reef_ptx_op_has(inst, "mmio");
-}
-
-/* Beyond the block's own: others may answer to what was written before it. */
-void ptx_fence(struct analysis *a)
-{
-    if (!reef_ptx_op_has(a->inst, "cta"))
-        ptx_analysis_fail(a, "a fence: exchanges data with others while it runs");
 }
 
 void ptx_load(struct analysis *a)

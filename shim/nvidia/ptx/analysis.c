@@ -238,7 +238,8 @@ static void transfer(struct analysis *a, enum class class)
         barrier(a);
         break;
     case OP_FENCE:
-        ptx_fence(a);
+        if (!reef_ptx_op_has(a->inst, "cta"))
+            ptx_analysis_fail(a, "a fence beyond the block: others may look at what it wrote");
         break;
     case OP_FLOW:
     case OP_NOTHING:

@@ -7,8 +7,9 @@
  * write is read by it. So: no atomics on memory outside the block, no clocks or hardware ids, no
  * calls, and every global load and store traced to the kernel parameter that its address is based
  * on. A parameter that is written and read rules it out; else it depends on the launch: whether the
- * buffers that are written are other than those that are read. What is not known is never
- * restartable.
+ * buffers that are written are other than those that are read. And nobody else may answer to what a
+ * first run wrote before the second one does: no volatile accesses, none with an order, no fences
+ * beyond the block. What is not known is never restartable.
  *
  * How: one set of what it may hold for each virtual register, joined over all instructions that
  * write it, until nothing changes. PTX as compilers write it gives most values a register of their

@@ -313,12 +313,13 @@ static bool note(struct reef_ptx_rewritten *out, const struct reef_ptx_body *b,
 
 static void apply_word(struct reef_ptx_analysis *analysis, int word)
 {
-    if (word > 0 && analysis->restart != REEF_PTX_ALWAYS) {
+    if (word > 0) {
         /* How its threads may be ended is not known then. */
         if (analysis->restart == REEF_PTX_NEVER)
             analysis->style = REEF_PTX_ENTRY;
         analysis->restart = REEF_PTX_ALWAYS;
         analysis->reason = "assumed to be restartable";
+        analysis->reads = analysis->writes = 0; /* nothing to be asked of a launch */
     } else if (word < 0) {
         analysis->restart = REEF_PTX_NEVER;
         analysis->reason = "not to be run again";

@@ -74,5 +74,4 @@ void ptx_load(struct analysis *a);
 void ptx_matrix_load(struct analysis *a);
 void ptx_store(struct analysis *a);
 void ptx_atomic(struct analysis *a);
-void ptx_fence(struct analysis *a);
 void ptx_copy_async(struct analysis *a);

@@ -75,10 +75,6 @@ static const struct verdict {
                         "atomic") NEVER("ld.volatile.global.u32 %r3, [%d4];",
                                         "waits for") NEVER("ld.acquire.gpu.global.u32 %r3, [%d4];",
                                                            "waits for")
-        NEVER("ld.relaxed.sys.global.u32 %r3, [%d4];", "waits for")
-        NEVER("st.global.u32 [%d4], %r2; membar.gl;", "a fence")
-        NEVER("st.global.u32 [%d4], %r2; fence.acq_rel.gpu;", "a fence")
-        ALWAYS("st.global.u32 [%d4], %r2; membar.cta;", THREADS)
         NEVER("st.release.gpu.global.u32 [%d4], %r2;", "waits for") NEVER(
             "mov.u32 %r3, %clock; st.global.u32 [%d4], %r3;",
             "reads a clock") NEVER("mov.u64 %d6, %globaltimer; st.global.u64 [%d4], %d6;",
