@@ -423,13 +423,14 @@ bool emu_work_park(struct emu_queue *queue, uint64_t now)
     FOR_WORK_OF(work, queue)
     {
         any = true;
+        if (work->state == EMU_WORK_PARKED)
+            continue; /* since it was suspended before: it has had no place meanwhile */
         if (work->state == EMU_WORK_READY)
             emu_heap_remove(work);
         work->through = work->state == EMU_WORK_ENDED;
         if (work->through)
             emu_calendar_drop(&emu_engine.calendar, EMU_DUE_WORK_END, work);
-        if (work->state != EMU_WORK_PARKED)
-            park(work, now);
+        park(work, now);
     }
     queue->scratch_waiters = NULL; /* they ask again when they begin */
     return any;

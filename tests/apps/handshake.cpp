@@ -70,7 +70,10 @@ int main(int argc, char **argv)
             usleep(20);
         *seen = 0;
         HIP(hipStreamSynchronize(one));
-        wrong += *seen != 0;
+        if (*seen != 0) {
+            wrong++;
+            std::fprintf(stderr, "round %ld: the host's flag was set twice\n", rounds);
+        }
 
         unsigned after[2];
         HIP(hipMemset(flags, 0, 8));
@@ -80,7 +83,10 @@ int main(int argc, char **argv)
         LAUNCHED();
         HIP(hipDeviceSynchronize());
         HIP(hipMemcpy(after, flags, 8, hipMemcpyDeviceToHost));
-        wrong += after[0] != 0 || after[1] != 1;
+        if (after[0] != 0 || after[1] != 1) {
+            wrong++;
+            std::fprintf(stderr, "round %ld: flags %u and %u\n", rounds, after[0], after[1]);
+        }
         if (++rounds == 1)
             if (FILE *ready = std::fopen(argv[2], "w"))
                 std::fclose(ready);

@@ -332,6 +332,55 @@ static void test_save_and_restore(void **state)
     rig_queue_destroy(&idle);
 }
 
+/*
+ * A work-group is over, but the time of that has not come, when its queue is suspended; another
+ * takes its place, so it stays away when the queue comes back, and is suspended once more. It must
+ * not run again. The device is slowed so that all this comes before that time.
+ */
+static void test_suspend_twice(void **state)
+{
+    enum { WHOLE_CU = 65536, UNITS = 60 };
+    hsa_kernel_dispatch_packet_t packet;
+    struct rig_queue queue, other;
+    amd_signal_t *done, *after;
+    uint32_t *out, *gate;
+
+    knob("REEF_EMU_TIMESCALE", "100000");
+    rig_open();
+    queue = rig_queue_create(7);
+    other = rig_queue_create(7);
+    for (;;) {
+        out = word(0);
+        gate = word(0);
+        done = rig_signal(1);
+        after = rig_signal(1);
+        packet = rig_dispatch(RIG_STORE, 1, pointer_to(out), done);
+        packet.group_segment_size = WHOLE_CU;
+        rig_submit(&queue, packet, true);
+        while (__atomic_load_n(out, __ATOMIC_ACQUIRE) == 0)
+            usleep(10);
+        assert_int_equal(rig_queue_percent(&queue, 0), 0);
+        if (pending(done))
+            break;
+        assert_int_equal(rig_queue_percent(&queue, 100), 0); /* too late */
+    }
+    *out = 0;
+    packet = rig_dispatch(RIG_POLL, UNITS, pointer_to(gate), after);
+    packet.group_segment_size = WHOLE_CU;
+    rig_submit(&other, packet, true);
+    while (rig_residents() < UNITS)
+        usleep(100);
+    assert_int_equal(rig_queue_percent(&queue, 100), 0);
+    assert_int_equal(rig_queue_percent(&queue, 0), 0);
+    __atomic_store_n(gate, 1, __ATOMIC_RELEASE);
+    assert_true(rig_wait(after, 0, 60));
+    assert_int_equal(rig_queue_percent(&queue, 100), 0);
+    assert_true(rig_wait(done, 0, 60));
+    assert_int_equal(*out, 0);
+    rig_queue_destroy(&queue);
+    rig_queue_destroy(&other);
+}
+
 /* Any change of a queue costs the waves of all others: exactly so much. */
 static void test_unmap_all(void **state)
 {
@@ -508,6 +557,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_doorbell_delay),
         cmocka_unit_test(test_completion_delay),
         cmocka_unit_test(test_save_and_restore),
+        cmocka_unit_test(test_suspend_twice),
         cmocka_unit_test(test_unmap_all),
         cmocka_unit_test(test_unmap_all_of_peers),
         cmocka_unit_test(test_fail_ioctl),
