@@ -2,9 +2,9 @@
 /*
  * reef doctor: will work of this program, on this machine, be scheduled, and by which means? Each
  * finding is a line "ok: ...", "warn: ..." or "no: ..."; a single "no" makes the exit status 1.
- * This file: the options, libreef itself, the board and the means. doctor_device.c looks at the
- * GPU, doctor_program.c at the program and the libraries it would load, doctor_isa.c at its
- * instructions. Nothing is changed and no GPU call is made.
+ * This file: the options, libreef itself and the board. doctor_device.c looks at the GPU,
+ * doctor_means.c at the means, doctor_program.c at the program and the libraries it would load,
+ * doctor_isa.c at its instructions. Nothing is changed and no GPU call is made.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -113,42 +113,6 @@ static void check_class(struct doctor *d, const char *option)
     }
 }
 
-static void check_means(struct doctor *d)
-{
-    static const char *const means[] = {
-        [REEF_RESET_AUTO] = "guards, which keep queued kernels from beginning, and where these do "
-                            "not suffice kernels are killed by re-creating their hardware queue; "
-                            "what may not be run again is waited for",
-        [REEF_RESET_GUARD] =
-            "guards, which keep queued kernels from beginning; what runs is waited "
-            "for (REEF_RESET=guard)",
-        [REEF_RESET_QUEUE] = "kernels are killed by re-creating their hardware queue; what may not "
-                             "be run again is waited for (REEF_RESET=queue)",
-    };
-    static const char *const which[] = {
-        [REEF_RESTARTABLE_ASSUME] = "all (REEF_RESTARTABLE=assume)",
-        [REEF_RESTARTABLE_ANALYZE] =
-            "those whose code allows it (reef doctor --kernels lists them)",
-        [REEF_RESTARTABLE_FILE] =
-            "those that REEF_RESTARTABLE's file names, or whose code allows it",
-    };
-    const struct reef_config *c = &d->config;
-    enum reef_config_restartable restartable = reef_config_restartable(c);
-
-    if ((d->config.priority == REEF_PRIORITY_RT && !d->class_open) || d->cuda)
-        return; /* CUDA's were told with the device */
-    if (c->reset == REEF_RESET_DRAIN)
-        doctor_ok(d, "means: hold and drain; running best-effort kernels are waited for "
-                     "(REEF_RESET=drain)");
-    else if (restartable == REEF_RESTARTABLE_NEVER)
-        doctor_ok(d,
-                  "means: hold and drain; running best-effort kernels are waited for, because none "
-                  "may be run again (REEF_RESTARTABLE=never)");
-    else
-        doctor_ok(d, "means: hold, then %s; kernels that may be run again: %s", means[c->reset],
-                  which[restartable]);
-}
-
 static bool read_options(struct doctor *d, const struct reef_options *options)
 {
     char profile[PATH_MAX];
@@ -228,7 +192,7 @@ int reef_doctor(int argc, char **argv)
         doctor_check_instructions(&d, argv[first], options.json);
     check_board(&d);
     check_class(&d, options.priority);
-    check_means(&d);
+    doctor_check_means(&d);
 
     const char *what = first < argc ? argv[first] : d.cuda ? "a CUDA program" : "a program of ROCm";
     if (d.failed)

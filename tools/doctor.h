@@ -25,6 +25,8 @@ __attribute__((format(printf, 2, 3))) void doctor_no(struct doctor *d, const cha
 void doctor_check_device(struct doctor *d);
 /** What will be done for CUDA programs on this machine. False if there is nothing of NVIDIA's here. */
 bool doctor_check_cuda(struct doctor *d);
+/** By what best-effort kernels are stopped here. */
+void doctor_check_means(struct doctor *d);
 /** The program (NULL: any) and the vendor libraries it would load. */
 void doctor_check_program(struct doctor *d, const char *program);
 /** Lists the kernels of a file. Returns the exit status. */

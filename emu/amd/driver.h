@@ -73,6 +73,8 @@ int emu_engine_start(void);                   /* threads of this process; 0 or a
 int emu_queue_create(const struct emu_queue_args *args);
 int emu_queue_update(uint32_t id, uint64_t ring_va, uint64_t ring_bytes, uint32_t percent,
                      uint32_t priority);      /* percent 0: suspended, waves parked */
+/** Ends the waves of all this process's queues; their dispatches go on with what has no place yet. */
+int emu_queue_kill_waves(void);
 /** Gives the queue global wave sync, or takes it away. */
 int emu_queue_set_gws(uint32_t id, bool wanted);
 int emu_queue_destroy(uint32_t id);           /* kills the queue's waves; on return nothing of it runs */

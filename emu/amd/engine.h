@@ -225,6 +225,8 @@ void emu_work_kill(struct emu_queue *queue, uint64_t now);
 /** Stops all work-groups of a queue. Returns true if it had any. */
 bool emu_work_park(struct emu_queue *queue, uint64_t now);
 bool emu_work_any(const struct emu_queue *queue);
+/** Ends all work-groups on the device as if they were through. No slice may be in progress. */
+void emu_work_end_all(uint64_t now);
 /** All work-groups that are being worked out lose this much time. */
 void emu_work_delay(uint64_t delay_ns);
 /** Lets those parked work-groups go on, at @at_ns, that still have a place; emu_work_adopt does so

@@ -384,6 +384,39 @@ static int set_xnack_mode(void *arg)
     return 0;
 }
 
+/* ---- what not every driver has ---- */
+
+/* REEF's patch of amdkfd (ROCm 4.3): the waves of the calling process end. */
+static int wave_reset(void *arg)
+{
+    return *(uint32_t *)arg == EMU_GPU_ID ? emu_queue_kill_waves() : -EINVAL;
+}
+
+static int clear_queue(void *arg)
+{
+    (void)arg;
+    emu_missing("REEF's request CLEAR_QUEUE");
+    return -EINVAL;
+}
+
+/* The out-of-tree drivers of ROCm 6.2 and later have PC sampling at WAVE_RESET's number. */
+struct pc_sample {
+    uint64_t info;
+    uint32_t info_count, op, gpu_id, trace_id, flags, version;
+};
+
+static int pc_sample(void *arg)
+{
+    const struct pc_sample *a = arg;
+
+    if (a->gpu_id != EMU_GPU_ID)
+        return -EINVAL;
+    if (a->op == 0) /* which methods there are: on gfx906 none */
+        return -EOPNOTSUPP;
+    emu_missing("PC sampling, operation %u", a->op);
+    return -EINVAL;
+}
+
 /* ---- the table ---- */
 
 struct request {
@@ -438,6 +471,27 @@ static const struct request requests[] = {
     [0x82] = {"DBG_TRAP", NULL, 0, .silent = true},
 };
 
+static const struct request reef_requests[] = {
+    {"WAVE_RESET", wave_reset, sizeof(uint32_t)},
+    {"CLEAR_QUEUE", clear_queue, sizeof(uint32_t)},
+};
+static const struct request pc_sampling_requests[] = {
+    {"PC_SAMPLE", pc_sample, sizeof(struct pc_sample)},
+};
+
+/* The request's row, or NULL. */
+static const struct request *find_request(unsigned number)
+{
+    enum { FIRST = 0x85 };
+    enum emu_driver driver = emu_settings()->driver;
+
+    if (driver == EMU_DRIVER_REEF && (number == FIRST || number == FIRST + 1))
+        return &reef_requests[number - FIRST];
+    if (driver == EMU_DRIVER_PC_SAMPLING && number == FIRST)
+        return &pc_sampling_requests[0];
+    return number < sizeof(requests) / sizeof(requests[0]) ? &requests[number] : NULL;
+}
+
 static int refuse(unsigned number, const struct request *request)
 {
     if (!request || !request->name)
@@ -450,8 +504,7 @@ static int refuse(unsigned number, const struct request *request)
 int emu_kfd_ioctl(unsigned long request, void *arg)
 {
     unsigned number = _IOC_NR(request);
-    const struct request *row =
-        number < sizeof(requests) / sizeof(requests[0]) ? &requests[number] : NULL;
+    const struct request *row = find_request(number);
     size_t user_size = _IOC_SIZE(request), size;
     union {
         char bytes[sizeof(struct kfd_ioctl_get_process_apertures_args)];

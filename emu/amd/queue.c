@@ -153,6 +153,20 @@ int emu_queue_update(uint32_t id, uint64_t ring_va, uint64_t ring_bytes, uint32_
     return rc;
 }
 
+int emu_queue_kill_waves(void)
+{
+    if (!enter())
+        return -ENODEV;
+    emu_engine_pause();
+    emu_work_end_all(emu_engine_hold());
+    emu_engine_unpause();
+    emu_engine_go_on();
+    emu_engine_wake();
+    emu_trace("all waves killed");
+    leave();
+    return 0;
+}
+
 /* One queue of a process may have them (KFD: pqm_set_gws). */
 static int set_gws(struct emu_queue *queue, bool wanted)
 {

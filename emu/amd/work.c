@@ -411,6 +411,33 @@ void emu_work_kill(struct emu_queue *queue, uint64_t now)
     emu_segment_unlock();
 }
 
+void emu_work_end_all(uint64_t now)
+{
+    static struct emu_work *list[EMU_MAX_RESIDENTS];
+    unsigned count = 0;
+    struct emu_device *dev = emu_segment_lock();
+
+    emu_work_adopt(dev, now);
+    emu_segment_unlock();
+    for (unsigned i = 0; i < EMU_MAX_RESIDENTS; i++) {
+        struct emu_work *work = &emu_engine.work[i];
+
+        if (work->state != EMU_WORK_READY && work->state != EMU_WORK_SCRATCH)
+            continue; /* saved, or its end has a date already */
+        if (work->state == EMU_WORK_READY)
+            emu_heap_remove(work);
+        gcn_workgroup_destroy(work->wg);
+        work->wg = NULL;
+        work->status = GCN_DONE;
+        list[count++] = work;
+    }
+    for (unsigned i = 0; i < EMU_MAX_QUEUES; i++) {
+        if (emu_engine.queues[i])
+            emu_engine.queues[i]->scratch_waiters = NULL;
+    }
+    emu_work_ended(list, count, now);
+}
+
 bool emu_work_any(const struct emu_queue *queue)
 {
     return next_of(queue, 0) != NULL;

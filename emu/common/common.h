@@ -22,6 +22,9 @@ struct emu_fail_ioctl {
     int number, nth, error; /* nth 0: no rule */
 };
 
+/* What amdkfd has at numbers 0x85 and 0x86, where patched and newer drivers differ. */
+enum emu_driver { EMU_DRIVER_STOCK, EMU_DRIVER_REEF, EMU_DRIVER_PC_SAMPLING };
+
 enum emu_fail_packet { EMU_FAIL_NONE, EMU_FAIL_ERROR, EMU_FAIL_MEMORY, EMU_FAIL_HANG };
 
 struct emu_settings {
@@ -40,6 +43,7 @@ struct emu_settings {
     uint64_t completion_delay_ns;    /* REEF_EMU_COMPLETION_DELAY_US */
     uint64_t save_ns, restore_ns;    /* REEF_EMU_SAVE_US, REEF_EMU_RESTORE_US: CWSR of running waves */
     bool unmap_all;                  /* REEF_EMU_UNMAP_ALL=1: by any queue change */
+    enum emu_driver driver;          /* REEF_EMU_DRIVER */
     struct emu_fail_ioctl fail_ioctl[EMU_MAX_FAIL_IOCTLS]; /* REEF_EMU_FAIL_IOCTL */
     enum emu_fail_packet fail_packet; /* REEF_EMU_FAIL_PACKET */
     int fail_packet_nth;

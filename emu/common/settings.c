@@ -47,6 +47,7 @@ static const char *const names[] = {NUMBERS(NAME) "PROFILE",
                                     "STATS",
                                     "DURATIONS",
                                     "READ_INDEX",
+                                    "DRIVER",
                                     "FAIL_IOCTL",
                                     "FAIL_PACKET"};
 #undef NAME
@@ -160,6 +161,23 @@ static void read_read_index(struct emu_settings *s)
         complain("REEF_EMU_READ_INDEX=%s is neither completion nor launch; using completion", text);
 }
 
+static void read_driver(struct emu_settings *s)
+{
+    static const char *const drivers[] = {"stock", "reef", "pc-sampling"};
+    const char *text = getenv("REEF_EMU_DRIVER");
+
+    s->driver = EMU_DRIVER_STOCK;
+    if (!text || !*text)
+        return;
+    for (unsigned i = 0; i < 3; i++) {
+        if (strcmp(text, drivers[i]) == 0) {
+            s->driver = (enum emu_driver)i;
+            return;
+        }
+    }
+    complain("REEF_EMU_DRIVER=%s is none of stock, reef, pc-sampling; using stock", text);
+}
+
 /* A list of request number, count and errno: "0x02:3:12,0x16:1:12". */
 static void read_fail_ioctl(struct emu_settings *s)
 {
@@ -222,6 +240,7 @@ static void read_settings(struct emu_settings *s)
     NUMBERS(READ)
 #undef READ
     read_read_index(s);
+    read_driver(s);
     read_fail_ioctl(s);
     read_fail_packet(s);
 }

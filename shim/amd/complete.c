@@ -88,6 +88,8 @@ static void look_at_signals(struct reef_vqueue *q)
 static bool was_evicted(const struct reef_vqueue *q, uint16_t number)
 {
     const struct reef_slot *slot = &q->slots[number];
+    if (slot->killed)
+        return true;
     if (slot->guarded)
         return *reef_guards_record(q->gpu->guards,
                                    reef_guards_ticket(q->gpu->guards, q->line, number)) != 0;

@@ -224,7 +224,7 @@ static void submit(struct reef_vqueue *q, uint64_t index)
     done->start_ts = done->end_ts = 0;
     __atomic_store_n(&done->value, 1, __ATOMIC_RELAXED);
     slot->index = index;
-    slot->paused = false;
+    slot->paused = slot->killed = false;
     q->live[q->live_count++] = number;
 
     const union reef_packet *from = reef_packet_at(q, index);

@@ -72,6 +72,12 @@ void reef_guards_raise(struct reef_guards *guards, int line);
 /** Lowers it. @empty: nothing of the queue is on the device, so the chain ends as well. */
 void reef_guards_lower(struct reef_guards *guards, int line, bool empty);
 
+/** Whether the flag is up. The read goes to the GPU's memory and pushes the store ahead of it. */
+static inline bool reef_guards_is_raised(const struct reef_guards *guards, int line)
+{
+    return guards->lines[(size_t)line * (REEF_LINE_BYTES / 4) + REEF_GUARD_FLAG / 4] != 0;
+}
+
 static inline unsigned reef_guards_ticket(const struct reef_guards *guards, int line, unsigned slot)
 {
     return ((unsigned)line << guards->layout.per_queue_shift) + slot;

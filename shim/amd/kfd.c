@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#include "shim/amd/kfd_abi.h"
+#include "shim/amd/kfd_probe.h"
 #include "shim/preload/ioctl.h"
 #include "shim/preload/real.h"
 #include "shim/preload/state.h"
@@ -16,8 +16,10 @@
 enum { QUEUES = 256, INTERFACE_MAJOR = 1 };
 
 struct kfd_queue {
-    uint64_t ring; /* address; 0: free */
+    uint64_t ring;                    /* address; 0: free */
+    uint64_t read_index, write_index; /* addresses; of an AQL queue */
     uint32_t ring_bytes, id;
+    uint32_t gpu_id;
     uint32_t percent, priority; /* as the runtime has them */
     bool off;
 };
@@ -27,6 +29,9 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct kfd_queue queues[QUEUES];
 static struct {
     _Atomic bool known; /* the rest is set */
+    bool probed, kills; /* whether it was asked for REEF's request, and has it */
+    bool full;          /* there were more queues than the table holds */
+    uint32_t minor;     /* of the interface's version */
     int fd;
     struct stat file; /* what @fd was: the number may be another file's later */
 } driver;
@@ -66,6 +71,7 @@ static void note_version(int fd, const struct kfd_version *version)
     pthread_mutex_lock(&lock);
     if (version->major == INTERFACE_MAJOR && fstat(fd, &driver.file) == 0) {
         driver.fd = fd;
+        driver.minor = version->minor;
         atomic_store(&driver.known, true);
     }
     pthread_mutex_unlock(&lock);
@@ -78,14 +84,18 @@ static void note_created(const struct kfd_create_queue *args)
     for (unsigned i = 0; i < QUEUES && !free_one; i++)
         if (!queues[i].ring)
             free_one = &queues[i];
-    if (free_one && args->type == KFD_QUEUE_COMPUTE_AQL)
+    if (free_one && (args->type == KFD_QUEUE_COMPUTE_AQL || args->type == KFD_QUEUE_COMPUTE))
         *free_one = (struct kfd_queue){
             .ring = args->ring,
+            .read_index = args->type == KFD_QUEUE_COMPUTE_AQL ? args->read_pointer : 0,
+            .write_index = args->type == KFD_QUEUE_COMPUTE_AQL ? args->write_pointer : 0,
             .ring_bytes = args->ring_bytes,
             .id = args->id,
+            .gpu_id = args->gpu_id,
             .percent = args->percent,
             .priority = args->priority,
         };
+    driver.full = driver.full || !free_one;
     pthread_mutex_unlock(&lock);
 }
 
@@ -195,4 +205,51 @@ int reef_kfd_set_off(const void *ring, bool off)
         q->off = off;
     pthread_mutex_unlock(&lock);
     return error;
+}
+
+/* --- REEF's request --- */
+
+bool reef_kfd_can_kill(void)
+{
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < QUEUES && !driver.probed; i++) {
+        if (!queues[i].ring)
+            continue;
+        driver.probed = true;
+        driver.kills = reef_real_ioctl() && file_is_same() &&
+                       kfd_probe_kill(reef_real_ioctl(), driver.fd, driver.minor, queues[i].gpu_id);
+    }
+    bool kills = driver.kills;
+    pthread_mutex_unlock(&lock);
+    return kills;
+}
+
+int reef_kfd_kill_waves(const void *ring)
+{
+    int error = ENOENT;
+    pthread_mutex_lock(&lock);
+    const struct kfd_queue *q = find((uint64_t)(uintptr_t)ring, NULL);
+    if (q && driver.kills && file_is_same()) {
+        struct kfd_wave_reset args = {.gpu_id = q->gpu_id};
+        error = kfd_request_error(reef_real_ioctl(), driver.fd, KFD_WAVE_RESET, &args);
+    }
+    pthread_mutex_unlock(&lock);
+    return -error;
+}
+
+static bool idle(const struct kfd_queue *q)
+{
+    return q->read_index && __atomic_load_n((const uint64_t *)q->read_index, __ATOMIC_ACQUIRE) ==
+                                __atomic_load_n((const uint64_t *)q->write_index, __ATOMIC_ACQUIRE);
+}
+
+bool reef_kfd_others_idle(bool (*own)(const void *ring, void *arg), void *arg)
+{
+    pthread_mutex_lock(&lock);
+    bool all = !driver.full;
+    for (unsigned i = 0; i < QUEUES && all; i++)
+        all = !queues[i].ring || own((const void *)(uintptr_t)queues[i].ring, arg) ||
+              idle(&queues[i]);
+    pthread_mutex_unlock(&lock);
+    return all;
 }

@@ -25,3 +25,14 @@ bool reef_kfd_seen(void);
 /** Takes the queue with this ring off the hardware, or lets it go on. Returns 0 or a negative
  * errno; -ENOENT: it is not known. */
 int reef_kfd_set_off(const void *ring, bool off);
+
+/* REEF's own means, where its patched driver runs: a request that ends all waves of the process.
+ * How it is told from others: kfd_probe.h. */
+/** Whether the request is there. The driver is asked once, when a queue exists. */
+bool reef_kfd_can_kill(void);
+/** Ends all waves of this process on the GPU of the queue with this ring; what is queued behind
+ *  goes on. Returns 0 or a negative errno. */
+int reef_kfd_kill_waves(const void *ring);
+/** Whether every compute queue that this process has is idle, but for those to whose rings @own
+ * says yes. */
+bool reef_kfd_others_idle(bool (*own)(const void *ring, void *arg), void *arg);

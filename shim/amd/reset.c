@@ -6,6 +6,8 @@
  * hsa_queue_destroy first waits for a thread of ROCr, and frees memory. A spare that was made ahead
  * takes its place.
  *
+ * Where REEF's patched driver runs, its own request is used instead (kill.c).
+ *
  * Making and destroying queues unmaps and maps all queues of the GPU, RT's too, so it is done when
  * RT work has just ended: BE work is still held then for a while (REEF_RT_LINGER_US), so neither
  * waits.
@@ -72,21 +74,39 @@ static struct reef_vqueue *next_due(struct reef_gpu *gpu)
     return NULL;
 }
 
-static void finish_reset(struct reef_vqueue *q, bool stopped)
+enum stopped { STOPPED_NOT, STOPPED_QUEUE, STOPPED_WAVES };
+
+/* The hardware queue is as good as new. If its flag is up the core will have it lowered. */
+static void keep_real(struct reef_vqueue *q, uint64_t now_ns)
+{
+    reef_core_stopped(q->gpu->core, (uint32_t)q->core_queue, now_ns);
+    reef_feed_actions(q->gpu);
+}
+
+static void replace_real(struct reef_vqueue *q, uint64_t now_ns)
+{
+    q->dead = q->real;
+    q->off = q->wanted_off = false; /* its successor is not */
+    __atomic_store_n(&q->real, NULL, __ATOMIC_RELEASE);
+    use_spare(q, now_ns);
+}
+
+static void finish_reset(struct reef_vqueue *q, enum stopped stopped)
 {
     struct reef_gpu *gpu = q->gpu;
     uint64_t now_ns = reef_now_ns();
     pthread_mutex_lock(&reef_complete_lock);
     reef_gpu_agent_lock(gpu);
-    if (stopped) {
+    if (stopped != STOPPED_NOT) {
         /* Nothing writes to the signals any more: what has fired by now is complete, the rest is
-         * not. */
-        reef_complete_reap(q, now_ns);
+         * not. Unless waves were killed: then nothing more is. */
+        if (stopped == STOPPED_QUEUE)
+            reef_complete_reap(q, now_ns);
         unsigned killed = forget_killed(q);
-        q->dead = q->real;
-        q->off = q->wanted_off = false; /* its successor is not */
-        __atomic_store_n(&q->real, NULL, __ATOMIC_RELEASE);
-        use_spare(q, now_ns);
+        if (stopped == STOPPED_QUEUE)
+            replace_real(q, now_ns);
+        else
+            keep_real(q, now_ns);
         reef_debug("queue %p: reset, %u packets killed", (void *)q, killed);
     } else {
         reef_core_reset_failed(gpu->core, (uint32_t)q->core_queue, now_ns);
@@ -104,7 +124,7 @@ void reef_reset_run(struct reef_gpu *gpu)
     enum { BATCH = 64 };
     struct reef_vqueue *due[BATCH];
     unsigned count = 0;
-    bool stopped[BATCH];
+    enum stopped stopped[BATCH];
     uint64_t now_ns = reef_now_ns();
     bool rt = !reef_disabled() && reef_board_rt_active(gpu->board, now_ns);
 
@@ -123,8 +143,12 @@ void reef_reset_run(struct reef_gpu *gpu)
 
     if (count > 0)
         reef_debug("kill issued: %u hardware queues", count);
+    bool killed = count > 0 && reef_kill_run(gpu, due, count);
     for (unsigned i = 0; i < count; i++)
-        stopped[i] = reef_hsa.hsa_queue_inactivate(due[i]->real) == HSA_STATUS_SUCCESS;
+        stopped[i] = killed ? STOPPED_WAVES
+                     : reef_hsa.hsa_queue_inactivate(due[i]->real) == HSA_STATUS_SUCCESS
+                         ? STOPPED_QUEUE
+                         : STOPPED_NOT;
     for (unsigned i = 0; i < count; i++)
         finish_reset(due[i], stopped[i]);
 }

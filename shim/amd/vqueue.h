@@ -39,6 +39,7 @@ struct reef_slot {
     bool guarded;        /* the packet names a guard: its record says whether it was evicted */
     bool evictable;      /* and may be evicted itself */
     bool paused;         /* was suspended meanwhile: its time stamps say nothing */
+    bool killed;         /* by a request after which its completion says nothing (kill.c) */
     bool seen;           /* reef_complete_reap: the signal has fired */
 };
 
@@ -261,6 +262,12 @@ void reef_complete_deliver(struct reef_gpu *gpu);
 void reef_reset_run(struct reef_gpu *gpu);
 /** Destroys killed hardware queues and makes new spares, until RT work arrives. No lock held. */
 void reef_reset_maintain(struct reef_gpu *gpu);
+
+/* --- kill.c --- */
+/** Ends what is in the device queues of @due (pinned) with a request of the driver, if there is one
+ *  and that hits nothing else; nothing runs then, and nothing counts as complete that was not
+ *  reaped. No lock held. */
+bool reef_kill_run(struct reef_gpu *gpu, struct reef_vqueue *const *due, unsigned count);
 
 /* --- suspend.c --- */
 /** Suspends and continues the hardware queues that the core wants so. No lock held. */

@@ -143,7 +143,13 @@ if ldconfig -p 2>/dev/null | grep -q libhsa-runtime64.so.1; then
     says 0 'once it has a class' "$reef" doctor --emulate mi50
     says 0 '^ok: .* will be scheduled here$' "$reef" doctor --emulate mi50 --priority rt
     says 0 'those whose code allows it' "$reef" doctor --emulate mi50 --priority be
-    says 0 'hold and drain' env REEF_RESTARTABLE=never "$reef" doctor --emulate mi50 --priority be
+    says 0 'what runs is suspended' env REEF_RESTARTABLE=never "$reef" doctor --emulate mi50 --priority be
+    says 0 'hold and drain' env REEF_RESTARTABLE=never REEF_RESET=guard \
+        "$reef" doctor --emulate mi50 --priority be
+    says 0 'suspended with their hardware queue' env REEF_RESET=suspend \
+        "$reef" doctor --emulate mi50 --priority be
+    says 0 'suspending it; no kill request' "$reef" doctor --emulate mi50 --priority be
+    says 0 "killed by REEF's request" env REEF_EMU_DRIVER=reef "$reef" doctor --emulate mi50 --priority be
     says 0 'killed by re-creating' env REEF_RESTARTABLE=assume \
         "$reef" doctor --emulate mi50 --priority be
     says 0 'not linked with ROCm' "$reef" doctor --emulate mi50 --priority be "$tree/own"

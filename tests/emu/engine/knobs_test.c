@@ -469,6 +469,64 @@ static void test_unmap_all_of_peers(void **state)
     assert_int_equal(status, 0);
 }
 
+/* ---- what not every driver has ---- */
+
+static int request_85(uint32_t gpu_id)
+{
+    return emu_kfd_ioctl(_IOWR('K', 0x85, uint32_t), &gpu_id);
+}
+
+static void test_stock_driver(void **state)
+{
+    rig_open();
+    assert_int_equal(request_85(EMU_GPU_ID), -EINVAL);
+    assert_int_equal(emu_kfd_ioctl(_IOWR('K', 0x85, uint32_t), (void *)1), -EINVAL);
+}
+
+/* What has a place ends, and its dispatch with it if nothing waits for one; else that goes on. */
+static void test_reef_driver(void **state)
+{
+    enum { MANY = 100 };
+    struct rig_queue queue;
+    amd_signal_t *done;
+    uint32_t *gate;
+    hsa_kernel_dispatch_packet_t packet;
+    unsigned killed = 0;
+
+    knob("REEF_EMU_DRIVER", "reef");
+    rig_open();
+    assert_int_equal(emu_kfd_ioctl(_IOWR('K', 0x85, uint32_t), (void *)1), -EFAULT);
+    assert_int_equal(request_85(EMU_GPU_ID + 1), -EINVAL);
+    assert_int_equal(request_85(EMU_GPU_ID), 0); /* nothing runs */
+    queue = rig_queue_create(7);
+    done = rig_signal(1);
+    gate = word(0);
+    packet = rig_dispatch(RIG_POLL, MANY, pointer_to(gate), done);
+    packet.group_segment_size = 65536; /* 60 at a time */
+    rig_submit(&queue, packet, true);
+    while (pending(done)) {
+        wait_running();
+        assert_int_equal(request_85(EMU_GPU_ID), 0);
+        killed++;
+        usleep(1000);
+    }
+    assert_true(killed >= 2);
+    assert_int_equal(*gate, 0);
+    assert_int_equal(rig_residents(), 0);
+    rig_queue_destroy(&queue);
+}
+
+static void test_sampling_driver(void **state)
+{
+    uint32_t query[8] = {[4] = EMU_GPU_ID};
+
+    knob("REEF_EMU_DRIVER", "pc-sampling");
+    rig_open();
+    assert_int_equal(emu_kfd_ioctl(_IOWR('K', 0x85, uint32_t), (void *)1), -EFAULT);
+    assert_int_equal(emu_kfd_ioctl(_IOWR('K', 0x85, query), query), -EOPNOTSUPP);
+    assert_int_equal(request_85(0), -EINVAL);
+}
+
 /* ---- faults on order ---- */
 
 static void test_fail_ioctl(void **state)
@@ -560,6 +618,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_suspend_twice),
         cmocka_unit_test(test_unmap_all),
         cmocka_unit_test(test_unmap_all_of_peers),
+        cmocka_unit_test(test_stock_driver),
+        cmocka_unit_test(test_reef_driver),
+        cmocka_unit_test(test_sampling_driver),
         cmocka_unit_test(test_fail_ioctl),
         cmocka_unit_test(test_fail_any_ioctl),
         cmocka_unit_test(test_fail_packet_error),
