@@ -55,6 +55,10 @@ bool reef_bench_launch_cuda(const struct reef_bench_libraries *libraries, int ro
  *  key "cuda" to @json (may be NULL). False after saying what went wrong. */
 bool reef_bench_preempt_cuda(const struct reef_bench_libraries *libraries, int rounds, FILE *json);
 
+/** Prints published figures of others' preemption, and writes them as one more key to @json (may be
+ *  NULL). */
+void reef_bench_say_published(FILE *json);
+
 /** Opens the file for the figures. NULL if none is wanted, or after saying that it cannot be. */
 FILE *reef_bench_json(const struct reef_bench_options *options);
 

@@ -174,6 +174,7 @@ static int take_slot(struct reef_board *board)
         if (owner && reef_board_slot_lives(slot, owner))
             continue;
         atomic_fetch_and(&board->map->rt, ~(1ull << i));
+        atomic_fetch_and(&board->map->turn_waiters, ~(1ull << i));
         if (!atomic_compare_exchange_strong(&slot->owner, &owner, mine))
             continue;
         atomic_store(&slot->pid_namespace, reef_board_pid_namespace());
@@ -247,6 +248,7 @@ void reef_board_close(struct reef_board *board)
         return;
     if (board->pid == getpid()) {
         reef_board_rt_clear(board);
+        reef_board_turn_wait(board, false, -1);
         atomic_store(&board->map->slots[board->slot].pid_namespace, 0);
         atomic_store(&board->map->slots[board->slot].owner, 0);
     }

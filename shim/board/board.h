@@ -19,7 +19,7 @@
 
 enum {
     REEF_BOARD_SLOTS = 64, /* one bit each in the RT bitmap */
-    REEF_BOARD_VERSION = 2,
+    REEF_BOARD_VERSION = 3,
     REEF_BOARD_NAME = 64, /* bytes of a GPU's identity, with its end */
 };
 #define REEF_BOARD_MAGIC 0x3144524f42464552ull /* "REFBORD1" */
@@ -78,6 +78,23 @@ uint32_t reef_board_bell(const struct reef_board *board);
 void reef_board_sleep(struct reef_board *board, uint32_t seen, uint64_t timeout_ns);
 /** Wakes this process's own agent (from a launching thread). Cheap when the agent is awake. */
 void reef_board_ring_self(struct reef_board *board);
+
+/* --- turns of BE programs (sched/turns.h). Agents only. --- */
+struct reef_board_turn {
+    uint64_t token;      /* sched/turns.h says what it means; here it is only a word */
+    uint64_t waiters;    /* bit n: slot n waits */
+    uint64_t renewed_ns; /* the holder's lease */
+};
+void reef_board_turn_read(const struct reef_board *board, struct reef_board_turn *turn);
+/** Puts @token in place of @seen, if that is still there, and rings slot @ring (-1: all that wait). */
+bool reef_board_turn_change(struct reef_board *board, uint64_t seen, uint64_t token, int ring);
+void reef_board_turn_renew(struct reef_board *board, uint64_t now_ns);
+/** This process waits from now on, or no longer. If that is new the token's holder is rung (-1: nobody). */
+void reef_board_turn_wait(struct reef_board *board, bool wait, int holder);
+/** Slots in @waiters do not wait any more. */
+void reef_board_turn_forget(struct reef_board *board, uint64_t waiters);
+/** The number of this process's slot. */
+unsigned reef_board_slot(const struct reef_board *board);
 
 /* --- statistics --- */
 /** A process that becomes RT rings the agents of the others: they may want to keep less work in flight. */

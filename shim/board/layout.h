@@ -30,7 +30,8 @@ struct reef_board_layout {
     uint32_t bytes;
     char pad[48];
     _Atomic uint64_t rt;          /* bit n: slot n has real-time work. On a line of its own */
-    char pad2[56];
+    _Atomic uint64_t turn, turn_renewed_ns, turn_waiters;
+    char pad2[32];
     struct reef_board_slot slots[REEF_BOARD_SLOTS];
 };
 
@@ -49,6 +50,8 @@ struct reef_board {
     _Atomic uint64_t looked_ns;    /* when owners of expired leases were last looked up in /proc */
 };
 
+/** Wakes the slot's agent, or has it look before it sleeps. */
+void reef_board_ring(struct reef_board_slot *slot);
 /** Start time of @pid, or 0 if there is no such process (or it is a zombie: it will do nothing more). */
 uint64_t reef_board_start_time(int32_t pid);
 /** True unless the owner word names a process that is gone. 0 is nobody: false. */

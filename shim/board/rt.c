@@ -23,7 +23,7 @@ static uint64_t monotonic_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static void ring(struct reef_board_slot *slot)
+void reef_board_ring(struct reef_board_slot *slot)
 {
     atomic_fetch_add(&slot->bell, 1);
     if (atomic_load(&slot->asleep))
@@ -36,7 +36,7 @@ static void ring_others(struct reef_board *board)
     for (unsigned i = 0; i < REEF_BOARD_SLOTS; i++)
         if (i != board->slot &&
             atomic_load_explicit(&board->map->slots[i].owner, memory_order_relaxed))
-            ring(&board->map->slots[i]);
+            reef_board_ring(&board->map->slots[i]);
 }
 
 void reef_board_rt_raise(struct reef_board *board)
@@ -48,7 +48,7 @@ void reef_board_rt_raise(struct reef_board *board)
     reef_board_rt_renew(board, monotonic_ns());
     if (!(atomic_fetch_or(&board->map->rt, bit) & bit)) {
         ring_others(board);
-        ring(&board->map->slots[board->slot]); /* BE queues of the same process */
+        reef_board_ring(&board->map->slots[board->slot]); /* BE queues of the same process */
     }
 }
 
@@ -63,7 +63,7 @@ void reef_board_rt_clear(struct reef_board *board)
 
     if (atomic_fetch_and(&board->map->rt, ~bit) & bit) {
         ring_others(board);
-        ring(&board->map->slots[board->slot]);
+        reef_board_ring(&board->map->slots[board->slot]);
     }
 }
 
@@ -150,5 +150,5 @@ void reef_board_sleep(struct reef_board *board, uint32_t seen, uint64_t timeout_
 
 void reef_board_ring_self(struct reef_board *board)
 {
-    ring(&board->map->slots[board->slot]);
+    reef_board_ring(&board->map->slots[board->slot]);
 }

@@ -65,6 +65,11 @@ void cu_announce_locked(void)
     }
 }
 
+uint64_t cu_issued_locked(const struct reef_stream *s)
+{
+    return s->head && s->head->announced ? s->head->command : s->enqueued;
+}
+
 /* The oldest operation that may be issued now, or NULL. */
 static struct reef_op *pick_locked(uint64_t now_ns)
 {
@@ -232,9 +237,14 @@ static void look_at_peers(void)
 {
     struct reef_cuda *cuda = &reef_cuda;
     int count = atomic_load(&cuda->gpu_count);
-    bool bounded = cu_tracing();
-    for (int i = 0; i < count && !bounded; i++)
-        bounded = reef_board_has_peers(cuda->gpus[i].board, REEF_BOARD_RT);
+    bool rt = false, be = false;
+    for (int i = 0; i < count; i++) {
+        rt = rt || reef_board_has_peers(cuda->gpus[i].board, REEF_BOARD_RT);
+        be = be || reef_board_has_peers(cuda->gpus[i].board, REEF_BOARD_BE);
+    }
+    cuda->peers_rt = rt;
+    cuda->peers_be = be;
+    bool bounded = rt || cu_tracing();
     if (atomic_exchange(&cuda->bounded, bounded) != bounded)
         reef_debug("real-time programs are %s", bounded ? "here" : "gone");
 }
@@ -256,6 +266,7 @@ static bool look_at_rt(uint64_t now_ns)
     int count = atomic_load(&cuda->gpu_count);
     for (int i = 0; i < count && !active; i++)
         active = !reef_disabled() && reef_board_rt_active(cuda->gpus[i].board, now_ns);
+    atomic_store(&cuda->rt_seen, active);
     pthread_mutex_lock(&cuda->lock);
     reef_core_rt(cuda->core, active, now_ns);
     if (cuda->timer_ns && now_ns >= cuda->timer_ns) {
@@ -321,6 +332,14 @@ static uint64_t look_at_streams(uint64_t now_ns)
     return next_ns < POLL_MIN_NS ? POLL_MIN_NS : next_ns;
 }
 
+/* It was idle after the calls began to be counted: what is there now is counted. */
+static void forget_uncounted(struct reef_stream *s)
+{
+    pthread_mutex_lock(&reef_cuda.lock);
+    s->uncounted = s->uncounted && !atomic_load(&reef_cuda.bounded);
+    pthread_mutex_unlock(&reef_cuda.lock);
+}
+
 void cu_look_at_all(void)
 {
     struct reef_cuda *cuda = &reef_cuda;
@@ -329,13 +348,18 @@ void cu_look_at_all(void)
     for (struct reef_stream *s = __atomic_load_n(&cuda->streams, __ATOMIC_ACQUIRE); s;
          s = s->all_next) {
         pthread_mutex_lock(&cuda->lock);
-        bool runs = s->key && s->core_queue >= 0 && s->traced_done < s->enqueued;
-        cu_word context = runs ? s->context->handle : 0;
+        uint64_t done = cu_tracing() ? s->traced_done : s->done;
+        bool runs = s->key && s->core_queue >= 0 && done < s->enqueued;
+        bool uncounted = s->key && s->uncounted;
+        cu_word context = runs || uncounted ? s->context->handle : 0;
         pthread_mutex_unlock(&cuda->lock);
-        if (!runs || !context)
+        if (!context)
             continue;
         make_current(context);
-        cu_marks_reap(s, true);
+        if (runs)
+            cu_marks_reap(s, true);
+        if (uncounted && atomic_load(&cuda->bounded) && cu_stream_is_idle(s))
+            forget_uncounted(s);
     }
 }
 

@@ -125,13 +125,16 @@ static cu_result ask_stream(struct reef_stream *s)
     return result;
 }
 
+bool cu_stream_is_idle(struct reef_stream *s)
+{
+    return ask_stream(s) != CUDA_ERROR_NOT_READY;
+}
+
 static bool reap_tail(struct reef_stream *s)
 {
     struct reef_cuda *cuda = &reef_cuda;
     pthread_mutex_lock(&cuda->lock);
-    uint64_t issued = s->head ? s->head->command : s->enqueued;
-    if (s->head && !s->head->announced)
-        issued = s->enqueued;
+    uint64_t issued = cu_issued_locked(s);
     bool any =
         s->mark_count == 0 && (s->done < issued || (cu_tracing() && s->traced_done < issued));
     pthread_mutex_unlock(&cuda->lock);

@@ -94,7 +94,8 @@ struct reef_stream {
     unsigned group_count;
     uint64_t group_ns;
     unsigned samples;
-    bool querying; /* the agent asks the driver about it: it must not be destroyed now */
+    bool uncounted; /* it has, or had, commands that the core does not know of */
+    bool querying;  /* the agent asks the driver about it: it must not be destroyed now */
     _Atomic bool capturing;
 
     /* RT */
@@ -168,6 +169,11 @@ struct reef_cuda {
     _Atomic uint64_t launches, unmanaged;
     _Atomic bool timeslice_wanted; /* there are channel groups to be looked after */
     _Atomic bool bounded;          /* RT programs use a GPU of ours: the depth counts */
+    bool peers_rt, peers_be;       /* agent: other programs of the GPUs, by class */
+    _Atomic bool rt_seen;          /* real-time work runs, as the agent saw it last */
+    _Atomic bool closed;           /* it is the turn of another BE program */
+    _Atomic bool turn_asked;       /* and that it is wanted is on the board */
+    _Atomic bool long_slices;      /* several BE programs have work on the GPU */
     _Atomic bool was_held;         /* what the agent saw last */
     /* When a command was issued or completed last, or the first was held. Time for which BE was
      * held does not count: still_ns is how long nothing had moved when it became so. */
@@ -256,6 +262,8 @@ bool cu_held_locked(uint64_t now_ns);
 /** The agent's part: issues what may be issued. Returns after how many ns to look again. */
 uint64_t cu_issue(uint64_t now_ns);
 void cu_announce_locked(void);
+/** Commands of @s below this number have been issued. */
+uint64_t cu_issued_locked(const struct reef_stream *s);
 /** The agent: asks the driver what of all streams is complete, whether anything waits or not. */
 void cu_look_at_all(void);
 void cu_actions_locked(void);
@@ -272,6 +280,8 @@ void cu_marks_plan_locked(struct reef_stream *s, uint64_t command, uint64_t key,
                           struct reef_mark_plan *plan);
 void cu_marks_before(struct reef_stream *s, struct reef_mark_plan *plan);
 void cu_marks_after(struct reef_stream *s, struct reef_mark_plan *plan);
+/** Whether the stream has nothing to do, the uncounted commands included. No lock held. */
+bool cu_stream_is_idle(struct reef_stream *s);
 /** Tells the core of commands that are over. No lock held. True if there were any. */
 bool cu_marks_reap(struct reef_stream *s, bool query_stream);
 
@@ -295,6 +305,15 @@ cu_result cu_resolve(struct cu_api *api, void *real_resolver, const cu_word *a);
 /** The hook for @real, which the driver gave for @name; or @real itself. */
 void *cu_resolve_replace(void *real, const char *name, int version, uint64_t flags);
 struct cu_api *cu_resolve_variant(const char *name, int version, bool per_thread);
+
+/* --- turns.c --- */
+/** Turns with other BE programs. Agent of a BE process; no lock held. Returns after how many ns to
+ * be called again. */
+uint64_t cu_turns_step(uint64_t now_ns);
+/** Whether work is kept back for a turn that nobody has asked for yet: the agent is to be told. */
+bool cu_turns_unasked(void);
+/** The process ends: its turn does too. */
+void cu_turns_end(void);
 
 /* --- timeslice.c --- */
 /** Sets the timeslice of channel groups that have had work since. Agent of a BE process only; no

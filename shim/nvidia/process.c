@@ -18,6 +18,7 @@ struct reef_cuda reef_cuda = {
     /* Held for so short that a waiter rather spins than sleeps: no system call in a launch. */
     .lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP,
     .turn = PTHREAD_COND_INITIALIZER,
+    .long_slices = true,
 };
 
 /* How long a kernel is thought to take that was never seen. */
@@ -56,7 +57,10 @@ static uint64_t agent_step(void *arg)
             cu.cuThreadExchangeStreamCaptureMode(cu_out(mode));
         relaxed = true;
     }
+    uint64_t turns_ns = cu_is_rt() ? UINT64_MAX : cu_turns_step(reef_now_ns());
     uint64_t next_ns = cu_is_rt() ? cu_rt_step(reef_now_ns()) : cu_issue(reef_now_ns());
+    if (turns_ns < next_ns)
+        next_ns = turns_ns;
     uint64_t slice_ns = cu_is_rt() ? UINT64_MAX : cu_timeslice_step(reef_now_ns());
     if (slice_ns < next_ns)
         next_ns = slice_ns;
@@ -76,6 +80,7 @@ static bool agent_anything_new(void *arg)
     pthread_mutex_lock(&cuda->lock);
     bool found = cuda->first != NULL && !cu_held_locked(reef_now_ns());
     found = found || cu_held_locked(reef_now_ns()) != cuda->was_held;
+    found = found || ((cuda->first || cuda->waiters > 0) && cu_turns_unasked());
     pthread_mutex_unlock(&cuda->lock);
     return found;
 }
@@ -95,6 +100,8 @@ static void at_exit(void)
         return;
     atomic_store(&reef_cuda.exiting, true);
     cu_rt_end();
+    if (!cu_is_rt())
+        cu_turns_end();
     if (cu_tracing())
         cu_trace_end();
     uint64_t launches =

@@ -31,7 +31,8 @@ bool cu_held_locked(uint64_t now_ns)
         return false;
     if (reef_unlikely(board_active(now_ns)))
         reef_core_rt(cuda->core, true, now_ns ? now_ns : reef_now_ns());
-    return reef_core_queue_state(cuda->core, (uint32_t)cuda->probe) != REEF_QUEUE_OPEN;
+    return atomic_load_explicit(&cuda->closed, memory_order_relaxed) ||
+           reef_core_queue_state(cuda->core, (uint32_t)cuda->probe) != REEF_QUEUE_OPEN;
 }
 
 /* --- objects: events and graphs that held operations use --- */
@@ -252,7 +253,7 @@ static bool hold(const struct reef_call *call)
     cu_announce_locked();
     bool held = cu_held_locked(0); /* then the end of the hold wakes the agent */
     pthread_mutex_unlock(&cuda->lock);
-    if (!held || !atomic_load(&cuda->was_held))
+    if (!held || !atomic_load(&cuda->was_held) || cu_turns_unasked())
         cu_notify_agent();
     return true;
 }
@@ -335,6 +336,7 @@ static enum way try_direct_locked(const struct reef_call *call, struct reef_mark
     if (reef_unlikely(cu_held_locked(0)) || !way_is_free_locked(call))
         return WAY_HELD;
     if (!atomic_load_explicit(&cuda->bounded, memory_order_relaxed)) {
+        s->uncounted = true;
         count_launch_locked(call->key != 0);
         return WAY_DIRECT;
     }

@@ -8,7 +8,8 @@
  *
  * Not so while several BE processes share the GPU: it takes turns between them too, and with the
  * shortest slice it would do nothing else (two programs of 1 ms kernels got 0.2 % of an H100, where
- * a change of context takes some 170 us). Then they have slices of SHARED_US.
+ * a change of context takes some 170 us). Then they have slices of SHARED_US, unless they take
+ * turns among themselves (turns.c).
  *
  * libcuda makes its ioctls through the C library's ioctl, which is hooked. Only calls that
  * have succeeded are looked at, only sizes and classes that are known, and only groups seen to be
@@ -127,13 +128,14 @@ static uint32_t slice_us(uint32_t alone_us, uint64_t now_ns)
     static uint64_t looked_ns;
     static bool shared;
     int count = atomic_load(&reef_cuda.gpu_count);
-    if (looked_ns && now_ns - looked_ns < PEERS_NS)
-        return shared && alone_us < SHARED_US ? SHARED_US : alone_us;
-    looked_ns = now_ns;
-    shared = false;
-    for (int i = 0; i < count; i++)
-        shared = shared || reef_board_has_peers(reef_cuda.gpus[i].board, REEF_BOARD_BE);
-    return shared && alone_us < SHARED_US ? SHARED_US : alone_us;
+    if (!looked_ns || now_ns - looked_ns >= PEERS_NS) {
+        looked_ns = now_ns;
+        shared = false;
+        for (int i = 0; i < count; i++)
+            shared = shared || reef_board_has_peers(reef_cuda.gpus[i].board, REEF_BOARD_BE);
+    }
+    bool longer = shared && atomic_load(&reef_cuda.long_slices);
+    return longer && alone_us < SHARED_US ? SHARED_US : alone_us;
 }
 
 static void set_group(struct rm_group *group, uint32_t us, uint64_t now_ns)

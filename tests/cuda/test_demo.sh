@@ -5,7 +5,7 @@
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 
-REEF_BUILD=$build python3 "$(dirname "$0")/../../scripts/demo" --nvidia --count 16 --period-us 150000 \
+REEF_BUILD=$build python3 "$(dirname "$0")/../../scripts/demo" --nvidia --count 16 --period-us 200000 \
     --json "$work/figures" --plot "$work/picture.svg" >"$work/out" 2>"$work/demo.err" || fail "the demo: $(cat "$work/out")"
 cat "$work/out"
 python3 - "$work/figures" <<'PYTHON' || fail "the figures are not what they should be: $(cat "$work/figures")"

@@ -2,9 +2,11 @@
 /*
  * Two processes that share the GPU, in device time.
  *
- *   pair rt REQUESTS             ten kernels of 100 us each 10 ms; prints the latencies' median and
- * 99th percentile pair be US DEPTH KERNELS     kernels of US microseconds, DEPTH in flight; prints
- * how long they took
+ *   pair rt REQUESTS [KERNELS]
+ *       so many (10) kernels of 100 us, then 9 ms nothing; prints the latencies' median and 99th
+ *       percentile
+ *   pair be US DEPTH KERNELS
+ *       kernels of US microseconds, DEPTH in flight; prints how long they took
  *
  * Latencies are those between two events, the first of which needs no turn on the device: so they
  * have in them what a request waits for the other process.
@@ -33,7 +35,7 @@ static const char ptx[] =
     "add.u64 %d1, %d1, %d2;\n"
     "L: nanosleep.u32 500; mov.u64 %d3, %globaltimer; setp.lt.u64 %p, %d3, %d1; @%p bra L; ret; }";
 
-enum { REQUEST_KERNELS = 10, KERNEL_US = 100, PERIOD_US = 10000, BLOCKS = 80 };
+enum { REQUEST_KERNELS = 10, KERNEL_US = 100, GAP_US = 9000, BLOCKS = 80 };
 
 static CUfunction busy;
 static CUstream stream;
@@ -52,7 +54,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void rt(unsigned requests)
+static void rt(unsigned requests, int kernels)
 {
     const char *scale = getenv("REEF_EMU_TIMESCALE");
     double factor = scale ? atof(scale) : 20;
@@ -65,13 +67,13 @@ static void rt(unsigned requests)
         float ms;
 
         OK(cuEventRecord(begin, stream));
-        for (int k = 0; k < REQUEST_KERNELS; k++)
+        for (int k = 0; k < kernels; k++)
             launch(KERNEL_US);
         OK(cuEventRecord(end, stream));
         OK(cuEventSynchronize(end));
         OK(cuEventElapsedTime(&ms, begin, end));
         us[i] = ms * 1000;
-        usleep((useconds_t)((PERIOD_US - 1000 + i % 7 * 150) * factor));
+        usleep((useconds_t)((GAP_US + i % 7 * 150) * factor));
     }
     qsort(us, requests, sizeof(*us), compare);
     printf("p50 %.0f p99 %.0f max %.0f us\n", us[requests / 2], us[requests * 99 / 100],
@@ -113,8 +115,8 @@ int main(int argc, char **argv)
     OK(cuModuleLoadData(&module, ptx));
     OK(cuModuleGetFunction(&busy, module, "busy"));
     OK(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
-    if (argc == 3 && strcmp(argv[1], "rt") == 0)
-        rt((unsigned)atoi(argv[2]));
+    if (argc >= 3 && strcmp(argv[1], "rt") == 0)
+        rt((unsigned)atoi(argv[2]), argc > 3 ? atoi(argv[3]) : REQUEST_KERNELS);
     else if (argc == 5 && strcmp(argv[1], "be") == 0)
         be((uint32_t)atoi(argv[2]), (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]));
     else

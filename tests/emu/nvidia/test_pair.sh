@@ -15,10 +15,10 @@ fail() {
     exit 1
 }
 
-# median NAME MIN MAX: of the latencies in microseconds of device time
+# median NAME MIN MAX [KERNELS]: of the latencies in microseconds of device time
 median() {
     local out p50
-    out=$("$pair" rt 15)
+    out=$("$pair" rt 15 "${4-10}")
     p50=$(echo "$out" | sed -n 's/^p50 \([0-9]*\) .*/\1/p')
     echo "$1: $out"
     if [ "$p50" -lt "$2" ] || [ "$p50" -gt "$3" ]; then
@@ -50,6 +50,7 @@ stop
 median 'after the other was killed' 1000 1060
 be REEF_EMU_TIMESLICE_US=1
 median 'with its slice at 1 us' 1000 1700
+median 'five times as long' 5000 5500 50
 stop
 be_under_reef
 median 'with its slice set by libreef' 1000 1700

@@ -152,8 +152,9 @@ static void be_peer(int ready, int until)
         ;
 }
 
-/* While there are two, the slices are long; before and after, as short as is wanted. */
-static void test_shared(const char *self)
+/* While there are two, the slices are long, unless they take turns; before and after, as short as
+ * is wanted. */
+static void test_shared(const char *self, bool turns)
 {
     uint32_t client, device;
     int fd = open_driver(&client, &device), ready[2], until[2];
@@ -171,11 +172,16 @@ static void test_shared(const char *self)
         _exit(1);
     }
     CHECK(peer > 0 && read(ready[0], &byte, 1) == 1);
-    work_until(4);
-    CHECK(driver->timeslice_us == 1000, "%lu us", (unsigned long)driver->timeslice_us);
+    if (turns)
+        work_for(300);
+    else
+        work_until(4);
+    CHECK(driver->timeslice_us == (turns ? wanted_us() : 1000), "%lu us",
+          (unsigned long)driver->timeslice_us);
     close(until[1]);
     CHECK(waitpid(peer, NULL, 0) == peer);
-    work_until(6);
+    if (!turns)
+        work_until(6);
     CHECK(driver->timeslice_us == wanted_us() && driver->wrong == 0);
 }
 
@@ -188,8 +194,8 @@ int main(int argc, char **argv)
                  {"refused", test_refused}, {"closed", test_closed}, {"unknown", test_unknown}};
     rig_start();
     stream = rig_stream(1);
-    if (argc == 2 && strcmp(argv[1], "shared") == 0) {
-        test_shared(argv[0]);
+    if (argc == 2 && (strcmp(argv[1], "shared") == 0 || strcmp(argv[1], "turns") == 0)) {
+        test_shared(argv[0], argv[1][0] == 't');
         return 0;
     }
     if (argc == 4 && strcmp(argv[1], "peer") == 0) {

@@ -86,6 +86,37 @@ static void test_death(void **state)
     free(dev);
 }
 
+/* A process with slices shorter than the switch takes no turn from one with longer ones that goes
+ * on; it gets it when that one has nothing to do. Two of them take it from each other. */
+static void test_short(void **state)
+{
+    int a, b;
+    struct emu_device *dev = device_with_turns(&a, &b);
+    int c = emu_device_attach(dev, 3, 1);
+
+    dev->processes[b].slice_us = dev->processes[c].slice_us = 1;
+    emu_device_turn_want(dev, b, true, 0);
+    emu_device_turn_want(dev, a, true, 5000);
+    assert_int_equal(dev->turn_of.end_ns, 5000 + 1000);
+    emu_device_turn_over(dev, 6000);
+    assert_int_equal(dev->turn_of.owner, a);
+    assert_true(dev->turn_of.end_ns == EMU_NEVER);
+    emu_device_turn_want(dev, c, true, 7000);
+    assert_true(dev->turn_of.end_ns == EMU_NEVER);
+    emu_device_turn_want(dev, a, false, 5000000);
+    assert_int_equal(dev->turn_of.owner, b);
+    assert_int_equal(dev->turn_of.end_ns, 5000000 + SWITCH + 1000);
+    emu_device_turn_over(dev, 5000000 + SWITCH + 1000);
+    assert_int_equal(dev->turn_of.owner, c);
+    /* One with longer slices is among those that wait: then the next is that one. */
+    emu_device_turn_want(dev, a, true, 5300000);
+    dev->processes[b].slice_us = 1024;
+    emu_device_turn_want(dev, c, false, 5400000);
+    assert_int_equal(dev->turn_of.owner, a);
+    assert_int_equal(dev->turn_of.end_ns, 5400000 + SWITCH + SLICE);
+    free(dev);
+}
+
 /* Who has the turn has the device to itself: the other's work-groups take no room from it. */
 static void test_room(void **state)
 {
@@ -106,7 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alone), cmocka_unit_test(test_slice), cmocka_unit_test(test_yield),
-        cmocka_unit_test(test_death), cmocka_unit_test(test_room),
+        cmocka_unit_test(test_death), cmocka_unit_test(test_short), cmocka_unit_test(test_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
