@@ -5,14 +5,15 @@
 #include "isa.h"
 
 /* Why rows have no semantics. */
-#define ISA_WHY_PRIVILEGED   "only a trap handler may execute it"
-#define ISA_WHY_FORK         "fork and join, which no compiler emits"
-#define ISA_WHY_VSKIP        "skips vector instructions; no compiler emits it"
-#define ISA_WHY_GRAPHICS     "of graphics shaders"
-#define ISA_WHY_SCRATCH      "scalar scratch memory: no compiler emits it, and how its offset counts is not documented"
-#define ISA_WHY_GDS          "global data share: ordered append of graphics shaders"
-#define ISA_WHY_CONDXCHG     "conditional exchange: no compiler emits it, and what it does is not documented"
-#define ISA_WHY_D16_FORMAT   "converts to 16-bit formats"
+#define ISA_WHY_PRIVILEGED "only a trap handler may execute it"
+#define ISA_WHY_FORK       "fork and join, which no compiler emits"
+#define ISA_WHY_VSKIP      "skips vector instructions; no compiler emits it"
+#define ISA_WHY_GRAPHICS   "of graphics shaders"
+#define ISA_WHY_SCRATCH                                                                            \
+    "scalar scratch memory: no compiler emits it, and how its offset counts is not documented"
+#define ISA_WHY_GDS "global data share: ordered append of graphics shaders"
+#define ISA_WHY_CONDXCHG                                                                           \
+    "conditional exchange: no compiler emits it, and what it does is not documented"
 #define ISA_WHY_UNDOCUMENTED "what it does is not documented"
 
 const struct isa_opcode isa_opcodes[ISA_IDS] = {

@@ -18,20 +18,10 @@
  * stores and atomics do nothing. Loads and stores of several dwords are checked dword by dword;
  * formats and atomics as a whole.
  *
- * Format loads and stores know the 32-bit data formats with uint, sint or float numbers, which move
- * bits unchanged. TFE and other formats are refused.
+ * Format loads and stores convert (texel.h). TFE is refused.
  */
+#include "texel.h"
 #include "ops_mem.h"
-
-enum { /* data and number formats that are known here */
-       FORMAT_32 = 4,
-       FORMAT_32_32 = 11,
-       FORMAT_32_32_32 = 13,
-       FORMAT_32_32_32_32 = 14,
-       NUMBER_UINT = 4,
-       NUMBER_SINT = 5,
-       NUMBER_FLOAT = 7,
-};
 
 struct buffer {
     uint64_t base;
@@ -256,111 +246,153 @@ static void buffer_atomic(struct gcn_wave *w, const struct gcn_inst *inst, enum 
     mem_issue(w, lines);
 }
 
-/** Components of a known data format, 0 if it is not known here. */
-static unsigned format_components(unsigned data_format, unsigned number_format)
-{
-    if (number_format != NUMBER_UINT && number_format != NUMBER_SINT &&
-        number_format != NUMBER_FLOAT)
-        return 0;
-    switch (data_format) {
-    case FORMAT_32:
-        return 1;
-    case FORMAT_32_32:
-        return 2;
-    case FORMAT_32_32_32:
-        return 3;
-    case FORMAT_32_32_32_32:
-        return 4;
-    default:
-        return 0;
-    }
-}
-
-struct buffer_format {
-    unsigned components;
-    uint32_t one;
+/** What a format load or store is about. */
+struct buffer_typed {
+    struct gcn_texel format;
     uint8_t select[4]; /* what goes to each register: 0, 1, or 4 + component */
+    unsigned count;    /* components that the instruction names */
+    bool half;         /* D16: two to a register */
+    bool high;         /* of them, the upper half */
 };
 
-/** False, with the fault set, if the format is not known. MTBUF has it in the instruction. */
-static bool buffer_get_format(struct gcn_wave *w, const struct gcn_inst *inst,
-                              struct buffer_format *format)
+/** False, with the fault set, if there is no such format. MTBUF has it in the instruction. */
+static bool buffer_typed_begin(struct gcn_wave *w, const struct gcn_inst *inst,
+                               struct buffer_typed *typed)
 {
-    bool typed = inst->op->format == GCN_MTBUF;
+    bool own = inst->op->format == GCN_MTBUF;
     uint32_t word3 = buffer_descriptor(w, inst->src[1]).word3;
-    unsigned data = typed ? inst->offset1 & 15 : word3 >> 15 & 15;
-    unsigned number = typed ? inst->offset1 >> 4 & 7 : word3 >> 12 & 7;
+    unsigned data = own ? inst->offset1 & 15 : word3 >> 15 & 15;
+    unsigned number = own ? inst->offset1 >> 4 & 7 : word3 >> 12 & 7;
 
-    format->components = format_components(data, number);
-    format->one = number == NUMBER_FLOAT ? 0x3f800000 : 1;
+    if (!buffer_begin(w, inst))
+        return false;
     for (unsigned n = 0; n < 4; n++)
-        format->select[n] = (uint8_t)(typed ? 4 + n : word3 >> 3 * n & 7);
-    if (!format->components)
-        gcn_fault_illegal(w, inst);
-    return format->components;
+        typed->select[n] = (uint8_t)(own ? 4 + n : word3 >> 3 * n & 7);
+    if (gcn_texel_find(data, number, &typed->format))
+        return true;
+    gcn_fault_illegal(w, inst);
+    return false;
 }
 
-/** Loads @count registers; a component that the format lacks reads 0, the fourth 1. */
-static void buffer_load_format(struct gcn_wave *w, const struct gcn_inst *inst, unsigned count)
+/** Moves the lanes' texels to or from the staging registers, piece by piece. */
+static bool buffer_move_texels(struct gcn_wave *w, const struct buffer_typed *typed,
+                               struct buffer_access *access, uint64_t in,
+                               const struct mem_direction *direction)
 {
-    uint64_t exec = gcn_exec(w), in;
-    struct buffer_access access;
-    struct buffer_format format;
-    uint64_t first[64];
-    int lines = 0;
-    unsigned lane;
-
-    if (!buffer_begin(w, inst) || !buffer_get_format(w, inst, &format))
-        return;
-    buffer_addresses(w, inst, &access);
-    memcpy(first, access.addr, sizeof(first));
-    in = buffer_in_range(&access, 0, 4 * format.components, exec);
-    for (unsigned n = 0; n < count; n++) {
-        unsigned select = format.select[n], component = select - 4;
-        bool memory = select >= 4 && component < format.components;
-        uint32_t value = select == 1 || (select == 7 && !memory) ? format.one : 0;
-
-        MEM_FOR_LANES(lane, exec)
-        w->vgpr[inst->dst + n][lane] = memory ? 0 : value;
-        if (!memory)
-            continue;
-        for (lane = 0; lane < 64; lane++)
-            access.addr[lane] = first[lane] + component * access.step;
-        int more = buffer_move(w, &access, MEM_B32, inst->dst + n, in, &gcn_mem_loads);
-
-        if (more < 0)
-            return;
-        lines += more;
-    }
-    mem_issue(w, lines);
-}
-
-/** Stores @count registers to the first components of the format; it must have that many. */
-static void buffer_store_format(struct gcn_wave *w, const struct gcn_inst *inst, unsigned count)
-{
-    uint64_t exec = gcn_exec(w), in;
-    struct buffer_access access;
-    struct buffer_format format;
+    unsigned bytes = typed->format.bytes, pieces = bytes < 4 ? 1 : bytes / 4;
+    enum mem_kind kind = bytes == 1 ? MEM_U8 : bytes == 2 ? MEM_U16 : MEM_B32;
     int lines = 0;
 
-    if (!buffer_begin(w, inst) || !buffer_get_format(w, inst, &format))
-        return;
-    if (count < format.components) {
-        gcn_fault_illegal(w, inst);
-        return;
-    }
-    buffer_addresses(w, inst, &access);
-    in = buffer_in_range(&access, 0, 4 * format.components, exec);
-    for (unsigned n = 0; n < format.components; n++) {
-        int more = buffer_move(w, &access, MEM_B32, inst->dst + n, in, &gcn_mem_stores);
+    for (unsigned n = 0; n < pieces; n++) {
+        int more = buffer_move(w, access, kind, MEM_STAGE + n, in, direction);
 
         if (more < 0)
-            return;
+            return false;
         lines += more;
         for (unsigned lane = 0; lane < 64; lane++)
-            access.addr[lane] += access.step;
+            access->addr[lane] += access->step;
     }
     mem_issue(w, lines);
+    return true;
+}
+
+/** Value of component @n of the instruction: a component that the format lacks reads 0, the fourth
+ * 1. */
+static uint32_t buffer_texel_value(const struct buffer_typed *typed, unsigned n,
+                                   const uint32_t texel[4])
+{
+    unsigned select = typed->select[n], component = select - 4;
+    uint32_t one = gcn_texel_is_integer(&typed->format) ? 1 : typed->half ? 0x3c00 : 0x3f800000;
+
+    if (select >= 4 && component < typed->format.components)
+        return gcn_texel_get(&typed->format, component, texel, typed->half);
+    return select == 1 || select == 7 ? one : 0;
+}
+
+static void buffer_load_typed(struct gcn_wave *w, const struct gcn_inst *inst,
+                              struct buffer_typed typed)
+{
+    uint64_t exec = gcn_exec(w), in;
+    struct buffer_access access;
+    unsigned lane;
+
+    if (!buffer_typed_begin(w, inst, &typed))
+        return;
+    buffer_addresses(w, inst, &access);
+    in = buffer_in_range(&access, 0, typed.format.bytes, exec);
+    if (!buffer_move_texels(w, &typed, &access, in, &gcn_mem_loads))
+        return;
+    MEM_FOR_LANES(lane, exec)
+    {
+        uint32_t texel[4], (*to)[64] = &w->vgpr[inst->dst];
+
+        for (unsigned n = 0; n < 4; n++)
+            texel[n] = in >> lane & 1 ? w->vgpr[MEM_STAGE + n][lane] : 0;
+        for (unsigned n = 0; n < typed.count; n++) {
+            uint32_t value = buffer_texel_value(&typed, n, texel);
+
+            if (!typed.half)
+                to[n][lane] = value;
+            else if (typed.count == 1)
+                to[0][lane] = mem_merge(to[0][lane], value, typed.high);
+            else
+                to[n / 2][lane] = n & 1 ? to[n / 2][lane] | value << 16 : value;
+        }
+    }
+}
+
+/** The first components of the instruction go to those of the format; it must have that many. */
+static void buffer_store_typed(struct gcn_wave *w, const struct gcn_inst *inst,
+                               struct buffer_typed typed)
+{
+    uint64_t exec = gcn_exec(w), in;
+    struct buffer_access access;
+    unsigned lane;
+    bool fits = true;
+
+    if (!buffer_typed_begin(w, inst, &typed))
+        return;
+    MEM_FOR_LANES(lane, exec)
+    {
+        uint32_t values[4] = {0}, texel[4], (*from)[64] = &w->vgpr[inst->dst];
+
+        for (unsigned n = 0; n < typed.count; n++)
+            values[n] = !typed.half
+                            ? from[n][lane]
+                            : from[n / 2][lane] >> ((n & 1) || typed.high ? 16 : 0) & 0xffff;
+        fits &= gcn_texel_put(&typed.format, values, typed.half, texel);
+        for (unsigned n = 0; n < 4; n++)
+            w->vgpr[MEM_STAGE + n][lane] = texel[n];
+    }
+    if (typed.count < typed.format.components || !fits) {
+        gcn_fault_illegal(w, inst);
+        return;
+    }
+    buffer_addresses(w, inst, &access);
+    in = buffer_in_range(&access, 0, typed.format.bytes, exec);
+    buffer_move_texels(w, &typed, &access, in, &gcn_mem_stores);
+}
+
+static void buffer_load_format(struct gcn_wave *w, const struct gcn_inst *inst, unsigned count)
+{
+    buffer_load_typed(w, inst, (struct buffer_typed){.count = count});
+}
+
+static void buffer_store_format(struct gcn_wave *w, const struct gcn_inst *inst, unsigned count)
+{
+    buffer_store_typed(w, inst, (struct buffer_typed){.count = count});
+}
+
+static void buffer_load_d16(struct gcn_wave *w, const struct gcn_inst *inst, unsigned count,
+                            bool high)
+{
+    buffer_load_typed(w, inst, (struct buffer_typed){.count = count, .half = true, .high = high});
+}
+
+static void buffer_store_d16(struct gcn_wave *w, const struct gcn_inst *inst, unsigned count,
+                             bool high)
+{
+    buffer_store_typed(w, inst, (struct buffer_typed){.count = count, .half = true, .high = high});
 }
 
 /** The caches that BUFFER_WBINVL1 drops do not exist here. Compilers emit it for acquire; on this

@@ -184,8 +184,8 @@ static void buffer_formats(void **state)
     inst.offset1 = 4 | 4 << 4;
     run(f, &inst);
     assert_int_equal(f->vgpr[DST][5], f->vgpr[DATA][5]);
-    /* An 8-bit format is refused. */
-    inst.offset1 = 1 | 4 << 4;
+    /* There are no floating-point numbers of 8 bits. */
+    inst.offset1 = 1 | 7 << 4;
     run(f, &inst);
     assert_int_equal(f->wave.fault.kind, GCN_FAULT_ILLEGAL_INSTRUCTION);
     free(f);

@@ -457,8 +457,6 @@ static void refusals(void **state)
         "ds_gws_sema_v",
         "ds_gws_sema_p",
         "ds_condxchg32_rtn_b64",
-        "buffer_load_format_d16_x",
-        "tbuffer_store_format_d16_xyzw",
     };
     static const struct {
         const char *name;

@@ -111,3 +111,4 @@ int ds_tests(void);
 int flat_tests(void);
 int buffer_tests(void);
 int cost_tests(void);
+int texel_tests(void);

@@ -4,7 +4,7 @@
 
 int main(void)
 {
-    int failed = ds_tests() + flat_tests() + buffer_tests() + cost_tests();
+    int failed = ds_tests() + flat_tests() + buffer_tests() + cost_tests() + texel_tests();
 
     return failed ? 1 : 0;
 }
