@@ -92,7 +92,7 @@ static void unpin_locked(struct reef_op *op)
         bool record = i == 0 && op->api->kind == CU_KIND_EVENT_RECORD;
         o->pending--;
         o->records -= record;
-        if (o->pending > 0 || o->exported || o->captured)
+        if (o->pending > 0 || cu_object_kept(o))
             continue;
         struct reef_object **at =
             &reef_cuda.objects[(o->handle * 0x9e3779b97f4a7c15ull >> 48) % REEF_OBJECT_BUCKETS];
@@ -175,7 +175,7 @@ static cu_result call_now(struct reef_op *op)
         if (s)
             return cu_stream_destroy_now(s, op->api, op->a);
     }
-    if (op->api->kind == CU_KIND_EVENT_DESTROY) {
+    if (op->api->kind == CU_KIND_EVENT_DESTROY || op->api->kind == CU_KIND_EXEC_DESTROY) {
         pthread_mutex_lock(&reef_cuda.lock);
         cu_object_forget_locked(op->a[0]);
         pthread_mutex_unlock(&reef_cuda.lock);

@@ -61,7 +61,7 @@ void cu_object_forget_locked(cu_word handle)
     struct reef_object *o = *at;
     if (!o || o->pending > 0)
         return;
-    reef_cuda.objects_kept -= o->exported || o->captured;
+    reef_cuda.objects_kept -= cu_object_kept(o);
     *at = o->next;
     free(o);
 }
@@ -70,6 +70,21 @@ static bool object_pending(cu_word handle)
 {
     struct reef_object *o = handle ? cu_object_locked(handle, false) : NULL;
     return o && o->pending > 0;
+}
+
+bool cu_object_pending(cu_word handle)
+{
+    pthread_mutex_lock(&reef_cuda.lock);
+    bool pending = object_pending(handle);
+    pthread_mutex_unlock(&reef_cuda.lock);
+    return pending;
+}
+
+void cu_object_keep_locked(struct reef_object *o, bool *what, bool value)
+{
+    reef_cuda.objects_kept -= cu_object_kept(o);
+    *what = value;
+    reef_cuda.objects_kept += cu_object_kept(o);
 }
 
 bool cu_event_pending(cu_word event)
