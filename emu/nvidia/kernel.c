@@ -310,6 +310,7 @@ static struct nv_run *make_run(struct nv_command *command)
         .grid_id = command->number,
         .find_range = find_range,
         .print = print,
+        .condition = nv_condition_set,
     };
     memcpy(run->launch.grid, args->grid, sizeof(args->grid));
     memcpy(run->launch.block, args->block, sizeof(args->block));
