@@ -23,6 +23,15 @@ typedef uint64_t cu_word;
     X(ERROR_DEINITIALIZED, 4)                                                                      \
     X(ERROR_NOT_READY, 600)
 
+/** An error after which the context is broken: all further work in it returns the same (cuda.h, on
+ * each of these results). */
+static inline int cu_is_sticky(cu_result result)
+{
+    enum { ECC = 214, ADDRESS = 700, TIMEOUT = 702, ASSERT = 710, STACK = 714, FAILED = 719 };
+    return result == ECC || result == ADDRESS || result == TIMEOUT || result == ASSERT ||
+           (result >= STACK && result <= FAILED);
+}
+
 #define X(name, value) CUDA_##name = value,
 enum { CU_RESULTS(X) };
 #undef X
@@ -66,7 +75,7 @@ enum {
     CU_DEVICE_MAX_GRID_X = 5,
     CU_DEVICE_MAX_GRID_Y = 6,
     CU_DEVICE_MAX_GRID_Z = 7,
-    CU_DEVICE_PROCESSORS = 16, /* CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT */
+    CU_DEVICE_PROCESSORS = 16,         /* CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT */
     CU_DEVICE_CONCURRENT_MANAGED = 89, /* CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS */
 
     CU_EXTRA_END = 0, /* CU_LAUNCH_PARAM_* */

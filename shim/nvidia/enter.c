@@ -225,6 +225,8 @@ static cu_result context_destroy(struct cu_api *api, cu_word *a)
         cu_drop_all();
     cu_take_turn(NULL, false);
     cu_result result = pass(api, a);
+    if (result == CUDA_SUCCESS && !context_argument(api, a))
+        cu_forget_errors(); /* of the primary context, whose handle may be used again */
     if (result == CUDA_SUCCESS && context_argument(api, a)) {
         atomic_fetch_sub(&reef_cuda.contexts_created, 1);
         cu_forget_context(context_argument(api, a));
@@ -385,6 +387,14 @@ static cu_result enter(struct cu_api *api, cu_word *a)
     return pass(api, a);
 }
 
+/* The program was told that its context is broken: so it is for work that would be held, too. */
+static void note_broken(cu_result error)
+{
+    struct reef_context *context = cu_is_rt() ? NULL : cu_context();
+    if (context && atomic_load(&context->late_error) != error)
+        cu_note_error(context, error);
+}
+
 _Thread_local bool cu_inside __attribute__((tls_model("initial-exec")));
 
 cu_result cu_enter(struct cu_api *api, cu_word *a)
@@ -402,6 +412,8 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
         return cu_call(real, a, api->arguments);
     cu_inside = true;
     cu_result result = enter(api, a);
+    if (reef_unlikely(cu_is_sticky(result)))
+        note_broken(result);
     cu_inside = false;
     return result;
 }

@@ -197,8 +197,7 @@ static void issue(struct reef_op *op, struct reef_mark_plan *plan)
     struct reef_context *context = op->stream ? op->stream->context : NULL;
     if (!context)
         return;
-    atomic_store(&context->late_error, result);
-    atomic_fetch_add(&reef_cuda.late_errors, 1);
+    cu_note_error(context, result);
 }
 
 static bool issue_one(uint64_t now_ns)

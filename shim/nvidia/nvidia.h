@@ -197,6 +197,7 @@ bool cu_active(void);
 struct reef_context *cu_context(void);
 struct reef_context *cu_context_of(cu_word handle);
 void cu_forget_context(cu_word handle);
+void cu_forget_errors(void);
 bool cu_context_known(cu_word handle);
 /** Whether the process has more than one context of a GPU: then a function or an event may be of
  * another one than the stream, which only the driver knows. */
@@ -262,6 +263,8 @@ bool cu_object_pending(cu_word handle);
 void cu_object_keep_locked(struct reef_object *o, bool *what, bool value);
 /** The error of a held operation that has not been told yet. */
 cu_result cu_late_error(struct reef_context *context);
+/** Work in the context has failed; to be told at the next opportunity. */
+void cu_note_error(struct reef_context *context, cu_result error);
 /** Forgets all held operations: the process ends. */
 void cu_drop_all(void);
 bool cu_held_locked(uint64_t now_ns);

@@ -277,6 +277,13 @@ struct reef_context *cu_context(void)
     return c ? c : open_context(handle);
 }
 
+void cu_forget_errors(void)
+{
+    for (struct reef_context *c = __atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE); c;
+         c = c->next)
+        atomic_store(&c->late_error, CUDA_SUCCESS);
+}
+
 bool cu_context_known(cu_word handle)
 {
     return handle && find_context(handle);

@@ -321,10 +321,18 @@ void cu_drop_all(void)
  */
 cu_result cu_late_error(struct reef_context *context)
 {
-    return context &&
-                   reef_unlikely(atomic_load_explicit(&context->late_error, memory_order_relaxed))
-               ? atomic_exchange(&context->late_error, CUDA_SUCCESS)
-               : CUDA_SUCCESS;
+    if (!context)
+        return CUDA_SUCCESS;
+    cu_result late = atomic_load_explicit(&context->late_error, memory_order_relaxed);
+    if (reef_likely(late == CUDA_SUCCESS) || cu_is_sticky(late)) /* told again and again */
+        return late;
+    return atomic_exchange(&context->late_error, CUDA_SUCCESS);
+}
+
+void cu_note_error(struct reef_context *context, cu_result error)
+{
+    atomic_store(&context->late_error, error);
+    atomic_fetch_add(&reef_cuda.late_errors, 1);
 }
 
 /* --- the way in --- */
