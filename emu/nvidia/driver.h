@@ -336,6 +336,11 @@ void nv_stream_wait(struct nv_stream *stream);
 /** Adds the edges that the stream's next command has to have. */
 bool nv_stream_order(struct nv_stream *stream, struct nv_command *command);
 extern __thread unsigned nv_per_thread_default;
+/** Whether a handle means the legacy stream in this call. */
+static inline bool nv_is_legacy(CUstream handle)
+{
+    return handle == CU_STREAM_LEGACY || (!handle && !nv_per_thread_default);
+}
 
 /* ---- events (event.c) ---- */
 struct nv_event {
