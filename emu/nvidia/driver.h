@@ -10,6 +10,7 @@
  *                and mappings; ipc.c: memory and events of other processes; external.c: memory and
  *                semaphores of other drivers
  *   copy.c       copies and fills, as operations; copy_api.c: their entry points
+ *   array.c      arrays and mipmapped ones; texture.c: texture and surface objects
  *   module.c     modules, functions, libraries; fatbin.c: what a program hands over as an image
  *   stream.c     streams; event.c; memop.c; hostfunc.c
  *   command.c    what was submitted, and what waits for what
@@ -56,6 +57,7 @@ enum nv_kind {
     NV_EXEC,
     NV_POOL,
     NV_ARRAY,
+    NV_MIPMAP,
     NV_LINK,
     NV_PHYSICAL,
     NV_EXTERNAL_MEMORY,
@@ -462,6 +464,10 @@ void nv_semaphores_retain(const struct nv_semaphore_op *ops, unsigned count);
 bool nv_semaphore_run(const struct nv_semaphore_op *op);
 /** Frees a buffer in external memory. False: there is none at @va. */
 bool nv_external_free(uint64_t va);
+
+/* ---- texture.c ---- */
+/** A lane's access through a texture or surface object. Any thread, without the lock. */
+const char *nv_texture(void *unused, struct ptx_texel *texel);
 
 /* ---- memop.c ---- */
 /** True if a wait's condition holds. */
