@@ -82,6 +82,11 @@ void nv_capture_break(struct nv_capture *capture)
     capture->invalid = true;
 }
 
+struct nv_graph *nv_capture_graph(const struct nv_stream *stream)
+{
+    return stream->capture->graph;
+}
+
 void nv_capture_invalidate(struct nv_stream *stream)
 {
     stream->capture->invalid = true;

@@ -45,6 +45,10 @@ bool nv_op_copy(struct nv_op *to, const struct nv_op *from)
         to->record.event->refs++;
     } else if (from->kind == NV_OP_GRAPH) {
         nv_exec_retain(to->exec);
+    } else if (from->kind == NV_OP_GRAPH_ALLOC || from->kind == NV_OP_GRAPH_FREE) {
+        nv_graph_memory_retain(to->memory);
+    } else if (from->kind == NV_OP_CONDITION) {
+        return nv_condition_copy(to);
     } else if (from->kind == NV_OP_COPY) {
         to->copy.staged = NULL; /* of a graph: never staged */
     }
@@ -76,6 +80,13 @@ void nv_op_clear(struct nv_op *op)
         break;
     case NV_OP_GRAPH:
         nv_exec_release(op->exec);
+        break;
+    case NV_OP_GRAPH_ALLOC:
+    case NV_OP_GRAPH_FREE:
+        nv_graph_memory_release(op->memory);
+        break;
+    case NV_OP_CONDITION:
+        nv_condition_clear(op);
         break;
     default:
         break;
@@ -164,7 +175,9 @@ void nv_command_done(struct nv_command *command, uint64_t now)
     command->op.ctx->in_flight--;
     nv_op_clear(&command->op);
     release_followers(command);
-    if (parent && --parent->children == 0)
+    if (parent && --parent->children == 0 && parent->op.kind == NV_OP_CONDITION)
+        nv_condition_again(parent, now);
+    else if (parent && parent->children == 0)
         nv_command_done(parent, now);
     if (parent)
         nv_command_release(parent);

@@ -125,7 +125,6 @@ void nv_context_destroy(struct nv_context *ctx)
         nv_context_wait(ctx);
     ctx->destroyed = true;
     nv_channel_group_free(ctx->channel_group);
-    nv_pools_forget(ctx);
     nv_memory_forget(ctx);
     if (ctx == primary)
         primary = NULL;

@@ -399,7 +399,7 @@ static CUresult batch(CUdeviceptr *dsts, CUdeviceptr *srcs, size_t *sizes, size_
                       CUstream stream)
 {
     if (!dsts || !srcs || !sizes || count == 0 || numAttrs > count || (numAttrs && !attrs) ||
-        stream == NULL || stream == CU_STREAM_LEGACY)
+        nv_is_legacy(stream))
         return CUDA_ERROR_INVALID_VALUE;
     for (size_t i = 0; i < count; i++) {
         CUresult rc = copy_any(dsts[i], srcs[i], sizes[i], stream, ASYNC);
@@ -450,7 +450,7 @@ static struct side operand(const CUmemcpy3DOperand *o, size_t element)
 /* Extents are in elements if an array is among the operands, else in bytes. */
 static CUresult batch_3d(size_t count, const CUDA_MEMCPY3D_BATCH_OP *ops, CUstream stream)
 {
-    if (!ops || count == 0 || stream == NULL || stream == CU_STREAM_LEGACY)
+    if (!ops || count == 0 || nv_is_legacy(stream))
         return CUDA_ERROR_INVALID_VALUE;
     for (size_t i = 0; i < count; i++) {
         const CUextent3D *extent = &ops[i].extent;

@@ -10,12 +10,14 @@
  *                and mappings; ipc.c: memory and events of other processes; external.c: memory and
  *                semaphores of other drivers
  *   copy.c       copies and fills, as operations; copy_api.c: their entry points
+ *   array.c      arrays and mipmapped ones; texture.c: texture and surface objects
  *   module.c     modules, functions, libraries; fatbin.c: what a program hands over as an image
  *   stream.c     streams; event.c; memop.c; hostfunc.c
  *   command.c    what was submitted, and what waits for what
  *   launch.c     kernel launches and their checks; legacy.c: those of CUDA 2; function.c: occupancy
  *   link.c       the linker
- *   graph.c      graphs; capture.c; graph_exec.c
+ *   graph.c      graphs; graph_params.c, graph_nodes.c: nodes; graph_plan.c, graph_exec.c: what is
+ *                launched; graph_memory.c, graph_condition.c; capture.c
  *   channel.c    channel groups, and the kernel driver's calls about them
  *   engine.c     the device thread; kernel.c: kernels on the device; slices.c: interpreter threads
  *   resolver.c   cuGetProcAddress; suffixed.c, missing.c: generated
@@ -55,6 +57,7 @@ enum nv_kind {
     NV_EXEC,
     NV_POOL,
     NV_ARRAY,
+    NV_MIPMAP,
     NV_LINK,
     NV_PHYSICAL,
     NV_EXTERNAL_MEMORY,
@@ -80,7 +83,6 @@ struct nv_context {
     unsigned long long id;
     CUresult sticky; /* what its kernels did; CUDA_SUCCESS: nothing */
     struct nv_stream *legacy, *streams;
-    struct nv_pool *default_pool;
     size_t limits[CU_LIMIT_MAX];
     CUfunc_cache cache;
     CUsharedconfig shared_config;
@@ -130,10 +132,12 @@ struct nv_memory {
     uint64_t bytes;         /* as asked for */
     enum nv_memory_kind kind;
     unsigned flags;
-    struct nv_context *ctx; /* NULL: none */
-    struct nv_pool *pool;   /* of a stream-ordered one */
+    struct nv_context *ctx;        /* NULL: none */
+    struct nv_pool *pool;          /* of a stream-ordered one */
+    struct nv_graph_memory *graph; /* of a graph's node */
     unsigned long long id;
     bool internal; /* of a module, of a mapping: not the program's to free */
+    bool freed;    /* in stream order: its free is still to come */
     bool foreign;  /* its pages are not of the window, and not counted here */
 };
 void nv_memory_lock_read(void);
@@ -142,6 +146,8 @@ void nv_memory_unlock(void);
 const struct nv_memory *nv_memory_find(uint64_t va);
 CUresult nv_memory_alloc(struct nv_context *ctx, uint64_t bytes, uint64_t *va);
 void nv_memory_set_pool(uint64_t va, struct nv_pool *pool, bool internal);
+void nv_memory_set_freed(uint64_t va);
+void nv_memory_set_graph(uint64_t va, struct nv_graph_memory *graph);
 void nv_memory_free(uint64_t va);
 void nv_memory_forget(struct nv_context *ctx);
 /** Host address of device address @va, for @bytes; NULL if the allocation is smaller or none.
@@ -171,13 +177,14 @@ enum nv_op_kind {
     NV_OP_WAIT_VALUE,
     NV_OP_WRITE_VALUE,
     NV_OP_FREE,
-    NV_OP_ALLOC,
     NV_OP_GRAPH,
-    NV_OP_CHILD, /* graph nodes only */
     NV_OP_WAIT_EVENT,
     NV_OP_WAIT_SHARED, /* for a record that another process may have made */
     NV_OP_BATCH,
     NV_OP_SEMAPHORES,
+    NV_OP_GRAPH_ALLOC, /* the memory of a graph: there all the time, allocated and freed in name */
+    NV_OP_GRAPH_FREE,
+    NV_OP_CONDITION,
 };
 
 struct nv_place {  /* one side of a copy: bytes at base + y * pitch + z * slice */
@@ -202,6 +209,7 @@ struct nv_kernel_args {
     uint32_t grid[3], block[3], shared_bytes;
     uint8_t *params; /* owned */
     bool cooperative;
+    bool own_priority; /* of a graph's node: not the launching stream's */
     int priority;
     struct nv_event *event; /* launch attribute; may be NULL */
     bool event_at_start;
@@ -239,8 +247,14 @@ struct nv_op {
             unsigned count;
         } semaphores;
         uint64_t free_va;
-        struct nv_exec *exec; /* retained */
-        struct nv_graph *child;
+        struct nv_exec *exec;           /* retained */
+        struct nv_graph_memory *memory; /* retained */
+        struct {
+            struct nv_condition *value;
+            CUgraphConditionalNodeType type;
+            unsigned size;
+            struct nv_exec **bodies; /* owned, retained; NULL in a node */
+        } condition;
     };
 };
 /** Copies what @op owns. False: no memory. */
@@ -324,6 +338,11 @@ void nv_stream_wait(struct nv_stream *stream);
 /** Adds the edges that the stream's next command has to have. */
 bool nv_stream_order(struct nv_stream *stream, struct nv_command *command);
 extern __thread unsigned nv_per_thread_default;
+/** Whether a handle means the legacy stream in this call. */
+static inline bool nv_is_legacy(CUstream handle)
+{
+    return handle == CU_STREAM_LEGACY || (!handle && !nv_per_thread_default);
+}
 
 /* ---- events (event.c) ---- */
 struct nv_event {
@@ -423,9 +442,8 @@ void nv_host_enqueue(struct nv_command *command);
 
 /* ---- pool.c ---- */
 struct nv_pool;
-struct nv_pool *nv_pool_default(struct nv_context *ctx);
+CUmemoryPool nv_pool_handle(const struct nv_pool *pool);
 void nv_pool_carry_out_free(uint64_t va);
-void nv_pools_forget(struct nv_context *ctx);
 
 /* ---- copy.c ---- */
 void nv_copy_carry_out(const struct nv_copy *copy);
@@ -447,6 +465,10 @@ bool nv_semaphore_run(const struct nv_semaphore_op *op);
 /** Frees a buffer in external memory. False: there is none at @va. */
 bool nv_external_free(uint64_t va);
 
+/* ---- texture.c ---- */
+/** A lane's access through a texture or surface object. Any thread, without the lock. */
+const char *nv_texture(void *unused, struct ptx_texel *texel);
+
 /* ---- memop.c ---- */
 /** True if a wait's condition holds. */
 bool nv_memop_ready(const struct nv_memop *op);
@@ -462,6 +484,7 @@ CUresult nv_capture_add(struct nv_stream *stream, struct nv_op *op);
 CUresult nv_capture_wait(struct nv_stream *stream, struct nv_event *event, bool *handled);
 CUresult nv_capture_record(struct nv_stream *stream, struct nv_event *event);
 void nv_capture_invalidate(struct nv_stream *stream);
+struct nv_graph *nv_capture_graph(const struct nv_stream *stream);
 /** The same for the capture that an event was recorded in: asking about it breaks it (seen on
  * driver 580). */
 void nv_capture_break(struct nv_capture *capture);
@@ -474,6 +497,24 @@ void nv_exec_retain(struct nv_exec *exec);
 void nv_exec_release(struct nv_exec *exec);
 /** Starts all nodes of a graph launch that has begun. */
 void nv_exec_start(struct nv_command *launch, uint64_t now);
+/** A conditional node's turn: starts a body, or is done. Also when a body is done. */
+void nv_condition_start(struct nv_command *command, uint64_t now);
+void nv_condition_again(struct nv_command *command, uint64_t now);
+/** A kernel sets the value behind a handle. Any thread, without the lock. */
+void nv_condition_set(void *unused, uint64_t handle, uint32_t value);
+bool nv_condition_copy(struct nv_op *op);
+void nv_condition_clear(struct nv_op *op);
+
+/* ---- graph_memory.c ---- */
+struct nv_graph_memory;
+void nv_graph_memory_retain(struct nv_graph_memory *memory);
+void nv_graph_memory_release(struct nv_graph_memory *memory);
+/** An allocation node's memory, with a reference: @op. */
+CUresult nv_graph_alloc_op(uint64_t bytes, uint64_t *va, struct nv_op *op);
+/** A free node of @graph for it. */
+CUresult nv_graph_free_op(struct nv_graph *graph, uint64_t va, struct nv_op *op);
+/** The program frees it outside of any graph; @op: what keeps it until that has its turn. */
+CUresult nv_graph_memory_free(struct nv_graph_memory *memory, struct nv_op *op);
 
 /* ---- engine.c ---- */
 CUresult nv_engine_start(void);

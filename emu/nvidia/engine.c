@@ -15,7 +15,6 @@
 #define POLL_VALUE_NS    50000ull   /* a stream waits for a word of memory */
 #define POLL_STANDING_NS 2000000ull /* the clock stands: somebody interprets */
 #define POLL_IDLE_NS     20000000ull
-#define HANDOVER_NS      500ull /* device time from one of a stream's small operations to the next */
 
 struct nv_engine nv_engine;
 pthread_mutex_t nv_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -211,6 +210,9 @@ static void start(struct nv_command *command, uint64_t now)
     case NV_OP_GRAPH:
         nv_exec_start(command, now);
         break;
+    case NV_OP_CONDITION:
+        nv_condition_start(command, now);
+        break;
     case NV_OP_RECORD:
         command->op.record.event->time_ns = now;
         command->op.record.event->timed = true;
@@ -247,6 +249,10 @@ static void timed_op(struct nv_command *command, uint64_t now)
         return;
     }
     if (command->op.ctx->sticky == CUDA_SUCCESS) {
+        if (command->op.kind == NV_OP_CONDITION) {
+            nv_condition_start(command, now);
+            return;
+        }
         if (command->op.kind == NV_OP_COPY)
             nv_copy_carry_out(&command->op.copy);
         else if (command->op.kind == NV_OP_FILL)

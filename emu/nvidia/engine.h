@@ -13,6 +13,8 @@
 #include "../common/segment.h"
 #include "driver.h"
 
+#define HANDOVER_NS 500ull /* device time from one of a stream's small operations to the next */
+
 enum { NV_MAX_THREADS = 64, NV_MAX_RUNS = 128, NV_MAX_CLAIMED = EMU_MAX_RESIDENTS };
 
 enum nv_work_state {

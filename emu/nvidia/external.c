@@ -216,6 +216,11 @@ CUresult cuDestroyExternalSemaphore(CUexternalSemaphore handle)
     return nv_leave(CUDA_SUCCESS);
 }
 
+CUexternalSemaphore nv_semaphore_handle(const struct nv_semaphore *s)
+{
+    return s->handle;
+}
+
 void nv_semaphores_retain(const struct nv_semaphore_op *ops, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)

@@ -21,6 +21,10 @@ static void free_node(struct nv_node *node)
     nv_op_clear(&node->op);
     if (node->child)
         nv_graph_free(node->child);
+    for (unsigned i = 0; i < node->body_count; i++)
+        nv_graph_free(node->bodies[i]);
+    free(node->bodies);
+    free(node->body_handles);
     nv_handle_free(node->handle);
     free(node->before);
     free(node);
@@ -57,8 +61,17 @@ CUgraphNodeType nv_node_type(const struct nv_op *op)
     case NV_OP_WRITE_VALUE:
     case NV_OP_BATCH:
         return CU_GRAPH_NODE_TYPE_BATCH_MEM_OP;
-    case NV_OP_FREE:
+    case NV_OP_SEMAPHORES:
+        return op->semaphores.ops->wait ? CU_GRAPH_NODE_TYPE_EXT_SEMAS_WAIT
+                                        : CU_GRAPH_NODE_TYPE_EXT_SEMAS_SIGNAL;
+    case NV_OP_GRAPH_ALLOC:
+        return CU_GRAPH_NODE_TYPE_MEM_ALLOC;
+    case NV_OP_GRAPH_FREE:
         return CU_GRAPH_NODE_TYPE_MEM_FREE;
+    case NV_OP_GRAPH:
+        return CU_GRAPH_NODE_TYPE_GRAPH;
+    case NV_OP_CONDITION:
+        return CU_GRAPH_NODE_TYPE_CONDITIONAL;
     default:
         return CU_GRAPH_NODE_TYPE_EMPTY;
     }
@@ -121,6 +134,17 @@ static struct nv_node *nth(const struct nv_graph *graph, unsigned number)
             return node;
     }
     return NULL;
+}
+
+/* Graphs with memory or conditions can neither be cloned nor lose nodes. */
+bool nv_graph_is_fixed(const struct nv_graph *graph)
+{
+    for (const struct nv_node *n = graph->nodes; n; n = n->next) {
+        if (n->type == CU_GRAPH_NODE_TYPE_MEM_ALLOC || n->type == CU_GRAPH_NODE_TYPE_MEM_FREE ||
+            n->type == CU_GRAPH_NODE_TYPE_CONDITIONAL || (n->child && nv_graph_is_fixed(n->child)))
+            return true;
+    }
+    return false;
 }
 
 struct nv_graph *nv_graph_clone(const struct nv_graph *graph)
@@ -192,6 +216,8 @@ CUresult cuGraphClone(CUgraph *out, CUgraph original)
     graph = nv_object(original, NV_GRAPH);
     if (!graph || !out)
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
+    if (nv_graph_is_fixed(graph))
+        return nv_leave(CUDA_ERROR_NOT_SUPPORTED);
     graph = nv_graph_clone(graph);
     if (!graph)
         return nv_leave(CUDA_ERROR_OUT_OF_MEMORY);
@@ -325,6 +351,32 @@ CUresult cuGraphNodeGetDependencies(CUgraphNode hNode, CUgraphNode *dependencies
     return nv_leave(CUDA_SUCCESS);
 }
 
+CUresult cuGraphNodeGetDependentNodes(CUgraphNode hNode, CUgraphNode *dependents,
+                                      CUgraphEdgeData *edgeData, size_t *numDependents)
+{
+    struct nv_context *ctx;
+    struct nv_node *node;
+    size_t n = 0;
+    CUresult rc = nv_enter_any(&ctx);
+
+    if (rc != CUDA_SUCCESS)
+        return rc;
+    node = nv_object(hNode, NV_NODE);
+    if (!node || !numDependents)
+        return nv_leave(CUDA_ERROR_INVALID_VALUE);
+    for (struct nv_node *other = node->graph->nodes; other; other = other->next) {
+        for (unsigned i = 0; i < other->before_count; i++) {
+            if (other->before[i] != node)
+                continue;
+            if (dependents && n < *numDependents)
+                dependents[n] = other->handle;
+            n++;
+        }
+    }
+    *numDependents = n;
+    return nv_leave(CUDA_SUCCESS);
+}
+
 CUresult cuGraphAddDependencies(CUgraph hGraph, const CUgraphNode *from, const CUgraphNode *to,
                                 const CUgraphEdgeData *edgeData, size_t numDependencies)
 {
@@ -344,6 +396,42 @@ CUresult cuGraphAddDependencies(CUgraph hGraph, const CUgraphNode *from, const C
     return nv_leave(rc);
 }
 
+static void remove_before(struct nv_node *node, const struct nv_node *before)
+{
+    for (unsigned i = 0; i < node->before_count;) {
+        if (node->before[i] == before)
+            node->before[i] = node->before[--node->before_count];
+        else
+            i++;
+    }
+}
+
+CUresult cuGraphRemoveDependencies(CUgraph hGraph, const CUgraphNode *from, const CUgraphNode *to,
+                                   const CUgraphEdgeData *edgeData, size_t numDependencies)
+{
+    struct nv_context *ctx;
+    struct nv_graph *graph;
+    CUresult rc = nv_enter_any(&ctx);
+
+    if (rc != CUDA_SUCCESS)
+        return rc;
+    graph = nv_object(hGraph, NV_GRAPH);
+    if (!graph || (numDependencies && (!from || !to)))
+        return nv_leave(CUDA_ERROR_INVALID_VALUE);
+    if (nv_graph_is_fixed(graph))
+        return nv_leave(CUDA_ERROR_NOT_SUPPORTED);
+    for (size_t i = 0; i < numDependencies; i++) {
+        struct nv_node *a = nv_object(from[i], NV_NODE), *b = nv_object(to[i], NV_NODE);
+        unsigned before = b ? b->before_count : 0;
+
+        if (a && b)
+            remove_before(b, a);
+        if (!a || !b || a->graph != graph || b->before_count == before)
+            return nv_leave(CUDA_ERROR_INVALID_VALUE); /* no such edge */
+    }
+    return nv_leave(CUDA_SUCCESS);
+}
+
 CUresult cuGraphDestroyNode(CUgraphNode hNode)
 {
     struct nv_context *ctx;
@@ -355,14 +443,10 @@ CUresult cuGraphDestroyNode(CUgraphNode hNode)
     node = nv_object(hNode, NV_NODE);
     if (!node)
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    for (struct nv_node *n = node->graph->nodes; n; n = n->next) {
-        for (unsigned i = 0; i < n->before_count;) {
-            if (n->before[i] == node)
-                n->before[i] = n->before[--n->before_count];
-            else
-                i++;
-        }
-    }
+    if (nv_graph_is_fixed(node->graph))
+        return nv_leave(CUDA_ERROR_NOT_SUPPORTED);
+    for (struct nv_node *n = node->graph->nodes; n; n = n->next)
+        remove_before(n, node);
     for (struct nv_node **link = &node->graph->nodes; *link; link = &(*link)->next) {
         if (*link != node)
             continue;

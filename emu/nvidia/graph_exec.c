@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Executable graphs: made from a graph, changed, launched. A launch is one command of its stream;
- * when its turn comes, each step becomes a command of its own. Launches of one executable graph run
- * one after another. What a launch does is what the plan was when it was launched.
+ * Executable graphs: made from a graph, changed, launched. Launches of one executable graph run one
+ * after another. What a launch does is what the plan was when it was launched.
  */
 #include "graph.h"
 
@@ -16,193 +15,6 @@ struct exec_object {
     struct nv_command *last; /* launch; retained */
     unsigned long long flags;
 };
-
-/* ---- plans ---- */
-
-void nv_exec_retain(struct nv_exec *plan)
-{
-    plan->refs++;
-}
-
-void nv_exec_release(struct nv_exec *plan)
-{
-    if (--plan->refs > 0)
-        return;
-    for (unsigned i = 0; i < plan->count; i++) {
-        nv_op_clear(&plan->steps[i].op);
-        free(plan->steps[i].before);
-    }
-    free(plan->steps);
-    free(plan);
-}
-
-static struct nv_step *add_step(struct nv_exec *plan, const struct nv_node *node,
-                                const struct nv_op *op)
-{
-    struct nv_step *larger = realloc(plan->steps, (plan->count + 1) * sizeof(*larger)), *step;
-
-    if (!larger)
-        return NULL;
-    plan->steps = larger;
-    step = &plan->steps[plan->count];
-    *step = (struct nv_step){.origin = node,
-                             .number = node ? node->number : 0,
-                             .type = node ? node->type : CU_GRAPH_NODE_TYPE_EMPTY};
-    if (!nv_op_copy(&step->op, op))
-        return NULL;
-    plan->count++;
-    return step;
-}
-
-static bool step_after(struct nv_step *step, unsigned index)
-{
-    unsigned *larger = realloc(step->before, (step->before_count + 1) * sizeof(*larger));
-
-    if (!larger)
-        return false;
-    step->before = larger;
-    step->before[step->before_count++] = index;
-    return true;
-}
-
-/* Appends a graph's nodes in an order that their edges allow. Its roots come after step @entry (or
- * nothing, if that is UINT32_MAX). A child graph is an empty step, its nodes, and an empty step
- * behind them. */
-static bool flatten(struct nv_exec *plan, const struct nv_graph *graph, unsigned entry,
-                    unsigned depth)
-{
-    static const struct nv_op empty = {.kind = NV_OP_EMPTY};
-    unsigned total = 0, *step_of;
-
-    for (const struct nv_node *n = graph->nodes; n; n = n->next)
-        total = n->number + 1 > total ? n->number + 1 : total;
-    step_of = malloc((total + 1) * sizeof(*step_of));
-    if (!step_of || depth > 32) {
-        free(step_of);
-        return false;
-    }
-    memset(step_of, 0xff, (total + 1) * sizeof(*step_of));
-    for (bool progress = true; progress;) {
-        progress = false;
-        for (const struct nv_node *n = graph->nodes; n; n = n->next) {
-            bool ready = step_of[n->number] == UINT32_MAX;
-            unsigned first, last;
-
-            for (unsigned i = 0; i < n->before_count && ready; i++)
-                ready = step_of[n->before[i]->number] != UINT32_MAX;
-            if (!ready)
-                continue;
-            first = last = plan->count;
-            if (!add_step(plan, n, &n->op))
-                goto fail;
-            for (unsigned i = 0; i < n->before_count; i++) {
-                if (!step_after(&plan->steps[first], step_of[n->before[i]->number]))
-                    goto fail;
-            }
-            if (n->before_count == 0 && entry != UINT32_MAX &&
-                !step_after(&plan->steps[first], entry))
-                goto fail;
-            if (n->child) {
-                if (!flatten(plan, n->child, first, depth + 1))
-                    goto fail;
-                last = plan->count;
-                if (!add_step(plan, NULL, &empty))
-                    goto fail;
-                for (unsigned i = first; i < last; i++) {
-                    if (!step_after(&plan->steps[last], i))
-                        goto fail;
-                }
-            }
-            step_of[n->number] = last;
-            progress = true;
-        }
-    }
-    free(step_of);
-    return true;
-fail:
-    free(step_of);
-    return false;
-}
-
-CUresult nv_plan_make(const struct nv_graph *graph, struct nv_exec **out)
-{
-    struct nv_exec *plan = calloc(1, sizeof(*plan));
-
-    if (!plan)
-        return CUDA_ERROR_OUT_OF_MEMORY;
-    plan->refs = 1;
-    if (!flatten(plan, graph, UINT32_MAX, 0)) {
-        nv_exec_release(plan);
-        return CUDA_ERROR_OUT_OF_MEMORY;
-    }
-    *out = plan;
-    return CUDA_SUCCESS;
-}
-
-static struct nv_exec *copy_plan(const struct nv_exec *plan)
-{
-    struct nv_exec *copy = calloc(1, sizeof(*copy));
-
-    if (!copy)
-        return NULL;
-    copy->refs = 1;
-    for (unsigned i = 0; i < plan->count; i++) {
-        const struct nv_step *from = &plan->steps[i];
-        struct nv_step *to = add_step(copy, NULL, &from->op);
-
-        if (!to)
-            return NULL;
-        to->origin = from->origin;
-        to->number = from->number;
-        to->type = from->type;
-        to->disabled = from->disabled;
-        for (unsigned k = 0; k < from->before_count; k++)
-            step_after(to, from->before[k]);
-    }
-    return copy;
-}
-
-/* A launch has begun: its steps become commands. */
-void nv_exec_start(struct nv_command *launch, uint64_t now)
-{
-    const struct nv_exec *plan = launch->op.exec;
-    struct nv_command **commands = calloc(plan->count + 1, sizeof(*commands));
-
-    if (!commands) {
-        nv_context_break(launch->op.ctx, CUDA_ERROR_OUT_OF_MEMORY);
-        nv_command_done(launch, now);
-        return;
-    }
-    launch->children = plan->count + 1;
-    for (unsigned i = 0; i < plan->count; i++) {
-        const struct nv_step *step = &plan->steps[i];
-        struct nv_op op = {.kind = NV_OP_EMPTY};
-
-        if (!step->disabled)
-            nv_op_copy(&op, &step->op);
-        if (op.kind == NV_OP_RECORD && op.record.event->shared)
-            op.record.version = nv_shared_ask(op.record.event->shared);
-        if (op.kind == NV_OP_WAIT_EVENT && nv_event_wait_op(op.record.event, &op))
-            nv_event_release(op.record.event); /* the copy's reference; the wait has its own */
-        commands[i] = nv_command_new(launch->op.ctx, &op);
-        if (op.kind == NV_OP_KERNEL)
-            commands[i]->op.kernel.priority = launch->priority;
-        if (op.kind == NV_OP_WAIT_EVENT)
-            nv_command_after(commands[i], op.record.event->record);
-        if (op.kind == NV_OP_RECORD)
-            nv_event_set_record(op.record.event, commands[i]);
-        commands[i]->parent = nv_command_retain(launch);
-        for (unsigned k = 0; k < step->before_count; k++)
-            nv_command_after(commands[i], commands[step->before[k]]);
-    }
-    for (unsigned i = 0; i < plan->count; i++)
-        nv_command_submit(commands[i]);
-    free(commands);
-    if (--launch->children == 0)
-        nv_command_done(launch, now);
-}
-
-/* ---- the interface ---- */
 
 static CUresult instantiate(CUgraphExec *out, CUgraph hGraph, unsigned long long flags)
 {
@@ -224,6 +36,10 @@ static CUresult instantiate(CUgraphExec *out, CUgraph hGraph, unsigned long long
     exec->ctx = ctx;
     exec->flags = flags;
     rc = nv_plan_make(graph, &exec->plan);
+    if (rc == CUDA_SUCCESS && !nv_graph_memory_claim(exec->plan, true)) {
+        nv_exec_release(exec->plan);
+        rc = CUDA_ERROR_NOT_SUPPORTED; /* a graph with memory is instantiated once at a time */
+    }
     if (rc == CUDA_SUCCESS && !(exec->handle = nv_handle_new(NV_EXEC, exec)))
         rc = CUDA_ERROR_OUT_OF_MEMORY;
     if (rc != CUDA_SUCCESS) {
@@ -287,6 +103,7 @@ CUresult cuGraphExecDestroy(CUgraphExec handle)
     if (!exec)
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
     nv_handle_free(exec->handle);
+    nv_graph_memory_claim(exec->plan, false);
     nv_exec_release(exec->plan);
     nv_command_release(exec->last);
     free(exec);
@@ -312,16 +129,17 @@ static CUresult enqueue(CUgraphExec handle, CUstream hStream, bool launch)
         rc = nv_capture_check_legacy(stream->ctx);
     if (rc != CUDA_SUCCESS)
         return nv_leave(rc);
-    if (stream->capture && launch) {
-        emu_missing("cuGraphLaunch while its stream is captured");
-        return nv_leave(CUDA_ERROR_NOT_SUPPORTED);
-    }
     if (!launch)
         return nv_leave(nv_submit(stream, &op, NULL));
+    if (!stream->capture)
+        rc = nv_graph_memory_launch(exec->plan,
+                                    exec->flags & CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH);
+    if (rc != CUDA_SUCCESS)
+        return nv_leave(rc);
     op.exec = exec->plan;
     nv_exec_retain(exec->plan);
     rc = nv_submit_after(stream, &op, exec->last, &command);
-    if (rc == CUDA_SUCCESS) {
+    if (rc == CUDA_SUCCESS && command) { /* NULL: it was captured */
         nv_command_release(exec->last);
         exec->last = command;
     }
@@ -350,7 +168,7 @@ static CUresult own_step(CUgraphExec handle, CUgraphNode hNode, CUgraphNodeType 
     if (!exec || !node || (type != CU_GRAPH_NODE_TYPE_CONDITIONAL && node->type != type))
         return CUDA_ERROR_INVALID_VALUE;
     if (exec->plan->refs > 1) {
-        struct nv_exec *copy = copy_plan(exec->plan);
+        struct nv_exec *copy = nv_plan_copy(exec->plan);
 
         if (!copy)
             return CUDA_ERROR_OUT_OF_MEMORY;
@@ -366,107 +184,64 @@ static CUresult own_step(CUgraphExec handle, CUgraphNode hNode, CUgraphNodeType 
     return CUDA_ERROR_INVALID_VALUE;
 }
 
-static CUresult change(CUgraphExec exec, CUgraphNode node, CUgraphNodeType type,
-                       struct nv_context *ctx, struct nv_op *op)
+/* The steps of a child graph, by those of a graph of the same form. */
+static CUresult change_child(struct nv_step *step, const struct nv_graph *child)
 {
-    struct nv_step *step;
-    CUresult rc = own_step(exec, node, type, &step);
+    struct nv_exec *new;
+    CUresult rc = nv_plan_make(child, &new);
 
-    if (rc != CUDA_SUCCESS) {
-        nv_op_clear(op);
+    if (rc != CUDA_SUCCESS)
+        return rc;
+    if (new->count + 1 != step->inner)
+        rc = CUDA_ERROR_INVALID_VALUE;
+    for (unsigned i = 0; i < new->count &&rc == CUDA_SUCCESS; i++) {
+        if (new->steps[i].type != step[1 + i].type)
+            rc = CUDA_ERROR_INVALID_VALUE;
+    }
+    for (unsigned i = 0; i < new->count &&rc == CUDA_SUCCESS; i++) {
+        struct nv_op op = step[1 + i].op;
+
+        step[1 + i].op = new->steps[i].op; /* what it was goes with the new plan */
+        new->steps[i].op = op;
+    }
+    nv_exec_release(new);
+    return rc;
+}
+
+CUresult cuGraphExecNodeSetParams(CUgraphExec exec, CUgraphNode hNode, CUgraphNodeParams *p)
+{
+    struct nv_context *ctx;
+    struct nv_node *node;
+    struct nv_step *step;
+    struct nv_spec spec;
+    CUresult rc = nv_enter(&ctx);
+
+    if (rc != CUDA_SUCCESS)
+        return rc;
+    node = nv_object(hNode, NV_NODE);
+    if (!node || !p)
+        return nv_leave(CUDA_ERROR_INVALID_VALUE);
+    rc = own_step(exec, hNode, p->type, &step);
+    if (rc == CUDA_SUCCESS)
+        rc = nv_spec_make(ctx, node->graph, p, false, &spec);
+    if (rc != CUDA_SUCCESS)
+        return nv_leave(rc);
+    if (spec.child) {
+        rc = change_child(step, spec.child);
+        nv_spec_clear(&spec);
         return nv_leave(rc);
     }
-    op->ctx = ctx;
+    if (p->type == CU_GRAPH_NODE_TYPE_EXT_SEMAS_SIGNAL ||
+        p->type == CU_GRAPH_NODE_TYPE_EXT_SEMAS_WAIT) {
+        if (spec.op.semaphores.count != step->op.semaphores.count) {
+            nv_spec_clear(&spec);
+            return nv_leave(CUDA_ERROR_INVALID_VALUE);
+        }
+    }
+    spec.op.ctx = ctx;
     nv_op_clear(&step->op);
-    step->op = *op;
+    step->op = spec.op;
     return nv_leave(CUDA_SUCCESS);
-}
-
-CUresult cuGraphExecKernelNodeSetParams(CUgraphExec exec, CUgraphNode node,
-                                        const CUDA_KERNEL_NODE_PARAMS *p)
-{
-    struct nv_context *ctx;
-    struct nv_op op;
-    CUresult rc = nv_enter(&ctx);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    rc = p ? nv_kernel_params_op(ctx, p, &op) : CUDA_ERROR_INVALID_VALUE;
-    return rc == CUDA_SUCCESS ? change(exec, node, CU_GRAPH_NODE_TYPE_KERNEL, ctx, &op)
-                              : nv_leave(rc);
-}
-
-CUresult cuGraphExecMemcpyNodeSetParams(CUgraphExec exec, CUgraphNode node, const CUDA_MEMCPY3D *p,
-                                        CUcontext hctx)
-{
-    struct nv_context *ctx;
-    struct nv_op op;
-    CUresult rc = nv_enter(&ctx);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    rc = p ? nv_memcpy_params_op(p, &op) : CUDA_ERROR_INVALID_VALUE;
-    return rc == CUDA_SUCCESS ? change(exec, node, CU_GRAPH_NODE_TYPE_MEMCPY, ctx, &op)
-                              : nv_leave(rc);
-}
-
-CUresult cuGraphExecMemsetNodeSetParams(CUgraphExec exec, CUgraphNode node,
-                                        const CUDA_MEMSET_NODE_PARAMS *p, CUcontext hctx)
-{
-    struct nv_context *ctx;
-    struct nv_op op;
-    CUresult rc = nv_enter(&ctx);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    rc = p ? nv_memset_params_op(p, &op) : CUDA_ERROR_INVALID_VALUE;
-    return rc == CUDA_SUCCESS ? change(exec, node, CU_GRAPH_NODE_TYPE_MEMSET, ctx, &op)
-                              : nv_leave(rc);
-}
-
-CUresult cuGraphExecHostNodeSetParams(CUgraphExec exec, CUgraphNode node,
-                                      const CUDA_HOST_NODE_PARAMS *p)
-{
-    struct nv_op op = {.kind = NV_OP_HOST};
-    struct nv_context *ctx;
-    CUresult rc = nv_enter(&ctx);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    if (!p || !p->fn)
-        return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    op.host.fn = p->fn;
-    op.host.data = p->userData;
-    return change(exec, node, CU_GRAPH_NODE_TYPE_HOST, ctx, &op);
-}
-
-static CUresult change_event(CUgraphExec exec, CUgraphNode node, CUevent handle, bool record)
-{
-    struct nv_op op = {.kind = record ? NV_OP_RECORD : NV_OP_WAIT_EVENT};
-    struct nv_event *event;
-    struct nv_context *ctx;
-    CUresult rc = nv_enter(&ctx);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    event = nv_event_of(handle);
-    if (!event)
-        return nv_leave(CUDA_ERROR_INVALID_HANDLE);
-    op.record.event = event;
-    event->refs++;
-    return change(exec, node,
-                  record ? CU_GRAPH_NODE_TYPE_EVENT_RECORD : CU_GRAPH_NODE_TYPE_WAIT_EVENT, ctx,
-                  &op);
-}
-
-CUresult cuGraphExecEventRecordNodeSetEvent(CUgraphExec exec, CUgraphNode node, CUevent event)
-{
-    return change_event(exec, node, event, true);
-}
-
-CUresult cuGraphExecEventWaitNodeSetEvent(CUgraphExec exec, CUgraphNode node, CUevent event)
-{
-    return change_event(exec, node, event, false);
 }
 
 CUresult cuGraphNodeSetEnabled(CUgraphExec exec, CUgraphNode node, unsigned int isEnabled)
@@ -503,25 +278,6 @@ CUresult cuGraphNodeGetEnabled(CUgraphExec exec, CUgraphNode node, unsigned int 
 
 /* ---- update by another graph ---- */
 
-static CUgraphExecUpdateResult compare(const struct nv_exec *old, const struct nv_exec *new)
-{
-    if (old->count != new->count)
-        return CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED;
-    for (unsigned i = 0; i < old->count; i++) {
-        const struct nv_step *a = &old->steps[i], *b = &new->steps[i];
-
-        if (a->type != b->type)
-            return CU_GRAPH_EXEC_UPDATE_ERROR_NODE_TYPE_CHANGED;
-        if (a->before_count != b->before_count ||
-            (a->before_count &&
-             memcmp(a->before, b->before, a->before_count * sizeof(*a->before)) != 0))
-            return CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED;
-        if (a->op.ctx != b->op.ctx)
-            return CU_GRAPH_EXEC_UPDATE_ERROR_UNSUPPORTED_FUNCTION_CHANGE;
-    }
-    return CU_GRAPH_EXEC_UPDATE_SUCCESS;
-}
-
 CUresult cuGraphExecUpdate(CUgraphExec handle, CUgraph hGraph, CUgraphExecUpdateResultInfo *result)
 {
     CUgraphExecUpdateResult outcome;
@@ -540,7 +296,7 @@ CUresult cuGraphExecUpdate(CUgraphExec handle, CUgraph hGraph, CUgraphExecUpdate
     rc = nv_plan_make(graph, &plan);
     if (rc != CUDA_SUCCESS)
         return nv_leave(rc);
-    outcome = compare(exec->plan, plan);
+    outcome = nv_plan_compare(exec->plan, plan);
     if (result)
         *result = (CUgraphExecUpdateResultInfo){.result = outcome};
     if (outcome != CU_GRAPH_EXEC_UPDATE_SUCCESS) {

@@ -1,406 +1,337 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Nodes of graphs by their parameters: adding, asking, changing. See graph.h. */
+/*
+ * Nodes of graphs: adding them, asking for and changing what they do. The calls for one kind of
+ * node are those for any kind with a part of the union (graph_params.c) filled in.
+ */
 #include "graph.h"
-
-#include "array.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- parameters as operations ---- */
-
-CUresult nv_kernel_params_op(struct nv_context *ctx, const CUDA_KERNEL_NODE_PARAMS *p,
-                             struct nv_op *op)
-{
-    struct nv_kernel_args args = {
-        .grid = {p->gridDimX, p->gridDimY, p->gridDimZ},
-        .block = {p->blockDimX, p->blockDimY, p->blockDimZ},
-        .shared_bytes = p->sharedMemBytes,
-    };
-
-    return nv_kernel_op(ctx, p->func ? p->func : (CUfunction)p->kern, &args, p->kernelParams,
-                        p->extra, op);
-}
-
-CUresult nv_memset_params_op(const CUDA_MEMSET_NODE_PARAMS *p, struct nv_op *op)
-{
-    if ((p->elementSize != 1 && p->elementSize != 2 && p->elementSize != 4) || !p->width ||
-        !p->height ||
-        !nv_memory_host(p->dst, (p->height - 1) * p->pitch + p->width * p->elementSize))
-        return CUDA_ERROR_INVALID_VALUE;
-    *op = (struct nv_op){.kind = NV_OP_FILL,
-                         .fill = {p->dst, p->pitch, p->width, p->height, p->elementSize, p->value}};
-    return CUDA_SUCCESS;
-}
-
-static CUresult side(CUmemorytype type, const void *host, CUdeviceptr va, CUarray array, size_t x,
-                     size_t y, size_t z, size_t pitch, size_t height, const struct nv_copy *copy,
-                     struct nv_place *place)
-{
-    place->pitch = pitch ? pitch : copy->width;
-    place->height = height ? height : copy->height;
-    if (type == CU_MEMORYTYPE_ARRAY)
-        return nv_array_place(array, x, y, z, copy, place);
-    va = type == CU_MEMORYTYPE_HOST ? (uintptr_t)host : va;
-    va += (z * place->height + y) * place->pitch + x;
-    if (nv_memory_find(va))
-        place->va = va;
-    else if (type == CU_MEMORYTYPE_DEVICE)
-        return CUDA_ERROR_INVALID_VALUE;
-    else
-        place->host = (uint8_t *)(uintptr_t)va;
-    return CUDA_SUCCESS;
-}
-
-CUresult nv_memcpy_params_op(const CUDA_MEMCPY3D *p, struct nv_op *op)
-{
-    struct nv_copy copy = {.width = p->WidthInBytes, .height = p->Height, .depth = p->Depth};
-    CUresult rc = side(p->srcMemoryType, p->srcHost, p->srcDevice, p->srcArray, p->srcXInBytes,
-                       p->srcY, p->srcZ, p->srcPitch, p->srcHeight, &copy, &copy.from);
-
-    if (rc == CUDA_SUCCESS)
-        rc = side(p->dstMemoryType, p->dstHost, p->dstDevice, p->dstArray, p->dstXInBytes, p->dstY,
-                  p->dstZ, p->dstPitch, p->dstHeight, &copy, &copy.to);
-    if (rc == CUDA_SUCCESS)
-        *op = (struct nv_op){.kind = NV_OP_COPY, .copy = copy};
-    return rc;
-}
-
 /* ---- adding ---- */
 
-/* The lock is held, and given back; @op is taken over. */
-static CUresult add(CUgraphNode *out, CUgraph hGraph, const CUgraphNode *dependencies, size_t count,
-                    struct nv_context *ctx, CUgraphNodeType type, struct nv_op *op,
-                    struct nv_node **made)
+static bool make_bodies(struct nv_node *node, const struct nv_spec *spec)
 {
-    struct nv_graph *graph = nv_object(hGraph, NV_GRAPH);
-    struct nv_node **before = calloc(count + 1, sizeof(*before)), *node = NULL;
-    CUresult rc = graph && out && before && (!count || dependencies) ? CUDA_SUCCESS
-                                                                     : CUDA_ERROR_INVALID_VALUE;
+    node->bodies = calloc(spec->bodies, sizeof(struct nv_graph *));
+    node->body_handles = calloc(spec->bodies, sizeof(*node->body_handles));
+    for (unsigned i = 0; node->bodies && node->body_handles && i < spec->bodies; i++) {
+        struct nv_graph *body = nv_graph_new();
+
+        if (!body)
+            return false;
+        node->bodies[node->body_count++] = body;
+        node->body_handles[i] = body->handle;
+    }
+    return node->body_count == spec->bodies;
+}
+
+/* With the lock. */
+static CUresult add_node(struct nv_context *ctx, struct nv_graph *graph,
+                         const CUgraphNode *dependencies, size_t count, CUgraphNodeParams *p,
+                         struct nv_node **out)
+{
+    struct nv_node **before = calloc(count + 1, sizeof(struct nv_node *)), *node = NULL;
+    struct nv_spec spec = {0};
+    CUresult rc = before ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 
     for (size_t i = 0; i < count && rc == CUDA_SUCCESS; i++) {
         before[i] = nv_object(dependencies[i], NV_NODE);
         if (!before[i] || before[i]->graph != graph)
             rc = CUDA_ERROR_INVALID_VALUE;
     }
-    op->ctx = ctx;
-    if (rc == CUDA_SUCCESS && !(node = nv_node_add(graph, type, op, before, (unsigned)count)))
-        rc = CUDA_ERROR_OUT_OF_MEMORY;
-    free(before);
-    if (rc != CUDA_SUCCESS) {
-        nv_op_clear(op);
-        return nv_leave(rc);
+    if (rc == CUDA_SUCCESS)
+        rc = nv_spec_make(ctx, graph, p, true, &spec);
+    if (rc == CUDA_SUCCESS) {
+        spec.op.ctx = ctx;
+        node = nv_node_add(graph, spec.type, &spec.op, before, (unsigned)count);
+        if (!node || (spec.bodies && !make_bodies(node, &spec)))
+            rc = CUDA_ERROR_OUT_OF_MEMORY;
+        if (!node)
+            nv_spec_clear(&spec);
     }
-    *out = node->handle;
-    if (made)
-        *made = node;
-    return rc; /* still locked */
+    free(before);
+    if (rc != CUDA_SUCCESS)
+        return rc;
+    node->function = spec.function;
+    node->memcpy3d = spec.memcpy3d;
+    node->child = spec.child;
+    if (node->body_count)
+        p->conditional.phGraph_out = node->body_handles;
+    *out = node;
+    return CUDA_SUCCESS;
 }
 
-CUresult cuGraphAddKernelNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps,
-                              size_t count, const CUDA_KERNEL_NODE_PARAMS *p)
+static CUresult add(CUgraphNode *out, CUgraph hGraph, const CUgraphNode *dependencies, size_t count,
+                    CUgraphNodeParams *p)
 {
     struct nv_context *ctx;
+    struct nv_graph *graph;
     struct nv_node *node;
-    struct nv_op op;
     CUresult rc = nv_enter(&ctx);
 
     if (rc != CUDA_SUCCESS)
         return rc;
-    rc = p ? nv_kernel_params_op(ctx, p, &op) : CUDA_ERROR_INVALID_VALUE;
-    if (rc != CUDA_SUCCESS)
-        return nv_leave(rc);
-    rc = add(out, graph, deps, count, ctx, CU_GRAPH_NODE_TYPE_KERNEL, &op, &node);
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    node->function = p->func;
-    return nv_leave(rc);
-}
-
-CUresult cuGraphAddMemcpyNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps,
-                              size_t count, const CUDA_MEMCPY3D *p, CUcontext hctx)
-{
-    struct nv_context *ctx;
-    struct nv_node *node;
-    struct nv_op op;
-    CUresult rc = nv_enter(&ctx);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    rc = p ? nv_memcpy_params_op(p, &op) : CUDA_ERROR_INVALID_VALUE;
-    if (rc != CUDA_SUCCESS)
-        return nv_leave(rc);
-    rc = add(out, graph, deps, count, ctx, CU_GRAPH_NODE_TYPE_MEMCPY, &op, &node);
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    node->memcpy3d = *p;
-    return nv_leave(rc);
-}
-
-CUresult cuGraphAddMemsetNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps,
-                              size_t count, const CUDA_MEMSET_NODE_PARAMS *p, CUcontext hctx)
-{
-    struct nv_context *ctx;
-    struct nv_op op;
-    CUresult rc = nv_enter(&ctx);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    rc = p ? nv_memset_params_op(p, &op) : CUDA_ERROR_INVALID_VALUE;
-    if (rc != CUDA_SUCCESS)
-        return nv_leave(rc);
-    rc = add(out, graph, deps, count, ctx, CU_GRAPH_NODE_TYPE_MEMSET, &op, NULL);
-    return rc == CUDA_SUCCESS ? nv_leave(rc) : rc;
-}
-
-CUresult cuGraphAddHostNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps, size_t count,
-                            const CUDA_HOST_NODE_PARAMS *p)
-{
-    struct nv_op op = {.kind = NV_OP_HOST};
-    struct nv_context *ctx;
-    CUresult rc = nv_enter(&ctx);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    if (!p || !p->fn)
+    graph = nv_object(hGraph, NV_GRAPH);
+    if (!out || !graph || !p || (count && !dependencies))
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    op.host.fn = p->fn;
-    op.host.data = p->userData;
-    rc = add(out, graph, deps, count, ctx, CU_GRAPH_NODE_TYPE_HOST, &op, NULL);
-    return rc == CUDA_SUCCESS ? nv_leave(rc) : rc;
-}
-
-CUresult cuGraphAddEmptyNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps, size_t count)
-{
-    struct nv_op op = {.kind = NV_OP_EMPTY};
-    struct nv_context *ctx;
-    CUresult rc = nv_enter(&ctx);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    rc = add(out, graph, deps, count, ctx, CU_GRAPH_NODE_TYPE_EMPTY, &op, NULL);
-    return rc == CUDA_SUCCESS ? nv_leave(rc) : rc;
-}
-
-static CUresult add_event(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps, size_t count,
-                          CUevent handle, bool record)
-{
-    struct nv_op op = {.kind = record ? NV_OP_RECORD : NV_OP_WAIT_EVENT};
-    struct nv_event *event;
-    struct nv_context *ctx;
-    CUresult rc = nv_enter(&ctx);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    event = nv_event_of(handle);
-    if (!event)
-        return nv_leave(CUDA_ERROR_INVALID_HANDLE);
-    op.record.event = event;
-    event->refs++;
-    rc = add(out, graph, deps, count, ctx,
-             record ? CU_GRAPH_NODE_TYPE_EVENT_RECORD : CU_GRAPH_NODE_TYPE_WAIT_EVENT, &op, NULL);
-    return rc == CUDA_SUCCESS ? nv_leave(rc) : rc;
-}
-
-CUresult cuGraphAddEventRecordNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps,
-                                   size_t count, CUevent event)
-{
-    return add_event(out, graph, deps, count, event, true);
-}
-
-CUresult cuGraphAddEventWaitNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps,
-                                 size_t count, CUevent event)
-{
-    return add_event(out, graph, deps, count, event, false);
-}
-
-CUresult cuGraphAddChildGraphNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps,
-                                  size_t count, CUgraph childGraph)
-{
-    struct nv_op op = {.kind = NV_OP_EMPTY};
-    struct nv_graph *child;
-    struct nv_context *ctx;
-    struct nv_node *node;
-    CUresult rc = nv_enter(&ctx);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    child = nv_object(childGraph, NV_GRAPH);
-    child = child ? nv_graph_clone(child) : NULL;
-    if (!child)
-        return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    rc = add(out, graph, deps, count, ctx, CU_GRAPH_NODE_TYPE_GRAPH, &op, &node);
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    node->child = child;
+    rc = add_node(ctx, graph, dependencies, count, p, &node);
+    if (rc == CUDA_SUCCESS)
+        *out = node->handle;
     return nv_leave(rc);
 }
 
-CUresult cuGraphChildGraphNodeGetGraph(CUgraphNode hNode, CUgraph *phGraph)
+#undef cuGraphAddNode
+NV_EXPORT CUresult cuGraphAddNode_v2(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps,
+                                     const CUgraphEdgeData *data, size_t count,
+                                     CUgraphNodeParams *p);
+CUresult cuGraphAddNode_v2(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps,
+                           const CUgraphEdgeData *data, size_t count, CUgraphNodeParams *p)
+{
+    return add(out, graph, deps, count, p);
+}
+NV_EXPORT CUresult cuGraphAddNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps,
+                                  size_t count, CUgraphNodeParams *p);
+CUresult cuGraphAddNode(CUgraphNode *out, CUgraph graph, const CUgraphNode *deps, size_t count,
+                        CUgraphNodeParams *p)
+{
+    return add(out, graph, deps, count, p);
+}
+
+/* ---- parameters of one kind of node as the union; a pointer that is NULL makes no kind ---- */
+
+#define NO_KIND ((CUgraphNodeType)-1)
+
+static CUgraphNodeParams of_kernel(const CUDA_KERNEL_NODE_PARAMS *p)
+{
+    CUgraphNodeParams params = {.type = p ? CU_GRAPH_NODE_TYPE_KERNEL : NO_KIND};
+
+    _Static_assert(sizeof(params.kernel) == sizeof(*p), "the versions differ in name only");
+    if (p)
+        memcpy(&params.kernel, p, sizeof(*p));
+    return params;
+}
+
+#define OF(name, parameter, kind, ...)                                                             \
+    static CUgraphNodeParams name(parameter)                                                       \
+    {                                                                                              \
+        if (!p)                                                                                    \
+            return (CUgraphNodeParams){.type = NO_KIND};                                           \
+        return (CUgraphNodeParams){.type = CU_GRAPH_NODE_TYPE_##kind, __VA_ARGS__};                \
+    }
+OF(of_memcpy, const CUDA_MEMCPY3D *p, MEMCPY, .memcpy = {.copyParams = *p})
+OF(of_memset, const CUDA_MEMSET_NODE_PARAMS *p, MEMSET,
+   .memset = {p->dst, p->pitch, p->value, p->elementSize, p->width, p->height, NULL})
+OF(of_host, const CUDA_HOST_NODE_PARAMS *p, HOST, .host = {p->fn, p->userData})
+OF(of_record, CUevent p, EVENT_RECORD, .eventRecord = {p})
+OF(of_wait, CUevent p, WAIT_EVENT, .eventWait = {p})
+OF(of_signals, const CUDA_EXT_SEM_SIGNAL_NODE_PARAMS *p, EXT_SEMAS_SIGNAL,
+   .extSemSignal = {p->extSemArray, p->paramsArray, p->numExtSems})
+OF(of_waits, const CUDA_EXT_SEM_WAIT_NODE_PARAMS *p, EXT_SEMAS_WAIT,
+   .extSemWait = {p->extSemArray, p->paramsArray, p->numExtSems})
+OF(of_batch, const CUDA_BATCH_MEM_OP_NODE_PARAMS *p, BATCH_MEM_OP,
+   .memOp = {p->ctx, p->count, p->paramArray, p->flags})
+OF(of_child, CUgraph p, GRAPH, .graph = {.graph = p})
+#undef OF
+
+#define ADD_ARGUMENTS CUgraphNode *out, CUgraph graph, const CUgraphNode *deps, size_t count
+
+/* The three calls that each kind of node has: to add one, to change it in a graph, and in an
+ * executable graph. */
+static CUresult add_kind(ADD_ARGUMENTS, CUgraphNodeParams params)
+{
+    return add(out, graph, deps, count, &params);
+}
+
+static CUresult set_kind(CUgraphNode node, CUgraphNodeParams params)
+{
+    return cuGraphNodeSetParams(node, &params);
+}
+
+static CUresult change_kind(CUgraphExec exec, CUgraphNode node, CUgraphNodeParams params)
+{
+    return cuGraphExecNodeSetParams(exec, node, &params);
+}
+
+CUresult cuGraphNodeSetParams(CUgraphNode hNode, CUgraphNodeParams *p)
 {
     struct nv_context *ctx;
     struct nv_node *node;
-    CUresult rc = nv_enter_any(&ctx);
+    struct nv_spec spec;
+    CUresult rc = nv_enter(&ctx);
 
     if (rc != CUDA_SUCCESS)
         return rc;
     node = nv_object(hNode, NV_NODE);
-    if (!node || !node->child || !phGraph)
+    if (!node || !p || node->type != p->type)
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    *phGraph = node->child->handle;
-    return nv_leave(CUDA_SUCCESS);
-}
-
-/* ---- asking and changing ---- */
-
-static CUresult enter_node(CUgraphNode handle, CUgraphNodeType type, struct nv_context **ctx,
-                           struct nv_node **node)
-{
-    CUresult rc = nv_enter(ctx);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    *node = nv_object(handle, NV_NODE);
-    return *node && (*node)->type == type ? CUDA_SUCCESS : nv_leave(CUDA_ERROR_INVALID_VALUE);
-}
-
-/* The parameters' addresses are those of the node's own copy. */
-CUresult cuGraphKernelNodeGetParams(CUgraphNode hNode, CUDA_KERNEL_NODE_PARAMS *p)
-{
-    static __thread void *addresses[256];
-    const struct ptx_function *ptx;
-    struct nv_context *ctx;
-    struct nv_node *node;
-    CUresult rc = enter_node(hNode, CU_GRAPH_NODE_TYPE_KERNEL, &ctx, &node);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    if (!p)
-        return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    ptx = node->op.kernel.function->ptx;
-    memset(p, 0, sizeof(*p));
-    p->func = node->function;
-    p->gridDimX = node->op.kernel.grid[0];
-    p->gridDimY = node->op.kernel.grid[1];
-    p->gridDimZ = node->op.kernel.grid[2];
-    p->blockDimX = node->op.kernel.block[0];
-    p->blockDimY = node->op.kernel.block[1];
-    p->blockDimZ = node->op.kernel.block[2];
-    p->sharedMemBytes = node->op.kernel.shared_bytes;
-    for (uint32_t i = 0; i < ptx->param_count && i < 256; i++)
-        addresses[i] = node->op.kernel.params + ptx->params[i].offset;
-    p->kernelParams = addresses;
-    return nv_leave(CUDA_SUCCESS);
-}
-
-static CUresult replace(struct nv_node *node, struct nv_op *op, struct nv_context *ctx)
-{
-    nv_op_clear(&node->op);
-    node->op = *op;
-    node->op.ctx = ctx;
-    return nv_leave(CUDA_SUCCESS);
-}
-
-CUresult cuGraphKernelNodeSetParams(CUgraphNode hNode, const CUDA_KERNEL_NODE_PARAMS *p)
-{
-    struct nv_context *ctx;
-    struct nv_node *node;
-    struct nv_op op;
-    CUresult rc = enter_node(hNode, CU_GRAPH_NODE_TYPE_KERNEL, &ctx, &node);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    rc = p ? nv_kernel_params_op(ctx, p, &op) : CUDA_ERROR_INVALID_VALUE;
+    rc = nv_spec_make(ctx, node->graph, p, false, &spec);
     if (rc != CUDA_SUCCESS)
         return nv_leave(rc);
-    node->function = p->func;
-    return replace(node, &op, ctx);
-}
-
-CUresult cuGraphMemsetNodeSetParams(CUgraphNode hNode, const CUDA_MEMSET_NODE_PARAMS *p)
-{
-    struct nv_context *ctx;
-    struct nv_node *node;
-    struct nv_op op;
-    CUresult rc = enter_node(hNode, CU_GRAPH_NODE_TYPE_MEMSET, &ctx, &node);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    rc = p ? nv_memset_params_op(p, &op) : CUDA_ERROR_INVALID_VALUE;
-    return rc == CUDA_SUCCESS ? replace(node, &op, ctx) : nv_leave(rc);
-}
-
-CUresult cuGraphMemsetNodeGetParams(CUgraphNode hNode, CUDA_MEMSET_NODE_PARAMS *p)
-{
-    struct nv_context *ctx;
-    struct nv_node *node;
-    CUresult rc = enter_node(hNode, CU_GRAPH_NODE_TYPE_MEMSET, &ctx, &node);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    if (!p)
-        return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    *p = (CUDA_MEMSET_NODE_PARAMS){node->op.fill.va,    node->op.fill.pitch, node->op.fill.value,
-                                   node->op.fill.bytes, node->op.fill.width, node->op.fill.height};
+    spec.op.ctx = ctx;
+    nv_spec_apply(&spec, node);
     return nv_leave(CUDA_SUCCESS);
 }
 
-CUresult cuGraphMemcpyNodeGetParams(CUgraphNode hNode, CUDA_MEMCPY3D *p)
+CUresult cuGraphAddKernelNode(ADD_ARGUMENTS, const CUDA_KERNEL_NODE_PARAMS *p)
 {
-    struct nv_context *ctx;
-    struct nv_node *node;
-    CUresult rc = enter_node(hNode, CU_GRAPH_NODE_TYPE_MEMCPY, &ctx, &node);
+    return add_kind(out, graph, deps, count, of_kernel(p));
+}
+CUresult cuGraphKernelNodeSetParams(CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS *p)
+{
+    return set_kind(node, of_kernel(p));
+}
+CUresult cuGraphExecKernelNodeSetParams(CUgraphExec exec, CUgraphNode node,
+                                        const CUDA_KERNEL_NODE_PARAMS *p)
+{
+    return change_kind(exec, node, of_kernel(p));
+}
 
-    if (rc != CUDA_SUCCESS)
-        return rc;
+CUresult cuGraphAddMemcpyNode(ADD_ARGUMENTS, const CUDA_MEMCPY3D *p, CUcontext ctx)
+{
+    return add_kind(out, graph, deps, count, of_memcpy(p));
+}
+CUresult cuGraphMemcpyNodeSetParams(CUgraphNode node, const CUDA_MEMCPY3D *p)
+{
+    return set_kind(node, of_memcpy(p));
+}
+CUresult cuGraphExecMemcpyNodeSetParams(CUgraphExec exec, CUgraphNode node, const CUDA_MEMCPY3D *p,
+                                        CUcontext ctx)
+{
+    return change_kind(exec, node, of_memcpy(p));
+}
+
+CUresult cuGraphAddMemsetNode(ADD_ARGUMENTS, const CUDA_MEMSET_NODE_PARAMS *p, CUcontext ctx)
+{
+    return add_kind(out, graph, deps, count, of_memset(p));
+}
+CUresult cuGraphMemsetNodeSetParams(CUgraphNode node, const CUDA_MEMSET_NODE_PARAMS *p)
+{
+    return set_kind(node, of_memset(p));
+}
+CUresult cuGraphExecMemsetNodeSetParams(CUgraphExec exec, CUgraphNode node,
+                                        const CUDA_MEMSET_NODE_PARAMS *p, CUcontext ctx)
+{
+    return change_kind(exec, node, of_memset(p));
+}
+
+CUresult cuGraphAddHostNode(ADD_ARGUMENTS, const CUDA_HOST_NODE_PARAMS *p)
+{
+    return add_kind(out, graph, deps, count, of_host(p));
+}
+CUresult cuGraphHostNodeSetParams(CUgraphNode node, const CUDA_HOST_NODE_PARAMS *p)
+{
+    return set_kind(node, of_host(p));
+}
+CUresult cuGraphExecHostNodeSetParams(CUgraphExec exec, CUgraphNode node,
+                                      const CUDA_HOST_NODE_PARAMS *p)
+{
+    return change_kind(exec, node, of_host(p));
+}
+
+CUresult cuGraphAddEventRecordNode(ADD_ARGUMENTS, CUevent event)
+{
+    return add_kind(out, graph, deps, count, of_record(event));
+}
+CUresult cuGraphEventRecordNodeSetEvent(CUgraphNode node, CUevent event)
+{
+    return set_kind(node, of_record(event));
+}
+CUresult cuGraphExecEventRecordNodeSetEvent(CUgraphExec exec, CUgraphNode node, CUevent event)
+{
+    return change_kind(exec, node, of_record(event));
+}
+
+CUresult cuGraphAddEventWaitNode(ADD_ARGUMENTS, CUevent event)
+{
+    return add_kind(out, graph, deps, count, of_wait(event));
+}
+CUresult cuGraphEventWaitNodeSetEvent(CUgraphNode node, CUevent event)
+{
+    return set_kind(node, of_wait(event));
+}
+CUresult cuGraphExecEventWaitNodeSetEvent(CUgraphExec exec, CUgraphNode node, CUevent event)
+{
+    return change_kind(exec, node, of_wait(event));
+}
+
+CUresult cuGraphAddExternalSemaphoresSignalNode(ADD_ARGUMENTS,
+                                                const CUDA_EXT_SEM_SIGNAL_NODE_PARAMS *p)
+{
+    return add_kind(out, graph, deps, count, of_signals(p));
+}
+CUresult cuGraphExternalSemaphoresSignalNodeSetParams(CUgraphNode node,
+                                                      const CUDA_EXT_SEM_SIGNAL_NODE_PARAMS *p)
+{
+    return set_kind(node, of_signals(p));
+}
+CUresult cuGraphExecExternalSemaphoresSignalNodeSetParams(CUgraphExec exec, CUgraphNode node,
+                                                          const CUDA_EXT_SEM_SIGNAL_NODE_PARAMS *p)
+{
+    return change_kind(exec, node, of_signals(p));
+}
+
+CUresult cuGraphAddExternalSemaphoresWaitNode(ADD_ARGUMENTS, const CUDA_EXT_SEM_WAIT_NODE_PARAMS *p)
+{
+    return add_kind(out, graph, deps, count, of_waits(p));
+}
+CUresult cuGraphExternalSemaphoresWaitNodeSetParams(CUgraphNode node,
+                                                    const CUDA_EXT_SEM_WAIT_NODE_PARAMS *p)
+{
+    return set_kind(node, of_waits(p));
+}
+CUresult cuGraphExecExternalSemaphoresWaitNodeSetParams(CUgraphExec exec, CUgraphNode node,
+                                                        const CUDA_EXT_SEM_WAIT_NODE_PARAMS *p)
+{
+    return change_kind(exec, node, of_waits(p));
+}
+
+CUresult cuGraphAddBatchMemOpNode(ADD_ARGUMENTS, const CUDA_BATCH_MEM_OP_NODE_PARAMS *p)
+{
+    return add_kind(out, graph, deps, count, of_batch(p));
+}
+CUresult cuGraphBatchMemOpNodeSetParams(CUgraphNode node, const CUDA_BATCH_MEM_OP_NODE_PARAMS *p)
+{
+    return set_kind(node, of_batch(p));
+}
+CUresult cuGraphExecBatchMemOpNodeSetParams(CUgraphExec exec, CUgraphNode node,
+                                            const CUDA_BATCH_MEM_OP_NODE_PARAMS *p)
+{
+    return change_kind(exec, node, of_batch(p));
+}
+
+CUresult cuGraphAddChildGraphNode(ADD_ARGUMENTS, CUgraph childGraph)
+{
+    return add_kind(out, graph, deps, count, of_child(childGraph));
+}
+CUresult cuGraphExecChildGraphNodeSetParams(CUgraphExec exec, CUgraphNode node, CUgraph childGraph)
+{
+    return change_kind(exec, node, of_child(childGraph));
+}
+
+CUresult cuGraphAddEmptyNode(ADD_ARGUMENTS)
+{
+    CUgraphNodeParams params = {.type = CU_GRAPH_NODE_TYPE_EMPTY};
+
+    return add(out, graph, deps, count, &params);
+}
+
+CUresult cuGraphAddMemAllocNode(ADD_ARGUMENTS, CUDA_MEM_ALLOC_NODE_PARAMS *p)
+{
+    CUgraphNodeParams params = {.type = CU_GRAPH_NODE_TYPE_MEM_ALLOC};
+    CUresult rc;
+
     if (!p)
-        return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    *p = node->memcpy3d;
-    return nv_leave(CUDA_SUCCESS);
+        return CUDA_ERROR_INVALID_VALUE;
+    _Static_assert(sizeof(params.alloc) == sizeof(*p), "the versions differ in name only");
+    memcpy(&params.alloc, p, sizeof(*p));
+    rc = add(out, graph, deps, count, &params);
+    p->dptr = params.alloc.dptr;
+    return rc;
 }
 
-CUresult cuGraphMemcpyNodeSetParams(CUgraphNode hNode, const CUDA_MEMCPY3D *p)
+CUresult cuGraphAddMemFreeNode(ADD_ARGUMENTS, CUdeviceptr dptr)
 {
-    struct nv_context *ctx;
-    struct nv_node *node;
-    struct nv_op op;
-    CUresult rc = enter_node(hNode, CU_GRAPH_NODE_TYPE_MEMCPY, &ctx, &node);
+    CUgraphNodeParams params = {.type = CU_GRAPH_NODE_TYPE_MEM_FREE, .free = {dptr}};
 
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    rc = p ? nv_memcpy_params_op(p, &op) : CUDA_ERROR_INVALID_VALUE;
-    if (rc != CUDA_SUCCESS)
-        return nv_leave(rc);
-    node->memcpy3d = *p;
-    return replace(node, &op, ctx);
-}
-
-CUresult cuGraphHostNodeGetParams(CUgraphNode hNode, CUDA_HOST_NODE_PARAMS *p)
-{
-    struct nv_context *ctx;
-    struct nv_node *node;
-    CUresult rc = enter_node(hNode, CU_GRAPH_NODE_TYPE_HOST, &ctx, &node);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    if (!p)
-        return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    *p = (CUDA_HOST_NODE_PARAMS){node->op.host.fn, node->op.host.data};
-    return nv_leave(CUDA_SUCCESS);
-}
-
-CUresult cuGraphHostNodeSetParams(CUgraphNode hNode, const CUDA_HOST_NODE_PARAMS *p)
-{
-    struct nv_context *ctx;
-    struct nv_node *node;
-    struct nv_op op = {.kind = NV_OP_HOST};
-    CUresult rc = enter_node(hNode, CU_GRAPH_NODE_TYPE_HOST, &ctx, &node);
-
-    if (rc != CUDA_SUCCESS)
-        return rc;
-    if (!p || !p->fn)
-        return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    op.host.fn = p->fn;
-    op.host.data = p->userData;
-    return replace(node, &op, ctx);
+    return add(out, graph, deps, count, &params);
 }

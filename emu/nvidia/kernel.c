@@ -310,6 +310,8 @@ static struct nv_run *make_run(struct nv_command *command)
         .grid_id = command->number,
         .find_range = find_range,
         .print = print,
+        .condition = nv_condition_set,
+        .texture = nv_texture,
     };
     memcpy(run->launch.grid, args->grid, sizeof(args->grid));
     memcpy(run->launch.block, args->block, sizeof(args->block));

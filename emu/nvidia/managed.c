@@ -5,10 +5,19 @@
  */
 #include "driver.h"
 
-static CUresult hint(CUdeviceptr ptr, size_t bytes, CUstream handle, bool attach)
+static bool is_managed(CUdeviceptr ptr, size_t bytes)
+{
+    const struct nv_memory *memory = nv_memory_find(ptr);
+
+    return memory && memory->kind == NV_MEMORY_MANAGED &&
+           bytes <= memory->range.size - (ptr - memory->range.base);
+}
+
+/* One command for hints about all these stretches. @empty: they may be of no bytes. */
+static CUresult hints(const CUdeviceptr *ptrs, const size_t *bytes, size_t count, CUstream handle,
+                      bool empty)
 {
     struct nv_op op = {.kind = NV_OP_EMPTY};
-    const struct nv_memory *memory;
     struct nv_context *ctx;
     struct nv_stream *stream;
     CUresult rc = nv_enter(&ctx);
@@ -16,13 +25,16 @@ static CUresult hint(CUdeviceptr ptr, size_t bytes, CUstream handle, bool attach
     if (rc != CUDA_SUCCESS)
         return rc;
     rc = nv_stream_of(ctx, handle, &stream);
-    if (rc != CUDA_SUCCESS)
-        return nv_leave(rc);
-    memory = nv_memory_find(ptr);
-    if (!memory || memory->kind != NV_MEMORY_MANAGED || (!attach && bytes == 0) ||
-        bytes > memory->range.size - (ptr - memory->range.base))
-        return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    return nv_leave(nv_submit(stream, &op, NULL));
+    for (size_t i = 0; i < count && rc == CUDA_SUCCESS; i++) {
+        if (!is_managed(ptrs[i], bytes[i]) || (!empty && bytes[i] == 0))
+            rc = CUDA_ERROR_INVALID_VALUE;
+    }
+    return nv_leave(rc == CUDA_SUCCESS ? nv_submit(stream, &op, NULL) : rc);
+}
+
+static CUresult hint(CUdeviceptr ptr, size_t bytes, CUstream handle, bool attach)
+{
+    return hints(&ptr, &bytes, 1, handle, attach);
 }
 
 #undef cuMemPrefetchAsync
@@ -80,22 +92,50 @@ CUresult cuMemAdvise_v2(CUdeviceptr ptr, size_t count, CUmem_advise advice, CUme
     return advise(ptr, count);
 }
 
-NV_EXPORT CUresult cuMemPrefetchBatchAsync(CUdeviceptr *dptrs, size_t *sizes, size_t count,
-                                           CUmemLocation *locations, size_t *indices,
-                                           size_t numLocations, unsigned long long flags,
-                                           CUstream s);
+/* Batches are not for the legacy stream. */
+static CUresult batch(const CUdeviceptr *dptrs, const size_t *sizes, size_t count,
+                      unsigned long long flags, CUstream s)
+{
+    if (!dptrs || !sizes || count == 0 || flags || nv_is_legacy(s))
+        return CUDA_ERROR_INVALID_VALUE;
+    return hints(dptrs, sizes, count, s, false);
+}
+
+/* Each location is for the stretches from its index to the next one's. */
+static CUresult check_locations(const CUmemLocation *locations, const size_t *indices, size_t count,
+                                size_t of)
+{
+    if (!locations || !indices || count == 0 || count > of || indices[0] != 0)
+        return CUDA_ERROR_INVALID_VALUE;
+    for (size_t i = 0; i < count; i++) {
+        if (indices[i] >= of || (i > 0 && indices[i] <= indices[i - 1]))
+            return CUDA_ERROR_INVALID_VALUE;
+        if (locations[i].type == CU_MEM_LOCATION_TYPE_DEVICE && locations[i].id != 0)
+            return CUDA_ERROR_INVALID_DEVICE;
+    }
+    return CUDA_SUCCESS;
+}
+
 CUresult cuMemPrefetchBatchAsync(CUdeviceptr *dptrs, size_t *sizes, size_t count,
                                  CUmemLocation *locations, size_t *indices, size_t numLocations,
                                  unsigned long long flags, CUstream s)
 {
-    if (!dptrs || !sizes || !locations || !indices || count == 0 || flags || numLocations == 0 ||
-        numLocations > count)
-        return CUDA_ERROR_INVALID_VALUE;
-    for (size_t i = 0; i < count; i++) {
-        CUresult rc = hint(dptrs[i], sizes[i], s, false);
+    CUresult rc = check_locations(locations, indices, numLocations, count);
 
-        if (rc != CUDA_SUCCESS)
-            return rc;
-    }
-    return CUDA_SUCCESS;
+    return rc == CUDA_SUCCESS ? batch(dptrs, sizes, count, flags, s) : rc;
+}
+
+/* What is discarded may be anything until it is written; here it is what it was. */
+CUresult cuMemDiscardBatchAsync(CUdeviceptr *dptrs, size_t *sizes, size_t count,
+                                unsigned long long flags, CUstream s)
+{
+    return batch(dptrs, sizes, count, flags, s);
+}
+
+CUresult cuMemDiscardAndPrefetchBatchAsync(CUdeviceptr *dptrs, size_t *sizes, size_t count,
+                                           CUmemLocation *locations, size_t *indices,
+                                           size_t numLocations, unsigned long long flags,
+                                           CUstream s)
+{
+    return cuMemPrefetchBatchAsync(dptrs, sizes, count, locations, indices, numLocations, flags, s);
 }

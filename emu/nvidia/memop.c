@@ -156,6 +156,24 @@ CUresult nv_batch_op(unsigned count, const CUstreamBatchMemOpParams *params, uns
     return rc;
 }
 
+void nv_batch_params(const struct nv_op *op, CUstreamBatchMemOpParams *params)
+{
+    for (unsigned i = 0; i < op->batch.count; i++) {
+        const struct nv_memop *m = &op->batch.ops[i];
+        CUstreamBatchMemOpParams *p = &params[i];
+
+        memset(p, 0, sizeof(*p));
+        /* Both structures begin alike. */
+        p->operation =
+            m->wait   ? m->wide ? CU_STREAM_MEM_OP_WAIT_VALUE_64 : CU_STREAM_MEM_OP_WAIT_VALUE_32
+            : m->wide ? CU_STREAM_MEM_OP_WRITE_VALUE_64
+                      : CU_STREAM_MEM_OP_WRITE_VALUE_32;
+        p->waitValue.address = m->va;
+        p->waitValue.value64 = m->value;
+        p->waitValue.flags = m->flags;
+    }
+}
+
 NV_EXPORT CUresult cuStreamBatchMemOp(CUstream stream, unsigned count,
                                       CUstreamBatchMemOpParams *params, unsigned flags);
 CUresult cuStreamBatchMemOp(CUstream handle, unsigned count, CUstreamBatchMemOpParams *params,

@@ -254,6 +254,21 @@ bool nv_memory_backing(uint64_t va, int *file, uint64_t *offset, uint64_t *bytes
     return true;
 }
 
+void nv_memory_set_freed(uint64_t va)
+{
+    table[index_of(va)].freed = true; /* only looked at with the driver's lock */
+}
+
+void nv_memory_set_graph(uint64_t va, struct nv_graph_memory *graph)
+{
+    ssize_t i = index_of(va);
+
+    pthread_rwlock_wrlock(&table_lock);
+    table[i].graph = graph;
+    table[i].internal = true;
+    pthread_rwlock_unlock(&table_lock);
+}
+
 void nv_memory_set_pool(uint64_t va, struct nv_pool *pool, bool internal)
 {
     ssize_t i = index_of(va);
@@ -347,7 +362,17 @@ CUresult cuMemFree(CUdeviceptr dptr)
         nv_contexts_wait();
         return nv_leave(nv_external_free(dptr) ? ctx->sticky : CUDA_ERROR_INVALID_VALUE);
     }
-    if (i < 0 || table[i].internal ||
+    if (i >= 0 && table[i].graph) {
+        struct nv_op op;
+
+        rc = nv_graph_memory_free(table[i].graph, &op);
+        if (rc != CUDA_SUCCESS)
+            return nv_leave(rc);
+        nv_contexts_wait();
+        nv_op_clear(&op);
+        return nv_leave(ctx->sticky);
+    }
+    if (i < 0 || table[i].internal || table[i].freed ||
         (table[i].kind != NV_MEMORY_DEVICE && table[i].kind != NV_MEMORY_MANAGED))
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
     nv_context_wait(table[i].ctx ? table[i].ctx : ctx);
@@ -571,6 +596,9 @@ static CUresult attribute(void *data, CUpointer_attribute attribute, CUdeviceptr
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE:
         *(size_t *)data = memory->bytes;
         return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
+        *(CUmemoryPool *)data = memory->pool ? nv_pool_handle(memory->pool) : NULL;
+        return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_MAPPED:
         *(unsigned *)data = 1;
         return CUDA_SUCCESS;
@@ -607,6 +635,7 @@ CUresult cuPointerGetAttributes(unsigned int numAttributes, CUpointer_attribute 
                     attributes[i] == CU_POINTER_ATTRIBUTE_HOST_POINTER ||
                     attributes[i] == CU_POINTER_ATTRIBUTE_RANGE_START_ADDR ||
                     attributes[i] == CU_POINTER_ATTRIBUTE_RANGE_SIZE ||
+                    attributes[i] == CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE ||
                     attributes[i] == CU_POINTER_ATTRIBUTE_BUFFER_ID;
 
         if (attribute(data[i], attributes[i], ptr) != CUDA_SUCCESS)

@@ -36,7 +36,10 @@ static struct nv_pool *default_pool(void)
     return device_pool;
 }
 
-void nv_pools_forget(struct nv_context *ctx) {}
+CUmemoryPool nv_pool_handle(const struct nv_pool *pool)
+{
+    return pool->handle;
+}
 
 void nv_pool_carry_out_free(uint64_t va)
 {
@@ -64,8 +67,14 @@ static CUresult alloc(CUdeviceptr *dptr, size_t bytes, struct nv_pool *pool, CUs
     if (!dptr || bytes == 0)
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
     if (stream->capture) {
-        emu_missing("cuMemAllocAsync while its stream is captured");
-        return nv_leave(CUDA_ERROR_NOT_SUPPORTED);
+        struct nv_op op;
+
+        rc = nv_graph_alloc_op(bytes, &va, &op);
+        if (rc == CUDA_SUCCESS)
+            rc = nv_submit(stream, &op, NULL);
+        if (rc == CUDA_SUCCESS)
+            *dptr = va;
+        return nv_leave(rc);
     }
     if (!pool)
         pool = current_pool ? current_pool : default_pool();
@@ -107,10 +116,16 @@ CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream)
     if (rc != CUDA_SUCCESS)
         return nv_leave(rc);
     memory = nv_memory_find(dptr);
-    if (!memory || memory->range.base != dptr || memory->kind != NV_MEMORY_DEVICE ||
-        memory->internal)
+    if (!memory || memory->range.base != dptr || memory->kind != NV_MEMORY_DEVICE || memory->freed)
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    return nv_leave(nv_submit(stream, &op, NULL));
+    if (memory->graph || stream->capture) /* in a capture only what a graph allocates is freed */
+        rc = stream->capture ? nv_graph_free_op(nv_capture_graph(stream), dptr, &op)
+                             : nv_graph_memory_free(memory->graph, &op);
+    else if (memory->internal)
+        rc = CUDA_ERROR_INVALID_VALUE;
+    else
+        nv_memory_set_freed(dptr);
+    return nv_leave(rc == CUDA_SUCCESS ? nv_submit(stream, &op, NULL) : rc);
 }
 
 CUresult cuMemPoolCreate(CUmemoryPool *pool, const CUmemPoolProps *props)

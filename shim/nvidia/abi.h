@@ -23,6 +23,15 @@ typedef uint64_t cu_word;
     X(ERROR_DEINITIALIZED, 4)                                                                      \
     X(ERROR_NOT_READY, 600)
 
+/** An error after which the context is broken: all further work in it returns the same (cuda.h, on
+ * each of these results). */
+static inline int cu_is_sticky(cu_result result)
+{
+    enum { ECC = 214, ADDRESS = 700, TIMEOUT = 702, ASSERT = 710, STACK = 714, FAILED = 719 };
+    return result == ECC || result == ADDRESS || result == TIMEOUT || result == ASSERT ||
+           (result >= STACK && result <= FAILED);
+}
+
 #define X(name, value) CUDA_##name = value,
 enum { CU_RESULTS(X) };
 #undef X
@@ -42,8 +51,18 @@ enum {
     CU_MEMORY_UNIFIED = 4,
 
     CU_POINTER_MEMORY_TYPE = 2, /* CU_POINTER_ATTRIBUTE_* */
+    CU_POINTER_MANAGED = 8,
     CU_POINTER_RANGE_START = 11,
     CU_POINTER_RANGE_SIZE = 12,
+    CU_POINTER_POOL = 17, /* ..._MEMPOOL_HANDLE */
+
+    CU_ATTACH_SINGLE = 4,   /* CU_MEM_ATTACH_SINGLE; GLOBAL and HOST are 1 and 2 */
+    CU_LOCATION_DEVICE = 1, /* CU_MEM_LOCATION_TYPE_* */
+    CU_LOCATION_HOST = 2,
+
+    CU_NODE_GRAPH = 4, /* CU_GRAPH_NODE_TYPE_* */
+    CU_NODE_MEM_ALLOC = 10,
+    CU_NODE_MEM_FREE = 11,
 
     CU_FUNCTION_MAX_THREADS = 0, /* CU_FUNC_ATTRIBUTE_* */
     CU_FUNCTION_STATIC_SHARED = 1,
@@ -56,7 +75,8 @@ enum {
     CU_DEVICE_MAX_GRID_X = 5,
     CU_DEVICE_MAX_GRID_Y = 6,
     CU_DEVICE_MAX_GRID_Z = 7,
-    CU_DEVICE_PROCESSORS = 16, /* CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT */
+    CU_DEVICE_PROCESSORS = 16,         /* CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT */
+    CU_DEVICE_CONCURRENT_MANAGED = 89, /* CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS */
 
     CU_EXTRA_END = 0, /* CU_LAUNCH_PARAM_* */
     CU_EXTRA_BUFFER = 1,
@@ -84,17 +104,30 @@ enum {
     CU_LAUNCH_ATTRIBUTE_NVLINK = 16,
 };
 
-/** CUDA_MEMCPY2D_v2, CUDA_MEMCPY3D_v2 and CUDA_MEMCPY3D_PEER: where a copy's two ends are told. */
+/** CUDA_ARRAY3D_DESCRIPTOR */
+struct cu_array {
+    size_t width, height, depth; /* in elements; 0: one */
+    uint32_t format, channels, flags;
+};
+
+/** CUDA_MEMCPY2D_v2, CUDA_MEMCPY3D_v2 and CUDA_MEMCPY3D_PEER: where a copy's two ends are told, and
+ * how much is copied. CU_COPY_NONE: there is no such field. */
+struct cu_copy_end {
+    uint8_t x, y, z, type, host, device, array, pitch, height;
+};
 struct cu_copy_layout {
     unsigned bytes;
-    unsigned src_type, src_host, src_device;
-    unsigned dst_type, dst_host, dst_device;
+    struct cu_copy_end from, to;
+    uint8_t width, rows, depth;
 };
+enum { CU_COPY_NONE = 255 };
 #define CU_COPY_2D_LAYOUT                                                                          \
     {                                                                                              \
-        128, 16, 24, 32, 72, 80, 88                                                                \
+        128, {0, 8, CU_COPY_NONE, 16, 24, 32, 40, 48, CU_COPY_NONE},                               \
+            {56, 64, CU_COPY_NONE, 72, 80, 88, 96, 104, CU_COPY_NONE}, 112, 120, CU_COPY_NONE      \
     }
 #define CU_COPY_3D_LAYOUT                                                                          \
     {                                                                                              \
-        200, 32, 40, 48, 120, 128, 136                                                             \
+        200, {0, 8, 16, 32, 40, 48, 56, 72, 80}, {88, 96, 104, 120, 128, 136, 144, 160, 168}, 176, \
+            184, 192                                                                               \
     }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Asynchronous copies: put off only if both ends are memory that the driver knows (device, pinned,
- * registered, managed) and the copy lies within one allocation on either side. A copy from or to
- * pageable memory is made in turn: its source may be reused, and its destination read, when the
- * call returns (CUDA API, "API synchronization behavior").
+ * Asynchronous copies, fills and the like: put off only if the driver would surely accept them.
+ * That is, if both ends are memory that the driver knows (device, pinned, registered, managed) and
+ * the copy lies within one allocation, or one array, on either side. A copy from or to pageable
+ * memory is made in turn: its source may be reused, and its destination read, when the call returns
+ * (CUDA API, "API synchronization behavior").
  */
 #include <string.h>
 
@@ -25,6 +26,33 @@ static bool known_memory(cu_word address, cu_word bytes)
     return address >= start && bytes <= size && address - start <= size - bytes;
 }
 
+/* Of memory that the driver knows. */
+static bool is_managed(cu_word address)
+{
+    unsigned managed = 0;
+    return cu.cuPointerGetAttribute(cu_out(managed), CU_POINTER_MANAGED, address) == CUDA_SUCCESS &&
+           managed;
+}
+
+/* Whether [@x, +@bytes) of one row is within the array, and so are @rows and @slices from @y and
+ * @z. */
+static bool known_array(cu_word array, cu_word x, cu_word bytes, cu_word y, cu_word rows, cu_word z,
+                        cu_word slices)
+{
+    /* CU_AD_FORMAT_*: the kinds that are plain numbers. */
+    static const uint8_t element_bytes[] = {
+        [1] = 1, [2] = 2, [3] = 4, [8] = 1, [9] = 2, [10] = 4, [0x10] = 2, [0x20] = 4};
+    struct cu_array d;
+    if (!array || !cu.cuArray3DGetDescriptor_v2 ||
+        cu.cuArray3DGetDescriptor_v2(cu_out(d), array) != CUDA_SUCCESS ||
+        d.format >= sizeof(element_bytes) || element_bytes[d.format] == 0)
+        return false;
+    size_t row = d.width * element_bytes[d.format] * d.channels;
+    size_t height = d.height ? d.height : 1, depth = d.depth ? d.depth : 1;
+    return x <= row && bytes <= row - x && y <= height && rows <= height - y && z <= depth &&
+           slices <= depth - z;
+}
+
 static struct reef_op *copy_words(const struct reef_call *call)
 {
     const cu_word *a = call->a;
@@ -34,13 +62,14 @@ static struct reef_op *copy_words(const struct reef_call *call)
         known = known_memory(a[0], a[2]) && known_memory(a[1], a[2]);
         break;
     case CU_KIND_COPY_PEER: /* to, its context, from, its context, bytes, stream */
-        known = known_memory(a[0], a[4]) && known_memory(a[2], a[4]);
+        known = known_memory(a[0], a[4]) && known_memory(a[2], a[4]) && cu_context_known(a[1]) &&
+                cu_context_known(a[3]);
         break;
     case CU_KIND_COPY_HTOA: /* array, offset, from, bytes, stream */
-        known = known_memory(a[2], a[3]);
+        known = known_memory(a[2], a[3]) && known_array(a[0], a[1], a[3], 0, 1, 0, 1);
         break;
     case CU_KIND_COPY_ATOH: /* to, array, offset, bytes, stream */
-        known = known_memory(a[0], a[3]);
+        known = known_memory(a[0], a[3]) && known_array(a[1], a[2], a[3], 0, 1, 0, 1);
         break;
     default:
         break;
@@ -57,8 +86,6 @@ static cu_word element_bytes(const char *name)
 static bool good_memset(const char *name, const cu_word *a)
 {
     cu_word bytes = element_bytes(name);
-    if (strncmp(name, "cuMemset", 8) != 0) /* prefetch: address, bytes, where, ... */
-        return known_memory(a[0], a[1]);
     if (a[0] % bytes != 0)
         return false;
     if (strncmp(name, "cuMemsetD2D", 11) != 0) /* address, value, count, stream */
@@ -69,31 +96,71 @@ static bool good_memset(const char *name, const cu_word *a)
     return known_memory(a[0], a[1] * (a[4] - 1) + a[3] * bytes);
 }
 
+/* address, bytes, then a device, or a location (type and id in one word) and flags; to the present
+ * device or to the host. */
+static bool good_prefetch(const struct cu_api *api, const cu_word *a)
+{
+    int device = -1, concurrent = 0;
+    uint32_t type = cu_u32(a[2]), id = cu_u32(a[2] >> 32);
+    if (cu.cuCtxGetDevice(cu_out(device)) != CUDA_SUCCESS ||
+        cu.cuDeviceGetAttribute(cu_out(concurrent), CU_DEVICE_CONCURRENT_MANAGED,
+                                (cu_word)(unsigned)device) != CUDA_SUCCESS)
+        return false;
+    bool to_device = api->arguments == 4 ? type == (uint32_t)device
+                                         : type == CU_LOCATION_DEVICE && id == (uint32_t)device;
+    bool to_host = api->arguments == 4 ? type == UINT32_MAX : type == CU_LOCATION_HOST;
+    return concurrent && (to_device || to_host) && (api->arguments == 4 || cu_u32(a[3]) == 0) &&
+           a[1] > 0 && known_memory(a[0], a[1]) && is_managed(a[0]);
+}
+
 /* stream, address, value, flags: of the flags only those that every device has. */
 static bool good_memop(const char *name, const cu_word *a)
 {
     cu_word bytes = strstr(name, "64") ? 8 : 4;
     uint32_t most =
         strstr(name, "Wait") ? 3 : 1; /* CU_STREAM_WAIT_VALUE_NOR; ..._NO_MEMORY_BARRIER */
-    return a[1] % bytes == 0 && cu_u32(a[3]) <= most && known_memory(a[1], bytes);
+    return a[1] % bytes == 0 && cu_u32(a[3]) <= most && known_memory(a[1], bytes) &&
+           !is_managed(a[1]);
 }
 
-static bool good_other(const char *name, const cu_word *a)
+/* address, stream: what a pool gave, and nobody frees yet. */
+static bool good_free(const cu_word *a)
 {
+    cu_word start = 0, pool = 0;
+    return known_memory(a[0], 1) &&
+           cu.cuPointerGetAttribute(cu_out(start), CU_POINTER_RANGE_START, a[0]) == CUDA_SUCCESS &&
+           start == a[0] &&
+           cu.cuPointerGetAttribute(cu_out(pool), CU_POINTER_POOL, a[0]) == CUDA_SUCCESS && pool &&
+           !cu_object_pending(a[0]);
+}
+
+/* stream, address, bytes, flags */
+static bool good_attach(const struct reef_stream *s, const cu_word *a)
+{
+    uint32_t flags = cu_u32(a[3]);
+    return (flags == 1 || flags == 2 || (flags == CU_ATTACH_SINGLE && !s->legacy)) &&
+           known_memory(a[1], a[2]) && is_managed(a[1]);
+}
+
+static bool good_other(const struct reef_call *call)
+{
+    const char *name = call->api->name;
+    const cu_word *a = call->a;
+    if (call->api->kind == CU_KIND_MEM_FREE)
+        return good_free(a);
     if (strcmp(name, "cuLaunchHostFunc") == 0) /* stream, function, data */
         return a[1] != 0;
     if (strcmp(name, "cuStreamAddCallback") == 0) /* stream, function, data, flags */
         return a[1] != 0 && cu_u32(a[3]) == 0;
-    if (strcmp(name, "cuMemFreeAsync") == 0)
-        return known_memory(a[0], 1);
-    return strncmp(name, "cuStreamW", 9) == 0 ? good_memop(name, a) : known_memory(a[1], 1);
+    return strncmp(name, "cuStreamW", 9) == 0 ? good_memop(name, a) : good_attach(call->stream, a);
 }
 
 struct reef_op *cu_copy_checked(const struct reef_call *call)
 {
     const char *name = call->api->name;
-    bool good =
-        call->api->kind == CU_KIND_MEMSET ? good_memset(name, call->a) : good_other(name, call->a);
+    bool good = strncmp(name, "cuMemset", 8) == 0   ? good_memset(name, call->a)
+                : call->api->kind == CU_KIND_MEMSET ? good_prefetch(call->api, call->a)
+                                                    : good_other(call);
     return good ? cu_op_new(call, 0) : NULL;
 }
 
@@ -104,6 +171,8 @@ struct reef_op *cu_copy_event(const struct reef_call *call)
     /* (event, stream[, flags]) or (stream, event, flags): flags 0 or ..._EXTERNAL, which is for
      * captures */
     uint32_t flags = record && call->api->arguments < 3 ? 0 : cu_u32(a[2]);
+    if (record && cu_many_contexts())
+        return NULL; /* only the driver knows whether the event is of the stream's context */
     return a[record ? 0 : 1] != 0 && flags == 0 ? cu_op_new(call, 0) : NULL;
 }
 
@@ -114,15 +183,40 @@ static cu_word word_at(const char *structure, unsigned offset)
     return word;
 }
 
-/* One end of a copy that is told in a structure. Its extent is not looked at: a first byte in known
- * memory makes it asynchronous, and what the driver then says of the rest is told late. */
-static bool known_end(const char *structure, unsigned type_at, unsigned host_at, unsigned device_at)
+static cu_word field(const char *structure, uint8_t at)
 {
+    return at == CU_COPY_NONE ? 0 : word_at(structure, at);
+}
+
+/* How much a copy that is told in a structure copies. */
+struct box {
+    cu_word width, rows, depth;
+};
+
+/* One end of it: in an array or within one allocation that the driver knows. Fields that are left 0
+ * for the driver to fill in are left to it. */
+static bool known_end(const char *structure, const struct cu_copy_end *end, const struct box *box)
+{
+    cu_word x = field(structure, end->x), y = field(structure, end->y);
+    cu_word z = field(structure, end->z), pitch = field(structure, end->pitch);
+    cu_word height = end->height == CU_COPY_NONE ? y + box->rows : field(structure, end->height);
+    cu_word rows, bytes;
     uint32_t type;
-    memcpy(&type, structure + type_at, sizeof(type));
+    memcpy(&type, structure + end->type, sizeof(type));
     if (type == CU_MEMORY_ARRAY)
-        return true;
-    return known_memory(word_at(structure, type == CU_MEMORY_HOST ? host_at : device_at), 1);
+        return known_array(field(structure, end->array), x, box->width, y, box->rows, z,
+                           box->depth);
+    if (box->depth == 1 && z == 0 && height == 0)
+        height = y + box->rows;
+    if (pitch > INT32_MAX || x > pitch || box->width > pitch - x || y > height ||
+        box->rows > height - y || (box->rows > 1 && pitch == 0))
+        return false;
+    if (__builtin_mul_overflow(z + box->depth - 1, height, &rows) ||
+        __builtin_add_overflow(rows, y + box->rows - 1, &rows) ||
+        __builtin_mul_overflow(rows, pitch, &bytes) ||
+        __builtin_add_overflow(bytes, x + box->width, &bytes))
+        return false;
+    return known_memory(field(structure, type == CU_MEMORY_HOST ? end->host : end->device), bytes);
 }
 
 static struct reef_op *copy_structure(const struct reef_call *call)
@@ -130,8 +224,12 @@ static struct reef_op *copy_structure(const struct reef_call *call)
     static const struct cu_copy_layout flat = CU_COPY_2D_LAYOUT, deep = CU_COPY_3D_LAYOUT;
     const struct cu_copy_layout *l = call->api->kind == CU_KIND_COPY_2D ? &flat : &deep;
     const char *from = cu_pointer(call->a[0]);
-    if (!from || !known_end(from, l->src_type, l->src_host, l->src_device) ||
-        !known_end(from, l->dst_type, l->dst_host, l->dst_device))
+    if (!from)
+        return NULL;
+    struct box box = {field(from, l->width), field(from, l->rows),
+                      l->depth == CU_COPY_NONE ? 1 : field(from, l->depth)};
+    if (!box.width || !box.rows || !box.depth || box.width > INT32_MAX || box.rows > INT32_MAX ||
+        box.depth > INT32_MAX || !known_end(from, &l->from, &box) || !known_end(from, &l->to, &box))
         return NULL;
     struct reef_op *op = cu_op_new(call, l->bytes);
     if (!op)

@@ -36,6 +36,12 @@
     X(cuKernelGetParamInfo, 0, 4)                                                                  \
     X(cuKernelGetFunction, 0, 2)                                                                   \
     X(cuPointerGetAttribute, 0, 3)                                                                 \
+    X(cuArray3DGetDescriptor_v2, 0, 2)                                                             \
+    X(cuDevicePrimaryCtxGetState, 0, 3)                                                            \
+    X(cuGraphChildGraphNodeGetGraph, 0, 2)                                                         \
+    X(cuGraphExecGetFlags, 0, 2)                                                                   \
+    X(cuGraphGetNodes, 0, 3)                                                                       \
+    X(cuGraphNodeGetType, 0, 2)                                                                    \
     X(cuThreadExchangeStreamCaptureMode, 0, 1)
 
 #define CU_TYPE_1 cu_result (*)(cu_word)

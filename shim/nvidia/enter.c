@@ -30,10 +30,8 @@ static void event_captured(cu_word event, bool captured)
 {
     pthread_mutex_lock(&reef_cuda.lock);
     struct reef_object *o = cu_object_locked(event, captured);
-    if (o && !o->exported)
-        reef_cuda.objects_kept += (unsigned)captured - (unsigned)o->captured;
     if (o)
-        o->captured = captured;
+        cu_object_keep_locked(o, &o->captured, captured);
     pthread_mutex_unlock(&reef_cuda.lock);
 }
 
@@ -92,10 +90,8 @@ static void event_exported(cu_word event)
 {
     pthread_mutex_lock(&reef_cuda.lock);
     struct reef_object *o = cu_object_locked(event, true);
-    if (o && !o->captured && !o->exported)
-        reef_cuda.objects_kept++;
     if (o)
-        o->exported = true;
+        cu_object_keep_locked(o, &o->exported, true);
     pthread_mutex_unlock(&reef_cuda.lock);
 }
 
@@ -108,30 +104,7 @@ static cu_result event_export(struct cu_api *api, cu_word *a)
     return result;
 }
 
-/* --- graphs --- */
-
-static cu_result graph_launch(struct cu_api *api, cu_word *a, struct reef_stream *s)
-{
-    struct reef_call call = {
-        .api = api,
-        .a = a,
-        .stream = s,
-        .key = api->kind == CU_KIND_GRAPH_LAUNCH ? a[0] : 0,
-        .objects = {a[0]},
-    };
-    if (cu_tracing() && call.key)
-        cu_trace_graph(&call.traced, a[0]);
-    return cu_submit(&call);
-}
-
-static cu_result exec_destroy(struct cu_api *api, cu_word *a)
-{
-    pthread_mutex_lock(&reef_cuda.lock);
-    struct reef_object *o = cu_object_locked(a[0], false);
-    bool pending = o && o->pending > 0;
-    pthread_mutex_unlock(&reef_cuda.lock);
-    return pending && cu_put_off(api, a, NULL) ? CUDA_SUCCESS : pass(api, a);
-}
+/* --- captures --- */
 
 static cu_result capture_begin(struct cu_api *api, cu_word *a, struct reef_stream *s)
 {
@@ -238,14 +211,26 @@ static cu_word context_argument(const struct cu_api *api, const cu_word *a)
     return strncmp(api->name, "cuCtxDe", 7) == 0 ? a[0] : 0;
 }
 
+static cu_result context_create(struct cu_api *api, cu_word *a)
+{
+    cu_result result = pass(api, a);
+    if (result == CUDA_SUCCESS)
+        atomic_fetch_add(&reef_cuda.contexts_created, 1);
+    return result;
+}
+
 static cu_result context_destroy(struct cu_api *api, cu_word *a)
 {
     if (atomic_load(&reef_cuda.exiting))
         cu_drop_all();
     cu_take_turn(NULL, false);
     cu_result result = pass(api, a);
-    if (result == CUDA_SUCCESS && context_argument(api, a))
+    if (result == CUDA_SUCCESS && !context_argument(api, a))
+        cu_forget_errors(); /* of the primary context, whose handle may be used again */
+    if (result == CUDA_SUCCESS && context_argument(api, a)) {
+        atomic_fetch_sub(&reef_cuda.contexts_created, 1);
         cu_forget_context(context_argument(api, a));
+    }
     return result;
 }
 
@@ -271,7 +256,7 @@ static cu_result enter_be(struct cu_api *api, cu_word *a, struct reef_stream *s)
         return cu_launch(api, a);
     case CU_KIND_GRAPH_LAUNCH:
     case CU_KIND_GRAPH_UPLOAD:
-        return graph_launch(api, a, s);
+        return cu_graph_launch(api, a, s);
     case CU_KIND_COPY:
     case CU_KIND_COPY_PEER:
     case CU_KIND_COPY_HTOA:
@@ -281,8 +266,11 @@ static cu_result enter_be(struct cu_api *api, cu_word *a, struct reef_stream *s)
     case CU_KIND_COPY_3D_PEER:
         return cu_copy(api, a, s);
     case CU_KIND_MEMSET:
+    case CU_KIND_MEM_FREE:
     case CU_KIND_DEFER: {
         struct reef_call call = {.api = api, .a = a, .stream = s, .copy = cu_copy_checked};
+        if (api->kind == CU_KIND_MEM_FREE)
+            call.objects[0] = a[0]; /* so that it is known to be freed */
         if (api->kind == CU_KIND_MEMSET)
             call.key = 1 + ((uint64_t)(api - cu_api) << 8);
         return cu_submit(&call);
@@ -319,7 +307,7 @@ static cu_result enter_other(struct cu_api *api, cu_word *a)
         cu_take_turn_behind(a[0], false);
         return pass(api, a);
     case CU_KIND_EXEC_DESTROY:
-        return exec_destroy(api, a);
+        return cu_graph_exec_destroy(api, a);
     case CU_KIND_SYNC_COPY:
         cu_take_turn(api->per_thread ? cu_stream_per_thread() : NULL, true);
         return api->per_thread ? cu_per_thread_call(api, a) : after_wait(api, a);
@@ -329,6 +317,11 @@ static cu_result enter_other(struct cu_api *api, cu_word *a)
     case CU_KIND_TURN_STREAM:
         cu_take_turn(NULL, false);
         return pass(api, a);
+    case CU_KIND_INSTANTIATE:
+    case CU_KIND_INSTANTIATE_TURN:
+        return cu_graph_instantiate(api, a);
+    case CU_KIND_CTX_CREATE:
+        return context_create(api, a);
     case CU_KIND_SYNC_ALL:
         return sync_all(api, a);
     case CU_KIND_CTX_DESTROY:
@@ -394,6 +387,14 @@ static cu_result enter(struct cu_api *api, cu_word *a)
     return pass(api, a);
 }
 
+/* The program was told that its context is broken: so it is for work that would be held, too. */
+static void note_broken(cu_result error)
+{
+    struct reef_context *context = cu_is_rt() ? NULL : cu_context();
+    if (context && atomic_load(&context->late_error) != error)
+        cu_note_error(context, error);
+}
+
 _Thread_local bool cu_inside __attribute__((tls_model("initial-exec")));
 
 cu_result cu_enter(struct cu_api *api, cu_word *a)
@@ -411,6 +412,8 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
         return cu_call(real, a, api->arguments);
     cu_inside = true;
     cu_result result = enter(api, a);
+    if (reef_unlikely(cu_is_sticky(result)))
+        note_broken(result);
     cu_inside = false;
     return result;
 }

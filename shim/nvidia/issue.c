@@ -97,7 +97,7 @@ static void unpin_locked(struct reef_op *op)
         bool record = i == 0 && op->api->kind == CU_KIND_EVENT_RECORD;
         o->pending--;
         o->records -= record;
-        if (o->pending > 0 || o->exported || o->captured)
+        if (o->pending > 0 || cu_object_kept(o))
             continue;
         struct reef_object **at =
             &reef_cuda.objects[(o->handle * 0x9e3779b97f4a7c15ull >> 48) % REEF_OBJECT_BUCKETS];
@@ -180,7 +180,7 @@ static cu_result call_now(struct reef_op *op)
         if (s)
             return cu_stream_destroy_now(s, op->api, op->a);
     }
-    if (op->api->kind == CU_KIND_EVENT_DESTROY) {
+    if (op->api->kind == CU_KIND_EVENT_DESTROY || op->api->kind == CU_KIND_EXEC_DESTROY) {
         pthread_mutex_lock(&reef_cuda.lock);
         cu_object_forget_locked(op->a[0]);
         pthread_mutex_unlock(&reef_cuda.lock);
@@ -202,8 +202,7 @@ static void issue(struct reef_op *op, struct reef_mark_plan *plan)
     struct reef_context *context = op->stream ? op->stream->context : NULL;
     if (!context)
         return;
-    atomic_store(&context->late_error, result);
-    atomic_fetch_add(&reef_cuda.late_errors, 1);
+    cu_note_error(context, result);
 }
 
 static bool issue_one(uint64_t now_ns)

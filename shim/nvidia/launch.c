@@ -19,7 +19,8 @@ struct function {
     cu_word handle;
     cu_word attributes_of; /* the CUfunction to ask */
     unsigned count;
-    uint32_t bytes; /* of all parameters, each aligned to 8 */
+    uint32_t bytes;              /* of all parameters, each aligned to 8 */
+    _Atomic cu_word accepted_in; /* a context in whose stream it was launched, of many contexts */
     int max_threads, static_shared, cluster_needed;
     uint32_t sizes[];
 };
@@ -234,11 +235,29 @@ static void copy_arguments(const struct shape *shape, const struct function *f, 
     *parameters = f->count > 0 ? (cu_word)(uintptr_t)array : 0;
 }
 
+/* In a process of many contexts: is the function the context's, whose stream it is launched into?
+ */
+static bool of_context(const struct function *f, const struct reef_stream *s)
+{
+    return !cu_many_contexts() || atomic_load(&f->accepted_in) == s->context->handle;
+}
+
+/* The driver has accepted a launch. What that tells is of use only where there are many contexts.
+ */
+static void note_accepted(const struct shape *shape, const struct reef_stream *s)
+{
+    if (reef_likely(atomic_load_explicit(&reef_cuda.contexts_created, memory_order_relaxed) == 0))
+        return;
+    struct function *f = (struct function *)function_of(shape->function);
+    if (f)
+        atomic_store(&f->accepted_in, s->context->handle);
+}
+
 static struct reef_op *copy_launch(const struct reef_call *call)
 {
     const struct shape *shape = call->more;
     const struct function *f = function_of(shape->function);
-    if (!acceptable(shape, f))
+    if (!acceptable(shape, f) || !of_context(f, call->stream))
         return NULL;
     size_t bytes = arguments_bytes(shape, f);
     struct reef_op *op = bytes == SIZE_MAX ? NULL : cu_op_new(call, bytes);
@@ -288,7 +307,10 @@ cu_result cu_launch(struct cu_api *api, cu_word *a)
         return cu_call(cu_real(api), a, api->arguments);
     if (cu_tracing())
         cu_trace_kernel(&call.traced, a[0], shape.grid, shape.block, shape.shared_bytes);
-    return cu_submit(&call);
+    cu_result result = cu_submit(&call);
+    if (reef_likely(result == CUDA_SUCCESS))
+        note_accepted(&shape, call.stream);
+    return result;
 }
 
 /* --- cuLaunchKernelEx --- */
@@ -322,7 +344,8 @@ static struct reef_op *copy_launch_ex(const struct reef_call *call)
     const struct cu_launch_config *config = cu_pointer(call->a[0]);
     const struct function *f = function_of(shape->function);
     size_t attributes = (size_t)config->attribute_count * CU_LAUNCH_ATTRIBUTE_BYTES;
-    if (config->attribute_count > 32 || !acceptable(shape, f) || !plain_attributes(config))
+    if (config->attribute_count > 32 || !acceptable(shape, f) || !of_context(f, call->stream) ||
+        !plain_attributes(config))
         return NULL;
     size_t bytes = arguments_bytes(shape, f);
     struct reef_op *op =
@@ -375,5 +398,8 @@ cu_result cu_launch_ex(struct cu_api *api, cu_word *a)
             cu_trace_command(call.stream, number, &call.traced);
         return cu_call(cu_real(api), words, api->arguments);
     }
-    return cu_submit(&call);
+    cu_result result = cu_submit(&call);
+    if (reef_likely(result == CUDA_SUCCESS))
+        note_accepted(&shape, call.stream);
+    return result;
 }

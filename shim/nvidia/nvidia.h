@@ -127,7 +127,13 @@ struct reef_object {
     uint32_t records; /* of them: records of the event */
     bool exported;    /* an event of other processes */
     bool captured;    /* an event recorded in a capturing stream */
+    bool in_turn;     /* a CUgraphExec whose launches may be refused */
 };
+/** Something of it is to be remembered while nothing that is held uses it. */
+static inline bool cu_object_kept(const struct reef_object *o)
+{
+    return o->exported || o->captured || o->in_turn;
+}
 
 struct reef_cuda_gpu {
     struct reef_board *board; /* owned */
@@ -154,9 +160,9 @@ struct reef_cuda {
     bool fence_announced;         /* a fence is with the core: nothing behind it is announced */
     _Atomic unsigned pending;     /* operations */
     unsigned fences;
-    unsigned
-        objects_kept; /* exported events and events of captures: something is remembered of them */
-    _Atomic int late_errors; /* ever */
+    unsigned objects_kept;        /* see cu_object_kept */
+    _Atomic int contexts_created; /* and not destroyed: by name, not primary ones */
+    _Atomic int late_errors;      /* ever */
     uint64_t next_seq;
     uint32_t streams_made;
     size_t held_bytes;
@@ -197,6 +203,11 @@ bool cu_active(void);
 struct reef_context *cu_context(void);
 struct reef_context *cu_context_of(cu_word handle);
 void cu_forget_context(cu_word handle);
+void cu_forget_errors(void);
+bool cu_context_known(cu_word handle);
+/** Whether the process has more than one context of a GPU: then a function or an event may be of
+ * another one than the stream, which only the driver knows. */
+bool cu_many_contexts(void);
 bool cu_is_rt(void);
 void cu_count_unmanaged(void);
 void cu_notify_agent(void);
@@ -252,8 +263,14 @@ void cu_take_turn_behind(cu_word object, bool records_only);
 /** The object of @handle if it is known. Lock held. */
 struct reef_object *cu_object_locked(cu_word handle, bool make);
 bool cu_event_pending(cu_word event);
+/** Whether a held operation uses it. No lock held. */
+bool cu_object_pending(cu_word handle);
+/** Notes one of the things that are to be remembered of an object. Lock held. */
+void cu_object_keep_locked(struct reef_object *o, bool *what, bool value);
 /** The error of a held operation that has not been told yet. */
 cu_result cu_late_error(struct reef_context *context);
+/** Work in the context has failed; to be told at the next opportunity. */
+void cu_note_error(struct reef_context *context, cu_result error);
 /** Forgets all held operations: the process ends. */
 void cu_drop_all(void);
 bool cu_held_locked(uint64_t now_ns);
@@ -293,6 +310,11 @@ cu_result cu_copy(struct cu_api *api, cu_word *a, struct reef_stream *s);
 /** For struct reef_call.copy: put off only what the driver would surely accept. */
 struct reef_op *cu_copy_checked(const struct reef_call *call);
 struct reef_op *cu_copy_event(const struct reef_call *call);
+
+/* --- graph.c --- */
+cu_result cu_graph_launch(struct cu_api *api, cu_word *a, struct reef_stream *s);
+cu_result cu_graph_instantiate(struct cu_api *api, cu_word *a);
+cu_result cu_graph_exec_destroy(struct cu_api *api, cu_word *a);
 
 /* --- rt.c --- */
 /** Returns how many came before on the stream. */

@@ -284,6 +284,30 @@ struct reef_context *cu_context(void)
     return c ? c : open_context(handle);
 }
 
+void cu_forget_errors(void)
+{
+    for (struct reef_context *c = __atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE); c;
+         c = c->next)
+        atomic_store(&c->late_error, CUDA_SUCCESS);
+}
+
+bool cu_context_known(cu_word handle)
+{
+    return handle && find_context(handle);
+}
+
+bool cu_many_contexts(void)
+{
+    int created = atomic_load(&reef_cuda.contexts_created), device = 0, active = 0;
+    unsigned flags;
+    if (created != 1)
+        return created > 1;
+    return !cu.cuDevicePrimaryCtxGetState || cu.cuCtxGetDevice(cu_out(device)) != CUDA_SUCCESS ||
+           cu.cuDevicePrimaryCtxGetState((cu_word)(unsigned)device, cu_out(flags),
+                                         cu_out(active)) != CUDA_SUCCESS ||
+           active;
+}
+
 struct reef_context *cu_context_of(cu_word handle)
 {
     struct reef_context *c = handle ? find_context(handle) : NULL;

@@ -62,7 +62,7 @@ void cu_object_forget_locked(cu_word handle)
     struct reef_object *o = *at;
     if (!o || o->pending > 0)
         return;
-    reef_cuda.objects_kept -= o->exported || o->captured;
+    reef_cuda.objects_kept -= cu_object_kept(o);
     *at = o->next;
     free(o);
 }
@@ -71,6 +71,21 @@ static bool object_pending(cu_word handle)
 {
     struct reef_object *o = handle ? cu_object_locked(handle, false) : NULL;
     return o && o->pending > 0;
+}
+
+bool cu_object_pending(cu_word handle)
+{
+    pthread_mutex_lock(&reef_cuda.lock);
+    bool pending = object_pending(handle);
+    pthread_mutex_unlock(&reef_cuda.lock);
+    return pending;
+}
+
+void cu_object_keep_locked(struct reef_object *o, bool *what, bool value)
+{
+    reef_cuda.objects_kept -= cu_object_kept(o);
+    *what = value;
+    reef_cuda.objects_kept += cu_object_kept(o);
 }
 
 bool cu_event_pending(cu_word event)
@@ -307,10 +322,18 @@ void cu_drop_all(void)
  */
 cu_result cu_late_error(struct reef_context *context)
 {
-    return context &&
-                   reef_unlikely(atomic_load_explicit(&context->late_error, memory_order_relaxed))
-               ? atomic_exchange(&context->late_error, CUDA_SUCCESS)
-               : CUDA_SUCCESS;
+    if (!context)
+        return CUDA_SUCCESS;
+    cu_result late = atomic_load_explicit(&context->late_error, memory_order_relaxed);
+    if (reef_likely(late == CUDA_SUCCESS) || cu_is_sticky(late)) /* told again and again */
+        return late;
+    return atomic_exchange(&context->late_error, CUDA_SUCCESS);
+}
+
+void cu_note_error(struct reef_context *context, cu_result error)
+{
+    atomic_store(&context->late_error, error);
+    atomic_fetch_add(&reef_cuda.late_errors, 1);
 }
 
 /* --- the way in --- */

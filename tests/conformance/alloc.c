@@ -290,6 +290,81 @@ CASE(managed_prefetch_batch, "a batch of prefetches keeps its place in the strea
     EQUAL(*(uint32_t *)(uintptr_t)at, 5);
 }
 
+/* What is discarded is written before it is read. */
+static void discard(bool prefetch)
+{
+    CUmemLocation here = {.type = CU_MEM_LOCATION_TYPE_DEVICE, .id = dev};
+    CUstream s = stream();
+    size_t size = 4096, first = 0;
+    CUdeviceptr at, list[1];
+    struct gate gate;
+    CUresult rc;
+
+    if (!attribute(CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS))
+        conf_skip("no managed memory");
+    OK(cuMemAllocManaged(&at, 4096, CU_MEM_ATTACH_GLOBAL));
+    list[0] = at;
+    gate_close(&gate, s);
+    affine(s, at, 1, 1);
+    rc = prefetch ? cuMemDiscardAndPrefetchBatchAsync(list, &size, 1, &here, &first, 1, 0, s)
+                  : cuMemDiscardBatchAsync(list, &size, 1, 0, s);
+    list[0] = 0;
+    size = 0;
+    if (rc == CUDA_SUCCESS) {
+        OK(cuMemsetD32Async(at, 4, 1, s));
+        affine(s, at, 10, 1);
+        IS(cuStreamQuery(s), CUDA_ERROR_NOT_READY);
+    }
+    gate_open(&gate);
+    if (rc == CUDA_ERROR_NOT_SUPPORTED)
+        conf_skip("no batches of discards");
+    OK(rc);
+    OK(cuStreamSynchronize(s));
+    EQUAL(*(uint32_t *)(uintptr_t)at, 41);
+    size = 4096;
+    CHECK(cuMemDiscardBatchAsync(&at, &size, 1, 1, s) != CUDA_SUCCESS);
+    CHECK(cuMemDiscardBatchAsync(&at, &size, 0, 0, s) != CUDA_SUCCESS);
+}
+
+CASE(managed_discard, "a batch of discards keeps its place, and its arrays may be changed")
+{
+    discard(false);
+}
+
+CASE(managed_discard_prefetch, "a batch of discards with prefetches keeps its place")
+{
+    discard(true);
+}
+
+CASE(absent_sparse, "sparse arrays are refused by a device that has none")
+{
+    CUstream s = stream();
+    CUarrayMapInfo info = {0};
+    CUdeviceptr at = words(1);
+
+    if (attribute(CU_DEVICE_ATTRIBUTE_SPARSE_CUDA_ARRAY_SUPPORTED))
+        conf_skip("the device has sparse arrays");
+    chain(s, at);
+    CHECK(cuMemMapArrayAsync(&info, 1, s) != CUDA_SUCCESS);
+    OK(cuStreamSynchronize(s));
+    EQUAL(peek(at), CHAIN);
+}
+
+CASE(absent_decompress, "decompression is refused by a device that has no engine for it")
+{
+    CUstream s = stream();
+    CUmemDecompressParams p = {0};
+    CUdeviceptr at = words(1);
+    size_t index = 0;
+
+    if (attribute(CU_DEVICE_ATTRIBUTE_MEM_DECOMPRESS_ALGORITHM_MASK))
+        conf_skip("the device decompresses");
+    chain(s, at);
+    CHECK(cuMemBatchDecompressAsync(&p, 1, 0, &index, s) != CUDA_SUCCESS);
+    OK(cuStreamSynchronize(s));
+    EQUAL(peek(at), CHAIN);
+}
+
 CASE(pointer_attributes, "a pointer's kind, context and range are what it was allocated with")
 {
     CUdeviceptr at = words(100), base;

@@ -88,6 +88,11 @@ void slow(CUstream s, CUdeviceptr at, uint32_t us); /* x = x + 1 after so many d
 void chain(CUstream s, CUdeviceptr at);
 enum { CHAIN = 20 };
 
+/** Where a holder runs beside the suite (tests/gpu/hold.h): from here on best-effort work is held,
+ * for a while at most, or until hold_end. A case begins so, and so does a closed gate. */
+void hold_here(void);
+void hold_end(void);
+
 /** A host function that waits until it is let go. */
 struct gate {
     sem_t begun, go;

@@ -2,9 +2,6 @@
 /* Contexts, threads, modules, libraries, resolving of symbols, errors. */
 #include "conformance.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 /* ---- contexts ---- */
 
 CASE(context_stack, "push, pop and set work on the calling thread's stack")
@@ -205,6 +202,52 @@ CASE(context_primary, "the primary context is one, counted, and has a state")
     OK(cuDevicePrimaryCtxGetState(dev, &flags, &active));
     EQUAL(active, 1);
     OK(cuDevicePrimaryCtxRelease(dev));
+}
+
+CASE(context_primary_reset, "the primary context can be used anew after a reset with work in it")
+{
+    CUdeviceptr at = words(1), other;
+    CUcontext ctx;
+    CUmodule m;
+
+    chain(stream(), at);
+    OK(cuDevicePrimaryCtxReset(dev));
+    OK(cuDevicePrimaryCtxRetain(&ctx, dev));
+    OK(cuCtxSetCurrent(ctx));
+    OK(cuMemAlloc(&other, 4));
+    OK(cuMemsetD32(other, 5, 1));
+    OK(cuModuleLoadData(&m, conf_ptx));
+    OK(cuCtxSynchronize());
+    OK(cuDevicePrimaryCtxRelease(dev));
+}
+
+CUresult cuProfilerStart(void);
+CUresult cuProfilerStop(void);
+
+CASE(context_profiler, "a profile may begin and end while there is work")
+{
+    CUstream s = stream();
+    CUdeviceptr at = words(1);
+
+    chain(s, at);
+    OK(cuProfilerStart());
+    affine(s, at, 2, 0);
+    OK(cuProfilerStop());
+    EQUAL(word(at), 2 * CHAIN);
+}
+
+CASE(context_checkpoint, "a process that does not exist cannot be stopped; this one's work goes on")
+{
+    CUcheckpointCheckpointArgs args = {0};
+    CUcheckpointLockArgs lock = {0};
+    CUstream s = stream();
+    CUdeviceptr at = words(1);
+
+    chain(s, at);
+    CHECK(cuCheckpointProcessLock(-7, &lock) != CUDA_SUCCESS);
+    CHECK(cuCheckpointProcessCheckpoint(-7, &args) != CUDA_SUCCESS);
+    OK(cuStreamSynchronize(s));
+    EQUAL(peek(at), CHAIN);
 }
 
 CASE(context_limits, "limits are what was set")
@@ -463,6 +506,27 @@ CASE(sticky_later_work, "what comes after a failed kernel in its context does no
     EQUAL(*(volatile uint32_t *)host, 0);
 }
 
+CASE(sticky_behind, "an error of what stands in a stream comes late, and then to every call")
+{
+    CUstream s = stream(), other = stream();
+    CUdeviceptr at = words(1);
+    CUevent e = event();
+    CUfunction nothing = fn("nothing");
+    struct gate gate;
+
+    gate_close(&gate, s);
+    OK(cuLaunchKernel(fn("wild"), 1, 1, 1, 1, 1, 1, 0, s, NULL, NULL));
+    OK(cuEventRecord(e, s));
+    affine(s, at, 1, 1);
+    gate_open(&gate);
+    IS(cuStreamSynchronize(s), CUDA_ERROR_ILLEGAL_ADDRESS);
+    IS(cuEventQuery(e), CUDA_ERROR_ILLEGAL_ADDRESS);
+    IS(cuEventSynchronize(e), CUDA_ERROR_ILLEGAL_ADDRESS);
+    IS(cuStreamQuery(other), CUDA_ERROR_ILLEGAL_ADDRESS);
+    IS(cuMemsetD32Async(at, 0, 1, other), CUDA_ERROR_ILLEGAL_ADDRESS);
+    IS(cuLaunchKernel(nothing, 1, 1, 1, 1, 1, 1, 0, other, NULL, NULL), CUDA_ERROR_ILLEGAL_ADDRESS);
+}
+
 static int dead_calls;
 static CUresult dead_status;
 static void CUDA_CB on_error(CUstream s, CUresult status, void *arg)
@@ -492,77 +556,4 @@ CASE(sticky_process, "a broken context does not stop the process")
     CHECK(cuCtxSynchronize() == CUDA_ERROR_ILLEGAL_ADDRESS);
     for (int i = 0; i < 100; i++)
         CHECK(cuCtxSynchronize() == CUDA_ERROR_ILLEGAL_ADDRESS);
-}
-
-CASE(not_initialized, "before cuInit calls are refused")
-{
-    int pipes[2], status;
-    pid_t pid;
-
-    CHECK(pipe(pipes) == 0);
-    fflush(stdout);
-    pid = fork();
-    if (pid == 0) {
-        /* A forked child may not use what its parent initialized. */
-        CUdeviceptr at;
-
-        _exit(cuMemAlloc(&at, 4) == CUDA_SUCCESS ? 1 : 0);
-    }
-    CHECK(waitpid(pid, &status, 0) == pid);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
-CASE(fork_child_exits, "a child that is forked and exits leaves its parent's work alone")
-{
-    CUstream s = stream();
-    CUdeviceptr at = words(1);
-    int status;
-    pid_t pid;
-
-    chain(s, at);
-    fflush(stdout);
-    pid = fork();
-    if (pid == 0)
-        exit(0);
-    CHECK(waitpid(pid, &status, 0) == pid);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    EQUAL(word(at), CHAIN);
-}
-
-CASE(exit_with_work, "a process may exit with work in its streams")
-{
-    CUdeviceptr at = words(1);
-
-    chain(stream(), at);
-    exit(0);
-}
-
-CASE(exit_with_gate, "a process may exit while a stream waits for what never comes")
-{
-    uint32_t *flag = pinned(1);
-    CUstream s = stream();
-
-    if (!attribute(CU_DEVICE_ATTRIBUTE_CAN_USE_64_BIT_STREAM_MEM_OPS))
-        conf_skip("the device has no stream memory operations");
-    OK(cuStreamWaitValue32(s, (CUdeviceptr)(uintptr_t)flag, 1, CU_STREAM_WAIT_VALUE_EQ));
-    __atomic_store_n(flag, 1, __ATOMIC_SEQ_CST); /* a real driver would wait for it at exit */
-    exit(0);
-}
-
-CASE(exec_child, "a process that uses the device may start others")
-{
-    CUdeviceptr at = words(1);
-    int status;
-    pid_t pid;
-
-    affine(NULL, at, 1, 3);
-    fflush(stdout);
-    pid = fork();
-    if (pid == 0) {
-        execlp("true", "true", (char *)NULL);
-        _exit(127);
-    }
-    CHECK(waitpid(pid, &status, 0) == pid);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    EQUAL(word(at), 3);
 }

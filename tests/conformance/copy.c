@@ -452,3 +452,90 @@ CASE(copy_large, "a large copy there and back is bit for bit the same")
     OK(cuMemcpyDtoH(back, at, count * 4));
     CHECK(memcmp(out, back, count * 4) == 0);
 }
+
+/* ---- what the cases above leave out ---- */
+
+CASE(copy_2d_unaligned, "a 2D copy of whatever pitch is ordered in the legacy stream")
+{
+    uint32_t value[2] = {0};
+    AFTER_CHAIN(at);
+    CUDA_MEMCPY2D p = {.srcMemoryType = CU_MEMORYTYPE_DEVICE,
+                       .srcDevice = at,
+                       .srcPitch = 5,
+                       .dstMemoryType = CU_MEMORYTYPE_HOST,
+                       .dstHost = value,
+                       .dstPitch = 4,
+                       .WidthInBytes = 4,
+                       .Height = 2};
+
+    OK(cuMemcpy2DUnaligned(&p));
+    EQUAL(value[0], CHAIN);
+}
+
+CASE(copy_3d_peer_sync, "a synchronous 3D peer copy is ordered in the legacy stream")
+{
+    CUcontext ctx;
+    AFTER_CHAIN(at);
+    CUDA_MEMCPY3D_PEER p = {.srcMemoryType = CU_MEMORYTYPE_DEVICE,
+                            .srcDevice = at,
+                            .dstMemoryType = CU_MEMORYTYPE_DEVICE,
+                            .dstDevice = at + 4,
+                            .WidthInBytes = 4,
+                            .Height = 1,
+                            .Depth = 1};
+
+    OK(cuCtxGetCurrent(&ctx));
+    p.srcContext = p.dstContext = ctx;
+    OK(cuMemcpy3DPeer(&p));
+    EQUAL(word(at + 4), CHAIN);
+}
+
+CASE(copy_array_array, "a copy between arrays is in legacy order, and so is one from the host")
+{
+    CUDA_ARRAY_DESCRIPTOR d = {
+        .Width = 8, .Height = 0, .Format = CU_AD_FORMAT_UNSIGNED_INT32, .NumChannels = 1};
+    uint32_t value = 3, back[2] = {0};
+    CUarray from, to;
+    AFTER_CHAIN(at);
+
+    OK(cuArrayCreate(&from, &d));
+    OK(cuArrayCreate(&to, &d));
+    OK(cuMemcpyDtoA(from, 0, at, 4));
+    OK(cuMemcpyHtoA(from, 4, &value, 4));
+    OK(cuMemcpyAtoA(to, 8, from, 0, 8));
+    OK(cuMemcpyAtoH(back, to, 8, 8));
+    EQUAL(back[0], CHAIN);
+    EQUAL(back[1], 3);
+}
+
+CASE(copy_array_destroy_busy, "an array is destroyed after the copies from it")
+{
+    CUDA_ARRAY_DESCRIPTOR d = {
+        .Width = 8, .Height = 0, .Format = CU_AD_FORMAT_UNSIGNED_INT32, .NumChannels = 1};
+    uint32_t *host = pinned(2);
+    CUarray array;
+    AFTER_CHAIN(at);
+
+    host[0] = 9;
+    OK(cuArrayCreate(&array, &d));
+    OK(cuMemcpyHtoAAsync(array, 0, host, 4, s));
+    OK(cuMemcpyAtoHAsync(host + 1, array, 0, 4, s));
+    OK(cuArrayDestroy(array));
+    OK(cuStreamSynchronize(s));
+    EQUAL(host[1], 9);
+    EQUAL(peek(at), CHAIN);
+}
+
+CASE(memset_sync_widths, "synchronous fills of all widths are ordered in the legacy stream")
+{
+    AFTER_CHAIN(at);
+
+    OK(cuMemsetD8(at, 1, 4));
+    OK(cuMemsetD16(at + 4, 2, 2));
+    OK(cuMemsetD2D8(at + 8, 4, 3, 4, 1));
+    OK(cuMemsetD2D16(at + 12, 4, 4, 2, 1));
+    EQUAL(word(at), 0x01010101);
+    EQUAL(word(at + 4), 0x00020002);
+    EQUAL(word(at + 8), 0x03030303);
+    EQUAL(word(at + 12), 0x00040004);
+}

@@ -344,6 +344,20 @@ CASE(launch_many, "a thousand launches in one stream all run, in order")
     EQUAL(word(at), x);
 }
 
+CASE(launch_flood, "more launches than any queue holds all run: who launches waits when it is full")
+{
+    CUstream s = stream();
+    CUdeviceptr at = words(1);
+    uint32_t x = 0;
+
+    for (uint32_t i = 0; i < 6000; i++) {
+        affine(s, at, 3, i);
+        x = x * 3 + i;
+    }
+    OK(cuStreamSynchronize(s));
+    EQUAL(peek(at), x);
+}
+
 CASE(launch_two_streams, "kernels of different streams may wait for each other")
 {
     CUdeviceptr flag = words(2), out = flag + 4;

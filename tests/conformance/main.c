@@ -48,7 +48,9 @@ static void start_process(void)
 static int run_one(const struct conf_case *one)
 {
     start_process();
+    hold_here();
     one->run();
+    hold_end();
     return 0;
 }
 

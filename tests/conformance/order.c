@@ -365,6 +365,7 @@ CASE(stream_questions, "flags, context, device and id of a stream are what they 
     unsigned long long ida, idb;
     CUcontext ctx, got;
     unsigned flags;
+    CUdevice device;
 
     OK(cuCtxGetCurrent(&ctx));
     OK(cuStreamGetFlags(a, &flags));
@@ -373,6 +374,8 @@ CASE(stream_questions, "flags, context, device and id of a stream are what they 
     EQUAL(flags, CU_STREAM_NON_BLOCKING);
     OK(cuStreamGetCtx(b, &got));
     CHECK(got == ctx);
+    OK(cuStreamGetDevice(a, &device));
+    EQUAL(device, dev);
     OK(cuStreamGetId(a, &ida));
     OK(cuStreamGetId(b, &idb));
     CHECK(ida != idb);

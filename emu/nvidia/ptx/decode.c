@@ -12,8 +12,8 @@
 #include <string.h>
 
 static const struct ptx_opcode *const tables[] = {
-    ptx_ops_int,  ptx_ops_bits,   ptx_ops_select, ptx_ops_float,
-    ptx_ops_half, ptx_ops_memory, ptx_ops_atomic, ptx_ops_warp,
+    ptx_ops_int,    ptx_ops_bits,   ptx_ops_select, ptx_ops_float,   ptx_ops_half,
+    ptx_ops_memory, ptx_ops_atomic, ptx_ops_warp,   ptx_ops_texture,
 };
 
 static bool part_is(const struct ptx_spelling *s, unsigned i, const char *text)
@@ -648,6 +648,9 @@ static const struct {
     {"st", ptx_decode_store},
     {"atom", ptx_decode_atomic},
     {"red", ptx_decode_atomic},
+    {"tex", ptx_decode_texture},
+    {"suld", ptx_decode_surface},
+    {"sust", ptx_decode_surface},
     {"membar", ptx_decode_fence},
     {"fence", ptx_decode_fence},
     {"bra", ptx_decode_branch},
@@ -675,19 +678,14 @@ static const struct {
 
 /* Good PTX that is not implemented: a kernel that has it cannot be launched. */
 static const char *const missing[] = {
-    "tex",          "tld4",       "txq",          "suld",
-    "sust",         "sured",      "suq",          "wmma",
-    "mma",          "ldmatrix",   "stmatrix",     "movmatrix",
-    "cp",           "mbarrier",   "createpolicy", "tcgen05",
-    "wgmma",        "multimem",   "istypep",      "vadd",
-    "vsub",         "vabsdiff",   "vmin",         "vmax",
-    "vshl",         "vshr",       "vmad",         "vset",
-    "vadd2",        "vadd4",      "vsub2",        "vsub4",
-    "vavrg2",       "vavrg4",     "vabsdiff2",    "vabsdiff4",
-    "vmin2",        "vmin4",      "vmax2",        "vmax4",
-    "vset2",        "vset4",      "alloca",       "stacksave",
-    "stackrestore", "getctarank", "mapa",         "tensormap",
-    "szext",        "bmsk",       "elect",        "clusterlaunchcontrol",
+    // clang-format off
+    "tld4", "txq", "sured", "suq", "wmma", "mma", "ldmatrix", "stmatrix", "movmatrix", "cp",
+    "mbarrier", "createpolicy", "tcgen05", "wgmma", "multimem", "istypep", "vadd", "vsub",
+    "vabsdiff", "vmin", "vmax", "vshl", "vshr", "vmad", "vset", "vadd2", "vadd4", "vsub2", "vsub4",
+    "vavrg2", "vavrg4", "vabsdiff2", "vabsdiff4", "vmin2", "vmin4", "vmax2", "vmax4", "vset2",
+    "vset4", "alloca", "stacksave", "stackrestore", "getctarank", "mapa", "tensormap", "szext",
+    "bmsk", "elect", "clusterlaunchcontrol",
+    // clang-format on
 };
 
 static bool spell(struct ptx_parser *p, struct ptx_spelling *s)

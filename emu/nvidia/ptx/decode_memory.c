@@ -54,7 +54,7 @@ struct address {
 static bool address_of(struct ptx_parser *p, const struct ptx_operand *o, struct address *at)
 {
     *at = (struct address){.offset = (int32_t)o->offset};
-    if (o->kind != PTX_O_ADDRESS)
+    if (o->kind != PTX_O_ADDRESS || o->count)
         return ptx_fail(p, "address expected");
     switch (o->base) {
     case PTX_O_REGISTER:

@@ -184,6 +184,22 @@ static bool offset_of(struct ptx_parser *p, int64_t *offset)
     }
 }
 
+static bool vector_operand(struct ptx_parser *p, struct ptx_operand *o);
+
+/* Behind the base: coordinates, of a texture or surface. */
+static bool coordinates_of(struct ptx_parser *p, struct ptx_operand *o)
+{
+    struct ptx_operand vector = {0};
+
+    if (!ptx_accept(p, ","))
+        return true;
+    if (!ptx_expect(p, "{") || !vector_operand(p, &vector))
+        return false;
+    o->items = vector.items;
+    o->count = vector.count;
+    return true;
+}
+
 static bool address_operand(struct ptx_parser *p, struct ptx_operand *o)
 {
     struct ptx_operand base = {0};
@@ -197,7 +213,7 @@ static bool address_operand(struct ptx_parser *p, struct ptx_operand *o)
     *o = base;
     o->kind = PTX_O_ADDRESS;
     o->base = base.kind;
-    if (!offset_of(p, &o->offset) || !ptx_expect(p, "]"))
+    if (!offset_of(p, &o->offset) || !coordinates_of(p, o) || !ptx_expect(p, "]"))
         return false;
     if (o->offset > INT32_MAX || o->offset < INT32_MIN)
         return ptx_fail(p, "offset too large");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* aux of loads, stores and atomics. Private to emu/nvidia/ptx/. */
+/* aux of loads, stores, atomics, and of accesses to textures and surfaces. Private to
+ * emu/nvidia/ptx/. */
 #pragma once
 
 enum {
@@ -11,4 +12,9 @@ enum {
     PTX_MEM_REGISTER_SHIFT = 16, /* bytes of the registers, 4 bits */
     PTX_MEM_TYPE_SHIFT = 20,     /* atomics: enum ptx_type, 5 bits */
     PTX_MEM_FENCE = 1 << 25,     /* acquire, release, volatile */
+    /* Of textures and surfaces, which have no space and no atomic's type: */
+    PTX_TEX_DIMENSIONS_SHIFT = 12, /* 2 bits */
+    PTX_TEX_REAL = 1 << 20,        /* coordinates are floats */
+    PTX_TEX_UNSIGNED = 1 << 21,    /* integers are read; with PTX_MEM_SIGNED: signed ones */
+    PTX_TEX_OUTSIDE_SHIFT = 22,    /* surfaces: trap, clamp, zero; 2 bits */
 };

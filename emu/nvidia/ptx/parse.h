@@ -80,7 +80,7 @@ struct ptx_operand {
     const char *text;
     size_t length;
     uint32_t count;
-    struct ptx_operand *items; /* of a vector; in the arena */
+    struct ptx_operand *items; /* of a vector, or an address's coordinates; in the arena */
 };
 
 struct ptx_parser {
@@ -156,7 +156,7 @@ uint32_t ptx_source(struct ptx_parser *p, const struct ptx_operand *o, enum ptx_
 uint32_t ptx_target(struct ptx_parser *p, const struct ptx_operand *o, enum ptx_type type);
 uint32_t ptx_list_add(struct ptx_parser *p, const uint32_t *places, uint32_t count);
 
-/* ---- decode.c, decode_memory.c, decode_control.c ---- */
+/* ---- decode.c, decode_memory.c, decode_texture.c, decode_control.c ---- */
 bool ptx_instruction(struct ptx_parser *p);
 
 enum { PTX_MAX_TYPES = 4 };
@@ -184,6 +184,7 @@ const struct ptx_operand *ptx_nth(struct ptx_parser *p, const struct ptx_spellin
 
 typedef bool ptx_decoder(struct ptx_parser *p, struct ptx_spelling *s);
 ptx_decoder ptx_decode_load, ptx_decode_store, ptx_decode_atomic, ptx_decode_fence;
+ptx_decoder ptx_decode_texture, ptx_decode_surface;
 ptx_decoder ptx_decode_branch, ptx_decode_branch_indexed, ptx_decode_return, ptx_decode_exit,
     ptx_decode_trap, ptx_decode_barrier, ptx_decode_shfl, ptx_decode_vote, ptx_decode_match,
     ptx_decode_redux;

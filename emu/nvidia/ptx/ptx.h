@@ -122,6 +122,23 @@ typedef bool ptx_find_range(void *context, uint64_t va, struct ptx_range *range)
 typedef void ptx_print(void *context, const char *text);
 /** The kernel sets the value of a conditional node of a graph. */
 typedef void ptx_condition(void *context, uint64_t handle, uint32_t value);
+/** One access of a lane through a texture or surface object. */
+struct ptx_texel {
+    uint64_t object;
+    bool surface, store;
+    bool real;              /* coordinates are floats */
+    uint8_t dimensions;     /* 1 to 3 */
+    uint8_t outside;        /* of surfaces: 0 trap, 1 clamp, 2 zero */
+    uint8_t bytes;          /* of surfaces: of the access, up to 16 */
+    char as;                /* of textures: what is read: 'f', 'u', 's' */
+    uint32_t coordinate[3]; /* bits; of surfaces the first is in bytes */
+    union {
+        uint32_t word[4];
+        uint8_t data[16];
+    };
+};
+/** Carries it out. NULL, or why it cannot. */
+typedef const char *ptx_texture(void *context, struct ptx_texel *texel);
 
 struct ptx_launch {
     const struct ptx_image *image;
@@ -136,7 +153,8 @@ struct ptx_launch {
     ptx_find_range *find_range;
     ptx_print *print;
     ptx_condition *condition;
-    void *context; /* of the three */
+    ptx_texture *texture;
+    void *context; /* of the four */
 };
 
 uint32_t ptx_launch_blocks(const struct ptx_launch *launch);

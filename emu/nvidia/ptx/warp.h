@@ -139,4 +139,4 @@ struct ptx_opcode {
     uint8_t kind;
 };
 extern const struct ptx_opcode ptx_ops_int[], ptx_ops_bits[], ptx_ops_select[], ptx_ops_float[],
-    ptx_ops_half[], ptx_ops_memory[], ptx_ops_atomic[], ptx_ops_warp[];
+    ptx_ops_half[], ptx_ops_memory[], ptx_ops_atomic[], ptx_ops_warp[], ptx_ops_texture[];

@@ -26,6 +26,12 @@
 #define RESULT(name, value) SAME(value, CUDA_##name);
 CU_RESULTS(RESULT)
 
+SAME(214, CUDA_ERROR_ECC_UNCORRECTABLE); /* cu_is_sticky */
+SAME(700, CUDA_ERROR_ILLEGAL_ADDRESS);
+SAME(702, CUDA_ERROR_LAUNCH_TIMEOUT);
+SAME(710, CUDA_ERROR_ASSERT);
+SAME(714, CUDA_ERROR_HARDWARE_STACK_ERROR);
+SAME(719, CUDA_ERROR_LAUNCH_FAILED);
 SAME(CU_STREAM_LEGACY_HANDLE, 1);
 SAME(CU_NON_BLOCKING, CU_STREAM_NON_BLOCKING);
 SAME(CU_CAPTURE_STATUS_NONE, CU_STREAM_CAPTURE_STATUS_NONE);
@@ -37,6 +43,15 @@ SAME(CU_MEMORY_DEVICE, CU_MEMORYTYPE_DEVICE);
 SAME(CU_MEMORY_ARRAY, CU_MEMORYTYPE_ARRAY);
 SAME(CU_MEMORY_UNIFIED, CU_MEMORYTYPE_UNIFIED);
 SAME(CU_POINTER_MEMORY_TYPE, CU_POINTER_ATTRIBUTE_MEMORY_TYPE);
+SAME(CU_POINTER_MANAGED, CU_POINTER_ATTRIBUTE_IS_MANAGED);
+SAME(CU_POINTER_POOL, CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE);
+SAME(CU_ATTACH_SINGLE, CU_MEM_ATTACH_SINGLE);
+SAME(CU_LOCATION_DEVICE, CU_MEM_LOCATION_TYPE_DEVICE);
+SAME(CU_LOCATION_HOST, CU_MEM_LOCATION_TYPE_HOST);
+SAME(CU_NODE_GRAPH, CU_GRAPH_NODE_TYPE_GRAPH);
+SAME(CU_NODE_MEM_ALLOC, CU_GRAPH_NODE_TYPE_MEM_ALLOC);
+SAME(CU_NODE_MEM_FREE, CU_GRAPH_NODE_TYPE_MEM_FREE);
+SAME(CU_DEVICE_CONCURRENT_MANAGED, CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS);
 SAME(CU_POINTER_RANGE_START, CU_POINTER_ATTRIBUTE_RANGE_START_ADDR);
 SAME(CU_POINTER_RANGE_SIZE, CU_POINTER_ATTRIBUTE_RANGE_SIZE);
 SAME(CU_FUNCTION_MAX_THREADS, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK);
@@ -54,6 +69,10 @@ SAME(CU_EXTRA_BUFFER, CU_LAUNCH_PARAM_BUFFER_POINTER_AS_INT);
 SAME(CU_EXTRA_SIZE, CU_LAUNCH_PARAM_BUFFER_SIZE_AS_INT);
 
 SAME(sizeof(struct cu_launch_config), sizeof(CUlaunchConfig));
+SAME(sizeof(struct cu_array), sizeof(CUDA_ARRAY3D_DESCRIPTOR));
+SAME(offsetof(struct cu_array, depth), offsetof(CUDA_ARRAY3D_DESCRIPTOR, Depth));
+SAME(offsetof(struct cu_array, format), offsetof(CUDA_ARRAY3D_DESCRIPTOR, Format));
+SAME(offsetof(struct cu_array, channels), offsetof(CUDA_ARRAY3D_DESCRIPTOR, NumChannels));
 SAME(sizeof(struct cu_ipc_handle), sizeof(CUipcEventHandle));
 SAME(offsetof(struct cu_launch_config, block), offsetof(CUlaunchConfig, blockDimX));
 SAME(offsetof(struct cu_launch_config, shared_bytes), offsetof(CUlaunchConfig, sharedMemBytes));
@@ -67,18 +86,33 @@ SAME(CU_LAUNCH_ATTRIBUTE_KNOWN, CU_LAUNCH_ATTRIBUTE_PREFERRED_CLUSTER_DIMENSION)
 SAME(CU_LAUNCH_ATTRIBUTE_CARVEOUT, CU_LAUNCH_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT);
 SAME(CU_LAUNCH_ATTRIBUTE_NVLINK, CU_LAUNCH_ATTRIBUTE_NVLINK_UTIL_CENTRIC_SCHEDULING);
 
-#define LAYOUT(type)                                                                               \
+#define AT(type, field) offsetof(type, field)
+#define END_2D(type, end)                                                                          \
     {                                                                                              \
-        sizeof(type), offsetof(type, srcMemoryType), offsetof(type, srcHost),                      \
-            offsetof(type, srcDevice), offsetof(type, dstMemoryType), offsetof(type, dstHost),     \
-            offsetof(type, dstDevice)                                                              \
+        AT(type, end##XInBytes), AT(type, end##Y), CU_COPY_NONE, AT(type, end##MemoryType),        \
+            AT(type, end##Host), AT(type, end##Device), AT(type, end##Array),                      \
+            AT(type, end##Pitch), CU_COPY_NONE                                                     \
+    }
+#define END_3D(type, end)                                                                          \
+    {                                                                                              \
+        AT(type, end##XInBytes), AT(type, end##Y), AT(type, end##Z), AT(type, end##MemoryType),    \
+            AT(type, end##Host), AT(type, end##Device), AT(type, end##Array),                      \
+            AT(type, end##Pitch), AT(type, end##Height)                                            \
+    }
+#define LAYOUT_3D(type)                                                                            \
+    {                                                                                              \
+        sizeof(type), END_3D(type, src), END_3D(type, dst), AT(type, WidthInBytes),                \
+            AT(type, Height), AT(type, Depth)                                                      \
     }
 
 int main(void)
 {
     static const struct cu_copy_layout ours[] = {CU_COPY_2D_LAYOUT, CU_COPY_3D_LAYOUT,
                                                  CU_COPY_3D_LAYOUT};
-    static const struct cu_copy_layout theirs[] = {LAYOUT(CUDA_MEMCPY2D), LAYOUT(CUDA_MEMCPY3D),
-                                                   LAYOUT(CUDA_MEMCPY3D_PEER)};
+    static const struct cu_copy_layout theirs[] = {
+        {sizeof(CUDA_MEMCPY2D), END_2D(CUDA_MEMCPY2D, src), END_2D(CUDA_MEMCPY2D, dst),
+         AT(CUDA_MEMCPY2D, WidthInBytes), AT(CUDA_MEMCPY2D, Height), CU_COPY_NONE},
+        LAYOUT_3D(CUDA_MEMCPY3D),
+        LAYOUT_3D(CUDA_MEMCPY3D_PEER)};
     return __builtin_memcmp(ours, theirs, sizeof(ours)) != 0;
 }

@@ -491,6 +491,19 @@ EXPORT CUresult cuGraphInstantiateWithFlags(CUgraphExec *exec, CUgraph graph, un
     return OK;
 }
 
+EXPORT CUresult cuGraphExecGetFlags(CUgraphExec exec, uint64_t *flags)
+{
+    *flags = 0;
+    return exec->last == (void *)0xdead ? INVALID_HANDLE : OK;
+}
+
+/* Nodes are not told of. */
+EXPORT CUresult cuGraphGetNodes(CUgraph graph, void *nodes, size_t *count)
+{
+    *count = 0;
+    return OK;
+}
+
 EXPORT CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream)
 {
     STREAM(s, stream, false);

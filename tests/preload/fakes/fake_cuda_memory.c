@@ -110,6 +110,10 @@ EXPORT CUresult cuPointerGetAttribute(void *value, int attribute, CUdeviceptr po
         return INVALID_VALUE;
     if (attribute == 2)
         *(unsigned *)value = (unsigned)b->type;
+    else if (attribute == 8) /* managed */
+        *(unsigned *)value = 0;
+    else if (attribute == 17) /* a pool's */
+        *(void **)value = b;
     else if (attribute == 11)
         *(uint64_t *)value = b->start;
     else if (attribute == 12)

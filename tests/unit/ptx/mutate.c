@@ -30,8 +30,10 @@ const char mutate_seed[] =
     "%r11};\n"
     "cvt.u16.u32 %h1, %r9; bfe.u32 %r10, %r9, 3, 5; prmt.b32 %r10, %r9, %r8, 0x3210; sub.cc.u32 "
     "%r9, %r9, %r8;\n"
-    "nanosleep.u32 20; selp.b32 %r10, %r9, %r8, %p2; st.global.u32 [%d1], %r10; @!%p2 exit; ret; "
-    "}\n";
+    "nanosleep.u32 20; selp.b32 %r10, %r9, %r8, %p2; st.global.u32 [%d1], %r10; "
+    "tex.2d.v4.f32.s32 {%f1, %f2, %f3, _}, [%d1, {%r1, %r2}]; suld.b.2d.v2.b8.clamp {%h1, %h2}, "
+    "[%d2, {%r1, %r2}];\n"
+    "sust.b.1d.b32.trap [%d2, {%r3}], %r4; @!%p2 exit; ret; }\n";
 
 static uint64_t state = 88172645463325252ull;
 

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Processes, threads and libraries that come and go while there is work. */
+#include "conformance.h"
+
+#include <dlfcn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+CASE(not_initialized, "before cuInit calls are refused")
+{
+    int pipes[2], status;
+    pid_t pid;
+
+    CHECK(pipe(pipes) == 0);
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0) {
+        /* A forked child may not use what its parent initialized. */
+        CUdeviceptr at;
+
+        _exit(cuMemAlloc(&at, 4) == CUDA_SUCCESS ? 1 : 0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+CASE(fork_child_exits, "a child that is forked and exits leaves its parent's work alone")
+{
+    CUstream s = stream();
+    CUdeviceptr at = words(1);
+    int status;
+    pid_t pid;
+
+    chain(s, at);
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0)
+        exit(0);
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    EQUAL(word(at), CHAIN);
+}
+
+CASE(exit_with_work, "a process may exit with work in its streams")
+{
+    CUdeviceptr at = words(1);
+
+    chain(stream(), at);
+    exit(0);
+}
+
+CASE(exit_with_gate, "a process may exit while a stream waits for what never comes")
+{
+    uint32_t *flag = pinned(1);
+    CUstream s = stream();
+
+    if (!attribute(CU_DEVICE_ATTRIBUTE_CAN_USE_64_BIT_STREAM_MEM_OPS))
+        conf_skip("the device has no stream memory operations");
+    OK(cuStreamWaitValue32(s, (CUdeviceptr)(uintptr_t)flag, 1, CU_STREAM_WAIT_VALUE_EQ));
+    __atomic_store_n(flag, 1, __ATOMIC_SEQ_CST); /* a real driver would wait for it at exit */
+    exit(0);
+}
+
+CASE(exec_child, "a process that uses the device may start others")
+{
+    CUdeviceptr at = words(1);
+    int status;
+    pid_t pid;
+
+    affine(NULL, at, 1, 3);
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0) {
+        execlp("true", "true", (char *)NULL);
+        _exit(127);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    EQUAL(word(at), 3);
+}
+
+CASE(exec_with_work, "a process may become another program with work in its streams")
+{
+    CUdeviceptr at = words(1);
+
+    chain(stream(), at);
+    fflush(stdout);
+    execlp("true", "true", (char *)NULL);
+    CHECK(false);
+}
+
+static void *waits_for_stream(void *arg)
+{
+    cuStreamSynchronize(arg);
+    return NULL;
+}
+
+CASE(exit_while_waiting, "a process may exit while another of its threads waits for a stream")
+{
+    CUdeviceptr at = words(1);
+    CUstream s = stream();
+    pthread_t thread;
+    struct gate gate;
+
+    gate_close(&gate, s);
+    chain(s, at);
+    run_thread(waits_for_stream, s, &thread);
+    gate_begun(&gate);
+    gate_open(&gate);
+    exit(0);
+}
+
+CASE(fork_with_gate, "a child that is forked while work stands leaves it to its parent")
+{
+    CUdeviceptr at = words(1);
+    CUstream s = stream();
+    struct gate gate;
+    int status;
+    pid_t pid;
+
+    gate_close(&gate, s);
+    chain(s, at);
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0) {
+        /* A call of the driver is refused, and does not wait for the parent's work. */
+        _exit(cuStreamSynchronize(s) == CUDA_SUCCESS ? 1 : 0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    gate_open(&gate);
+    OK(cuStreamSynchronize(s));
+    EQUAL(peek(at), CHAIN);
+}
+
+static void *launches_and_ends(void *arg)
+{
+    struct {
+        CUcontext ctx;
+        CUstream s;
+        CUdeviceptr at;
+    } *use = arg;
+
+    OK(cuCtxSetCurrent(use->ctx));
+    chain(use->s, use->at);
+    return NULL;
+}
+
+CASE(thread_exit_with_work, "what a thread that has ended put into a stream still runs, in order")
+{
+    struct {
+        CUcontext ctx;
+        CUstream s;
+        CUdeviceptr at;
+    } use = {NULL, stream(), words(1)};
+    pthread_t thread;
+
+    OK(cuCtxGetCurrent(&use.ctx));
+    run_thread(launches_and_ends, &use, &thread);
+    pthread_join(thread, NULL);
+    affine(use.s, use.at, 2, 0);
+    EQUAL(word(use.at), 2 * CHAIN);
+}
+
+CASE(dlclose_driver,
+     "a program may open the driver, use what it finds there and close it, with work")
+{
+    void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    CUresult (*launch)(CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                       unsigned, CUstream, void **, void **);
+    CUdeviceptr at = words(1);
+    void *args[] = {&at};
+
+    CHECK(library != NULL);
+    launch = (__typeof__(launch))dlsym(library, "cuLaunchKernel");
+    CHECK(launch != NULL);
+    OK(launch(fn("count"), 4, 1, 1, 8, 1, 1, 0, NULL, args, NULL));
+    CHECK(dlclose(library) == 0);
+    EQUAL(word(at), 32);
+}
