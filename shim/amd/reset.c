@@ -25,6 +25,7 @@ static unsigned forget_killed(struct reef_vqueue *q)
         struct reef_slot *slot = &q->slots[q->live[i]];
         q->records[slot->index & q->mask] = REEF_RECORD_QUEUED;
         q->free[q->free_count++] = q->live[i];
+        reef_slot_arm(slot);
         if (atomic_load_explicit(&reef_log_level, memory_order_relaxed) >= REEF_LOG_TRACE) {
             const union reef_packet *packet = reef_packet_at(q, slot->index);
             char name[128] = "(barrier)";
