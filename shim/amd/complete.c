@@ -246,9 +246,9 @@ uint64_t reef_complete_poll(struct reef_gpu *gpu, uint64_t now_ns)
     pthread_mutex_lock(&reef_complete_lock);
     reef_gpu_agent_lock(gpu);
     gpu->looked_ns = now_ns;
-    if (!reap_all(gpu, now_ns))
+    if (!reap_all(gpu, now_ns)) {
         timeout_ns = 0;
-    if (gpu->timer_ns && gpu->timer_ns <= now_ns) {
+    } else if (gpu->timer_ns && gpu->timer_ns <= now_ns) {
         gpu->timer_ns = 0;
         reef_core_timer(gpu->core, now_ns);
         reef_feed_actions(gpu);
