@@ -117,6 +117,38 @@ static void case_bursts(void)
     hsa_queue_destroy(queue);
 }
 
+/* In an RT process: however short before the next launch the last work was found to be over, the
+ * process's bit on the board is there while a kernel runs. */
+static void case_arrivals(void)
+{
+    char why[160];
+    struct reef_board *board;
+    _Atomic unsigned counter = 0;
+    struct job *job = jobs_of(1, 2000, &counter);
+    hsa_queue_t *queue = aql_open(64);
+    unsigned random = 1;
+    CHECK(reef_board_open(&board, getenv("REEF_BOARD_DIR"), "pci-0000-03-00.0", why, sizeof(why)) ==
+              0,
+          "%s", why);
+    for (unsigned i = 0; i < 500; i++) {
+        hsa_signal_t done = aql_signal(1);
+        bool seen = false;
+        aql_kernel(queue, count, job, done);
+        /* The agent may just have cleared it; then it looks at the queue again. */
+        while (!(seen = reef_board_rt_active(board, aql_now_ns())) &&
+               hsa_signal_load_relaxed(done) > 0)
+            ;
+        CHECK(seen, "arrival %u was lost", i);
+        CHECK(aql_wait(done, 10), "no completion");
+        hsa_signal_destroy(done);
+        uint64_t until_ns = aql_now_ns() + (uint64_t)rand_r(&random) % 200000;
+        while (aql_now_ns() < until_ns)
+            ;
+    }
+    hsa_queue_destroy(queue);
+    reef_board_close(board);
+}
+
 /* One doorbell for many packets; a packet that is published before the one in front of it. */
 static void case_doorbell(void)
 {
@@ -516,6 +548,7 @@ static const struct {
     {"priority", case_priority}, {"peers", case_peers},
     {"long-rt", case_long_rt},   {"waiting-rt", case_waiting_rt},
     {"restless", case_restless}, {"bursts", case_bursts},
+    {"arrivals", case_arrivals},
 };
 
 int main(int argc, char **argv)
