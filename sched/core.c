@@ -378,6 +378,12 @@ bool reef_core_would_submit(const struct reef_core *core, uint32_t queue, uint64
     return q && reef_queue_would_submit(q, key);
 }
 
+uint64_t reef_core_waiting(const struct reef_core *core, uint32_t queue)
+{
+    const struct reef_queue *q = find(core, queue);
+    return q ? q->enqueued - q->next : 0;
+}
+
 uint64_t reef_core_backlog_ns(const struct reef_core *core, uint32_t queue)
 {
     const struct reef_queue *q = find(core, queue);

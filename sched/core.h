@@ -248,6 +248,8 @@ bool reef_core_evictable(const struct reef_core *core, uint32_t queue, uint64_t 
 /** True if the queue is OPEN, nothing waits in its vHQ and a command of @key would be submitted at
  * once. */
 bool reef_core_would_submit(const struct reef_core *core, uint32_t queue, uint64_t key);
+/** How many commands of the queue wait in its vHQ: from the first that is not in the DQ on. */
+uint64_t reef_core_waiting(const struct reef_core *core, uint32_t queue);
 /** The usual time of everything in the queue's DQ (a mean, where depth counts with an upper bound;
  * what the running kernel has done already is not subtracted), for the caller's polling interval.
  */

@@ -5,8 +5,9 @@
  * (it occupies every compute unit) and tests/apps/arrivals.cpp (it arrives and needs them all).
  *
  * What is measured on the host, in wall time, comes from the log of the best-effort processes,
- * whose clock all processes share: from the launch call until all of them hold, and until the flag
- * is raised or the driver is asked to destroy or suspend the queue. What is measured on the device,
+ * whose clock all processes share: from the launch call until the last packet that any of them
+ * gives to the device (held), until the agents of all know (seen), and until each has raised its
+ * flags or asked the driver to destroy or suspend the queue (kill). What is measured on the device,
  * in its time, comes from its own clock: until the last best-effort packet ended, until the first
  * real-time work-group ran, and until all did. On an emulated GPU device time is a model's
  * (docs/emulator.md): the host's part of a launch is in it at wall time divided by the time scale;
@@ -44,14 +45,15 @@ struct setting {
 struct arrival {
     uint64_t wall_ns, ticks;
     double first_us, all_us;
-    uint64_t held_ns[PROCESSES_MAX], killed_ns; /* wall; 0: not seen */
+    /* Wall; 0: did not happen. */
+    uint64_t held_ns[PROCESSES_MAX], seen_ns[PROCESSES_MAX], killed_ns[PROCESSES_MAX];
     uint64_t evicted_tick;
 };
 
 struct figures {
-    double hold[ARRIVALS_MAX], kill[ARRIVALS_MAX], evict[ARRIVALS_MAX];
+    double hold[ARRIVALS_MAX], seen[ARRIVALS_MAX], kill[ARRIVALS_MAX], evict[ARRIVALS_MAX];
     double first[ARRIVALS_MAX], all[ARRIVALS_MAX];
-    int holds, kills, evicts, arrivals;
+    int holds, seens, kills, evicts, arrivals;
     double waste_pct, reexecuted, resubmitted;
     uint64_t preemptions;
 };
@@ -187,20 +189,38 @@ static struct arrival *arrival_at(uint64_t wall_ns)
     return found;
 }
 
+/* All queues of the process are held: from when the bit was set, or from when a thread rang that
+ * had looked just before that. */
+static void read_held(const char *at, int process)
+{
+    unsigned long long raised_ns, fed_ns, seen_ns;
+    if (sscanf(at, "held: rt work exists since %llu, last fed at %llu, seen at %llu", &raised_ns,
+               &fed_ns, &seen_ns) != 3)
+        return;
+    struct arrival *a = arrival_at(raised_ns);
+    if (!a || a->held_ns[process])
+        return;
+    a->held_ns[process] = fed_ns > raised_ns ? fed_ns : raised_ns;
+    a->seen_ns[process] = seen_ns;
+}
+
 static void read_line(const char *line, int process)
 {
-    unsigned long long seconds, micros, tick;
+    unsigned long long seconds, micros, tick, flag_ns;
     if (sscanf(line, "reef[%*d] %llu.%llu", &seconds, &micros) != 2)
         return;
     uint64_t wall_ns = seconds * 1000000000ull + micros * 1000 + 999;
+    const char *held = strstr(line, "held: "), *flag = strstr(line, "evict flag raised at ");
+    if (held)
+        read_held(held, process);
+    if (flag && sscanf(flag, "evict flag raised at %llu", &flag_ns) == 1)
+        wall_ns = flag_ns;
     struct arrival *a = arrival_at(wall_ns);
     if (!a)
         return;
+    if ((flag || strstr(line, "kill issued")) && !a->killed_ns[process])
+        a->killed_ns[process] = wall_ns;
     const char *at = strstr(line, "ended at tick ");
-    if (strstr(line, "held: rt work exists") && !a->held_ns[process])
-        a->held_ns[process] = wall_ns;
-    else if ((strstr(line, "evict flag raised") || strstr(line, "kill issued")) && !a->killed_ns)
-        a->killed_ns = wall_ns;
     if (at && sscanf(at, "ended at tick %llu", &tick) == 1 && tick > a->evicted_tick)
         a->evicted_tick = tick;
 }
@@ -239,17 +259,24 @@ static void read_board(struct figures *f)
     f->resubmitted = f->preemptions ? (double)resubmitted / (double)f->preemptions : 0;
 }
 
-static void collect(struct figures *f, int processes)
+/* Until it had happened in the last of the processes in which it did. */
+static void collect_last(double *values, int *count, const uint64_t at_ns[PROCESSES_MAX],
+                         uint64_t from_ns)
+{
+    uint64_t last_ns = 0;
+    for (int p = 0; p < PROCESSES_MAX; p++)
+        last_ns = at_ns[p] > last_ns ? at_ns[p] : last_ns;
+    if (last_ns)
+        values[(*count)++] = (double)(last_ns - from_ns) / 1000;
+}
+
+static void collect(struct figures *f)
 {
     for (int i = 0; i < arrival_count; i++) {
         const struct arrival *a = &arrivals[i];
-        uint64_t held_ns = 0;
-        for (int p = 0; p < processes; p++)
-            held_ns = a->held_ns[p] > held_ns ? a->held_ns[p] : held_ns;
-        if (held_ns)
-            f->hold[f->holds++] = (double)(held_ns - a->wall_ns) / 1000;
-        if (a->killed_ns)
-            f->kill[f->kills++] = (double)(a->killed_ns - a->wall_ns) / 1000;
+        collect_last(f->hold, &f->holds, a->held_ns, a->wall_ns);
+        collect_last(f->seen, &f->seens, a->seen_ns, a->wall_ns);
+        collect_last(f->kill, &f->kills, a->killed_ns, a->wall_ns);
         if (a->evicted_tick > a->ticks)
             f->evict[f->evicts++] = (double)(a->evicted_tick - a->ticks) / ticks_per_us;
         f->first[f->arrivals] = a->first_us;
@@ -281,7 +308,7 @@ static bool measure(const struct reef_bench_libraries *libraries, const struct s
     if (ok) {
         read_logs(processes);
         read_board(f);
-        collect(f, processes);
+        collect(f);
     }
     clean_up();
     return ok;
@@ -317,6 +344,8 @@ static void put_figures(FILE *json, struct figures *f)
 {
     put(json, "hold_p50_us", percentile(f->hold, f->holds, 50), ", ");
     put(json, "hold_p99_us", percentile(f->hold, f->holds, 99), ", ");
+    put(json, "seen_p50_us", percentile(f->seen, f->seens, 50), ", ");
+    put(json, "seen_p99_us", percentile(f->seen, f->seens, 99), ", ");
     put(json, "kill_p50_us", percentile(f->kill, f->kills, 50), ", ");
     put(json, "kill_p99_us", percentile(f->kill, f->kills, 99), ", ");
     put(json, "evict_p50_us", percentile(f->evict, f->evicts, 50), ", ");
@@ -333,10 +362,11 @@ static void put_figures(FILE *json, struct figures *f)
 
 static void say(const char *what, struct figures *f)
 {
-    printf("  %-26s %6.1f %6.1f %8.1f   %6.1f %6.1f   %5.2f %% %6.2f %7" PRIu64 "\n", what,
+    printf("  %-26s %6.1f %6.1f %8.1f   %6.1f %6.1f %6.1f   %5.2f %% %6.2f %7" PRIu64 "\n", what,
            percentile(f->first, f->arrivals, 50), percentile(f->first, f->arrivals, 99),
            percentile(f->first, f->arrivals, 100), percentile(f->hold, f->holds, 50),
-           percentile(f->kill, f->kills, 50), f->waste_pct, f->reexecuted, f->preemptions);
+           percentile(f->seen, f->seens, 50), percentile(f->kill, f->kills, 50), f->waste_pct,
+           f->reexecuted, f->preemptions);
     fflush(stdout);
 }
 
@@ -427,10 +457,10 @@ static bool run_sweep(const struct reef_bench_libraries *libraries, const struct
 static bool preempt_hip(const struct reef_bench_libraries *libraries, int rounds, FILE *json)
 {
     printf("preemption%s: kernels of %.0f us on every unit, %d queued, depth %d\n"
-           "  %-26s %-22s   %-13s   %s\n  %-26s %6s %6s %8s   %6s %6s   %7s %6s %7s\n",
+           "  %-26s %-22s   %-20s   %s\n  %-26s %6s %6s %8s   %6s %6s %6s   %7s %6s %7s\n",
            libraries->profile ? " on the emulated GPU" : "", usual.kernel_us, usual.queued,
            usual.depth, "", "first work-group, us", "host, us", "", "", "p50", "p99", "max", "hold",
-           "kill", "wasted", "again", "count");
+           "seen", "kill", "wasted", "again", "count");
     bool ok = run_methods(libraries, 20 * rounds, json);
     for (int i = 0; i < SWEEPS && ok; i++) {
         if (json)

@@ -47,3 +47,11 @@ static inline void reef_agent_notify(struct reef_agent *agent)
     if (atomic_load_explicit(&agent->asleep, memory_order_relaxed))
         reef_board_ring_self(agent->board);
 }
+
+/** The same for who holds a lock that anything_new() takes too: that orders it, no fence is needed.
+ */
+static inline void reef_agent_notify_locked(struct reef_agent *agent)
+{
+    if (atomic_load_explicit(&agent->asleep, memory_order_relaxed))
+        reef_board_ring_self(agent->board);
+}

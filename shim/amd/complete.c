@@ -17,6 +17,8 @@
 enum {
     POLL_MIN_NS = 20000,   /* how soon and how late the agent looks again while something runs: */
     POLL_MAX_NS = 1000000, /* in between, a tenth of the time for which nothing completed */
+    AWAKE_NS = 2000000,    /* and so long after the last work: a program that goes on soon, as most
+                              do that wait for a result, need not wake it with a syscall */
     HELD_NS = 10000000,    /* while work is held: an RT process may have died without a word */
     IDLE_NS = 1000000000,
 };
@@ -122,11 +124,13 @@ void reef_complete_reap(struct reef_vqueue *q, uint64_t now_ns)
             q->last_end = reef_signal(slot->signal)->end_ts;
             gpu->wasted_ns += ran_ns;
             q->records[slot->index & q->mask] = REEF_RECORD_QUEUED;
+            reef_slot_arm(slot);
             reef_core_evicted(gpu->core, (uint32_t)q->core_queue, seq, now_ns);
             continue;
         }
         q->records[slot->index & q->mask] = REEF_RECORD_DONE;
         keep_delivery(q, slot);
+        reef_slot_arm(slot);
         gpu->done_ns += ran_ns;
         REEF_TRACE_EVENT(REEF_TRACE_COMPLETE, (uint32_t)q->core_queue, slot->index, ran_ns, 0, 0);
         reef_core_completed(gpu->core, (uint32_t)q->core_queue, seq, ran_ns, now_ns);
@@ -183,33 +187,59 @@ static void publish_stats(struct reef_gpu *gpu)
     atomic_store_explicit(&to->be_completed, stats.completed, memory_order_relaxed);
 }
 
-/* After how long to look at @q again. */
-static uint64_t queue_timeout(struct reef_vqueue *q, uint64_t now_ns)
+/* A tenth of the time since @since_ns, within bounds. */
+static uint64_t poll_after(uint64_t since_ns, uint64_t now_ns)
 {
-    if (q->live_count == 0) {
-        q->progress_ns = 0;
-        return q->retired != reef_vqueue_write_index(q) ? HELD_NS : IDLE_NS;
-    }
-    if (q->progress_ns == 0 || q->progress_ns > now_ns)
-        q->progress_ns = now_ns;
-    uint64_t poll_ns = (now_ns - q->progress_ns) / 10;
+    uint64_t poll_ns = since_ns < now_ns ? (now_ns - since_ns) / 10 : 0;
     return poll_ns < POLL_MIN_NS ? POLL_MIN_NS : poll_ns > POLL_MAX_NS ? POLL_MAX_NS : poll_ns;
 }
 
+/* After how long to look at @q again. */
+static uint64_t queue_timeout(struct reef_vqueue *q, uint64_t now_ns)
+{
+    struct reef_gpu *gpu = q->gpu;
+    if (q->live_count > 0) {
+        gpu->be_busy_ns = now_ns;
+        if (q->progress_ns == 0)
+            q->progress_ns = now_ns;
+        return poll_after(q->progress_ns, now_ns);
+    }
+    q->progress_ns = 0;
+    if (reef_core_waiting(gpu->core, (uint32_t)q->core_queue) > 0 || gpu->rt_seen)
+        return HELD_NS;
+    /* A packet that is being written now may have been left to us. */
+    if (now_ns - gpu->be_busy_ns < AWAKE_NS || reef_vqueue_write_index(q) != q->taken)
+        return poll_after(gpu->be_busy_ns, now_ns);
+    return IDLE_NS;
+}
+
+static bool rt_active(struct reef_gpu *gpu, uint64_t now_ns)
+{
+    return !reef_disabled() && reef_board_rt_any(gpu->board) &&
+           reef_board_rt_active(gpu->board, now_ns);
+}
+
+/* False if RT work has come or gone: that is reef_reset_run's business, at the next step. */
 static bool reap_all(struct reef_gpu *gpu, uint64_t now_ns)
 {
-    bool rt = !reef_disabled() && reef_board_rt_active(gpu->board, now_ns);
-    if (rt == gpu->rt_seen) /* a change is reef_reset_run's business, at the next step */
-        for (struct reef_vqueue *q = gpu->queues; q; q = q->next)
-            if (q->class == REEF_CLASS_BE && !q->failed)
-                reef_feed_take(q, now_ns);
+    bool rt = rt_active(gpu, now_ns), known = rt == gpu->rt_seen;
+    for (struct reef_vqueue *q = gpu->queues; q && known; q = q->next)
+        if (q->class == REEF_CLASS_BE && !q->failed)
+            reef_feed_take(q, now_ns);
     for (struct reef_vqueue *q = gpu->queues; q; q = q->next) {
         if (q->class != REEF_CLASS_BE || q->pins > 0)
             continue;
+        if (!gpu->rt_seen && rt_active(gpu, now_ns))
+            return false; /* and what completes must not make room for more */
         reef_complete_reap(q, now_ns);
         reef_feed_actions(gpu);
+        if (reef_feed_note_backlog(q) && known && !q->failed) {
+            reef_feed_take(q, now_ns);
+            reef_feed_note_backlog(q);
+        }
+        reef_feed_ring(gpu);
     }
-    return rt == gpu->rt_seen;
+    return known;
 }
 
 uint64_t reef_complete_poll(struct reef_gpu *gpu, uint64_t now_ns)
@@ -217,9 +247,10 @@ uint64_t reef_complete_poll(struct reef_gpu *gpu, uint64_t now_ns)
     uint64_t timeout_ns = IDLE_NS;
     pthread_mutex_lock(&reef_complete_lock);
     reef_gpu_agent_lock(gpu);
-    if (!reap_all(gpu, now_ns))
+    gpu->looked_ns = now_ns;
+    if (!reap_all(gpu, now_ns)) {
         timeout_ns = 0;
-    if (gpu->timer_ns && gpu->timer_ns <= now_ns) {
+    } else if (gpu->timer_ns && gpu->timer_ns <= now_ns) {
         gpu->timer_ns = 0;
         reef_core_timer(gpu->core, now_ns);
         reef_feed_actions(gpu);

@@ -77,18 +77,19 @@ static bool one_wavefront(const hsa_kernel_dispatch_packet_t *packet)
 static uint32_t kernel_flags(const struct reef_vqueue *q,
                              const hsa_kernel_dispatch_packet_t *packet)
 {
-    struct reef_kernel kernel;
     uint32_t flags = 0;
     if (q->attributes.type == HSA_QUEUE_TYPE_COOPERATIVE)
         return 0; /* its work-groups wait for each other, and there is no second such queue */
-    if (!reef_guards_find(packet->kernel_object, &kernel))
+    const struct reef_kernel *kernel =
+        reef_guards_find_cached(&q->gpu->kernels, packet->kernel_object);
+    if (!kernel)
         return q->assume ? REEF_COMMAND_RESTARTABLE : 0;
-    if (reef_restart_allowed(&kernel.rule, packet))
+    if (reef_restart_allowed(&kernel->rule, packet))
         flags |= REEF_COMMAND_RESTARTABLE;
-    if (q->line < 0 || kernel.blocks == 0)
+    if (q->line < 0 || kernel->blocks == 0)
         return flags;
     flags |= REEF_COMMAND_GUARDED;
-    if (flags & REEF_COMMAND_RESTARTABLE && (kernel.rule.independent || one_wavefront(packet)))
+    if (flags & REEF_COMMAND_RESTARTABLE && (kernel->rule.independent || one_wavefront(packet)))
         flags |= REEF_COMMAND_EVICTABLE;
     return flags;
 }
@@ -127,10 +128,18 @@ static struct reef_command describe(struct reef_vqueue *q, const union reef_pack
     return command;
 }
 
+/* Enough that the core does not run dry, and few enough that whoever takes them is soon done. */
+bool reef_feed_wants_more(const struct reef_vqueue *q)
+{
+    enum { AHEAD = 64 };
+    return reef_core_waiting(q->gpu->core, (uint32_t)q->core_queue) < AHEAD ||
+           atomic_load_explicit(&reef_trace_active, memory_order_relaxed);
+}
+
 void reef_feed_take(struct reef_vqueue *q, uint64_t now_ns)
 {
     uint64_t write = reef_vqueue_write_index(q);
-    while (q->taken != write && q->taken - q->retired <= q->mask) {
+    while (q->taken != write && q->taken - q->retired <= q->mask && reef_feed_wants_more(q)) {
         union reef_packet *packet = reef_packet_at(q, q->taken);
         uint32_t head = atomic_load_explicit(&packet->head, memory_order_acquire);
         unsigned type = reef_packet_type(head);
@@ -178,7 +187,6 @@ static uint32_t choose_guard(struct reef_vqueue *q, struct reef_slot *slot, unsi
                              union reef_packet *to, uint32_t head)
 {
     struct reef_guards *guards = q->gpu->guards;
-    struct reef_kernel kernel;
     slot->guarded = slot->evictable = false;
     if (reef_packet_type(head) != HSA_PACKET_TYPE_KERNEL_DISPATCH || q->line < 0)
         return head;
@@ -186,12 +194,15 @@ static uint32_t choose_guard(struct reef_vqueue *q, struct reef_slot *slot, unsi
     q->after_follow = false;
     bool evictable =
         reef_core_evictable(q->gpu->core, (uint32_t)q->core_queue, slot->index - q->core_base);
-    if ((evictable || q->evictable_live > 0) &&
-        reef_guards_find(to->dispatch.kernel_object, &kernel) && kernel.blocks) {
+    const struct reef_kernel *kernel =
+        evictable || q->evictable_live > 0
+            ? reef_guards_find_cached(&q->gpu->kernels, to->dispatch.kernel_object)
+            : NULL;
+    if (kernel && kernel->blocks) {
         unsigned ticket = reef_guards_ticket(guards, q->line, number);
         *reef_guards_record(guards, ticket) = 0;
         to->dispatch.kernel_object = reef_kernel_guard(
-            &kernel, evictable ? REEF_GUARD_EVICT : REEF_GUARD_FOLLOW, ticket, &guards->layout);
+            kernel, evictable ? REEF_GUARD_EVICT : REEF_GUARD_FOLLOW, ticket, &guards->layout);
         slot->guarded = true;
         slot->evictable = evictable;
         q->evictable_live += evictable;
@@ -220,9 +231,6 @@ static void submit(struct reef_vqueue *q, uint64_t index)
     }
     uint16_t number = q->free[--q->free_count];
     struct reef_slot *slot = &q->slots[number];
-    amd_signal_t *done = reef_signal(slot->signal);
-    done->start_ts = done->end_ts = 0;
-    __atomic_store_n(&done->value, 1, __ATOMIC_RELAXED);
     slot->index = index;
     slot->paused = slot->killed = false;
     q->live[q->live_count++] = number;
@@ -240,6 +248,10 @@ static void submit(struct reef_vqueue *q, uint64_t index)
         q->gpu->doorbells_due++;
     }
     *record = REEF_RECORD_IN_FLIGHT;
+    /* The device has written there last: by the next launch these are back. */
+    __builtin_prefetch(&q->real_ring[q->real_write & q->real_mask], 1);
+    if (q->free_count > 0)
+        __builtin_prefetch(&q->slots[q->free[q->free_count - 1]], 1);
 }
 
 static void submit_range(struct reef_vqueue *q, uint64_t first, uint32_t count)
@@ -293,7 +305,8 @@ void reef_feed_actions(struct reef_gpu *gpu)
             REEF_TRACE_EVENT(REEF_TRACE_EVICT, action.queue, 0, 0, 0, 0);
             if (q->line >= 0)
                 reef_guards_raise(gpu->guards, q->line);
-            reef_debug("queue %p: evict flag raised", (void *)q);
+            reef_debug("queue %p: evict flag raised at %llu ns", (void *)q,
+                       (unsigned long long)reef_now_ns());
             break;
         case REEF_ACTION_ALLOW:
             allow(q);
@@ -318,6 +331,9 @@ static void ring_if_due(struct reef_vqueue *q)
     q->doorbell_due = false;
     q->gpu->doorbells_due--;
     ring_real(q);
+    /* RT work has come since we looked: the last that was given to the device. */
+    if (reef_unlikely(reef_board_rt_any(q->gpu->board)))
+        q->gpu->fed_late_ns = reef_now_ns();
 }
 
 void reef_feed_ring_again(struct reef_vqueue *q)
@@ -422,10 +438,43 @@ void reef_feed_switch_class(struct reef_vqueue *q)
     pthread_mutex_unlock(&q->direct_lock);
 }
 
+/*
+ * While packets wait in the virtual queue (the device queue is full, or BE is held), those behind
+ * them will be given to the device by the agent in any case: so threads do nothing but write them.
+ * That nothing is forgotten: a thread has moved the write index, by an atomic operation, before it
+ * looks at `backlog`; and the agent, after it has cleared that, looks at the write index, and stays
+ * awake while packets are written that it has not taken.
+ */
+bool reef_feed_note_backlog(struct reef_vqueue *q)
+{
+    bool before = atomic_load_explicit(&q->backlog, memory_order_relaxed);
+    bool waiting = reef_core_waiting(q->gpu->core, (uint32_t)q->core_queue) > 0 &&
+                   !atomic_load_explicit(&reef_trace_active, memory_order_relaxed);
+    if (waiting != before)
+        atomic_store_explicit(&q->backlog, waiting, memory_order_seq_cst);
+    return before && !waiting;
+}
+
+/* gpu->lock held. */
+static void take_held(struct reef_vqueue *q)
+{
+    struct reef_gpu *gpu = q->gpu;
+    uint64_t timer_ns = gpu->timer_ns;
+    reef_feed_take(q, gpu->looked_ns);
+    reef_feed_note_backlog(q);
+    /* The agent is woken before the doorbell is rung. ROCclr takes it that a thread is past its own
+     * bookkeeping of a launch before the launch can complete, so nothing slow may come after. */
+    if (gpu->doorbells_due > 0 || gpu->timer_ns != timer_ns || gpu->agent_idle)
+        reef_agent_notify_locked(&gpu->agent);
+    ring_if_due(q);
+    reef_feed_ring(gpu);
+}
+
 static void ring_held(struct reef_vqueue *q)
 {
     struct reef_gpu *gpu = q->gpu;
-    uint64_t now_ns = reef_now_ns();
+    if (atomic_load_explicit(&q->backlog, memory_order_acquire))
+        return;
     pthread_mutex_lock(&gpu->lock);
     if (reef_unlikely(atomic_load_explicit(&q->class, memory_order_relaxed) == REEF_CLASS_RT)) {
         pthread_mutex_unlock(&gpu->lock);
@@ -434,19 +483,11 @@ static void ring_held(struct reef_vqueue *q)
     }
     /* RT work that the agent has not told the core of yet: nothing more goes to the device, and the
      * packets stay where they are. The agent takes them when RT work is over. */
-    if (gpu->rt_seen || reef_disabled() || !reef_board_rt_active(gpu->board, now_ns)) {
-        uint64_t timer_ns = gpu->timer_ns;
-        reef_feed_take(q, now_ns);
-        /* The agent is woken before the doorbell is rung. ROCclr takes it that a thread is past its
-         * own bookkeeping of a launch before the launch can complete, so nothing slow may come
-         * after. */
-        if (gpu->doorbells_due > 0 || gpu->timer_ns != timer_ns || gpu->agent_idle)
-            reef_agent_notify(&gpu->agent);
-        ring_if_due(q);
-        reef_feed_ring(gpu);
-    } else {
-        reef_agent_notify(&gpu->agent);
-    }
+    if (gpu->rt_seen || !reef_board_rt_any(gpu->board) || reef_disabled() ||
+        !reef_board_rt_active(gpu->board, reef_now_ns()))
+        take_held(q);
+    else
+        reef_agent_notify_locked(&gpu->agent);
     pthread_mutex_unlock(&gpu->lock);
 }
 

@@ -110,7 +110,7 @@ static bool agent_anything_new(void *arg)
     for (struct reef_vqueue *q = gpu->queues; q && !found; q = q->next)
         if (q->class == REEF_CLASS_BE && !q->failed)
             found = q->live_count > 0 || reef_suspend_due(q) ||
-                    (!gpu->rt_seen && reef_vqueue_has_new(q));
+                    (!gpu->rt_seen && reef_vqueue_has_new(q) && reef_feed_wants_more(q));
     pthread_mutex_unlock(&gpu->lock);
     return found;
 }

@@ -234,6 +234,7 @@ struct entry {
 
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct entry *buckets[BUCKETS];
+static _Atomic uint64_t table_version; /* changed under the lock, together with the table */
 static _Atomic uint64_t kernels_guarded, kernels_unguarded;
 
 static struct entry **find(uint64_t kernel_object)
@@ -248,6 +249,7 @@ void reef_guards_add_kernel(uint64_t kernel_object, const struct reef_kernel *ke
 {
     struct entry *entry = malloc(sizeof(*entry));
     pthread_mutex_lock(&table_lock);
+    atomic_fetch_add(&table_version, 1);
     struct entry **at = find(kernel_object);
     if (*at) { /* of a code object that was there before */
         (*at)->kernel = *kernel;
@@ -263,6 +265,7 @@ void reef_guards_add_kernel(uint64_t kernel_object, const struct reef_kernel *ke
 void reef_guards_remove_kernel(uint64_t kernel_object)
 {
     pthread_mutex_lock(&table_lock);
+    atomic_fetch_add(&table_version, 1);
     struct entry **at = find(kernel_object), *entry = *at;
     if (entry)
         *at = entry->next;
@@ -278,6 +281,21 @@ bool reef_guards_find(uint64_t kernel_object, struct reef_kernel *kernel)
         *kernel = entry->kernel;
     pthread_mutex_unlock(&table_lock);
     return entry != NULL;
+}
+
+const struct reef_kernel *reef_guards_find_cached(struct reef_kernel_cache *cache,
+                                                  uint64_t kernel_object)
+{
+    enum { ENTRIES = sizeof(cache->entries) / sizeof(cache->entries[0]) };
+    struct reef_cached_kernel *entry = &cache->entries[(kernel_object >> 6) % ENTRIES];
+    /* Before the table is looked at: so an entry is never thought younger than it is. */
+    uint64_t version = atomic_load_explicit(&table_version, memory_order_acquire);
+    if (reef_unlikely(entry->kernel_object != kernel_object || entry->version != version)) {
+        entry->known = reef_guards_find(kernel_object, &entry->kernel);
+        entry->kernel_object = kernel_object;
+        entry->version = version;
+    }
+    return entry->known ? &entry->kernel : NULL;
 }
 
 void reef_guards_count(unsigned guarded, unsigned unguarded)
@@ -300,6 +318,7 @@ void reef_guards_forget(void)
     list = NULL; /* stopped queues may still point to what was in it */
     pthread_mutex_unlock(&list_lock);
     pthread_mutex_lock(&table_lock);
+    atomic_fetch_add(&table_version, 1);
     for (unsigned i = 0; i < BUCKETS; i++) {
         while (buckets[i]) {
             struct entry *next = buckets[i]->next;

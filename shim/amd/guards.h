@@ -61,8 +61,22 @@ static inline unsigned reef_guards_per_queue(const struct reef_guards *guards)
 /** @kernel_object is in the GPU's memory now (@add), or no longer. */
 void reef_guards_add_kernel(uint64_t kernel_object, const struct reef_kernel *kernel);
 void reef_guards_remove_kernel(uint64_t kernel_object);
-/** False if it is not known. Hot path: a lock held for some dozen instructions. */
+/** False if it is not known. A lock held for some dozen instructions. */
 bool reef_guards_find(uint64_t kernel_object, struct reef_kernel *kernel);
+
+/** What a launching path has found before; zeroed at first, and used by one thread at a time. */
+struct reef_kernel_cache {
+    struct reef_cached_kernel {
+        uint64_t kernel_object; /* 0: none */
+        uint64_t version;       /* of the table */
+        bool known;
+        struct reef_kernel kernel;
+    } entries[32];
+};
+/** As reef_guards_find(), without the lock for what was found lately: NULL if it is not known, else
+ *  valid until the next call. Hot path. */
+const struct reef_kernel *reef_guards_find_cached(struct reef_kernel_cache *cache,
+                                                  uint64_t kernel_object);
 void reef_guards_count(unsigned guarded, unsigned unguarded);
 struct reef_guard_counts reef_guards_counts(void);
 

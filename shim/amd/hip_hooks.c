@@ -47,6 +47,16 @@ static void arrive(void)
         reef_rt_arrive(gpu);
 }
 
+/* What a compiled <<<...>>> calls first. After a pause this call takes as long as all of HIP's part
+ * of a launch otherwise does (4 us of 5, measured): so RT work is announced before it. */
+REEF_EXPORT hipError_t __hipPushCallConfiguration(dim3 blocks, dim3 block, size_t shared_bytes,
+                                                  hipStream_t stream)
+{
+    FIND(__hipPushCallConfiguration);
+    arrive();
+    return call(blocks, block, shared_bytes, stream);
+}
+
 REEF_EXPORT hipError_t hipLaunchKernel(const void *function, dim3 blocks, dim3 block,
                                        void **arguments, size_t shared_bytes, hipStream_t stream)
 {

@@ -27,6 +27,7 @@ static unsigned forget_killed(struct reef_vqueue *q)
         struct reef_slot *slot = &q->slots[q->live[i]];
         q->records[slot->index & q->mask] = REEF_RECORD_QUEUED;
         q->free[q->free_count++] = q->live[i];
+        reef_slot_arm(slot);
         if (atomic_load_explicit(&reef_log_level, memory_order_relaxed) >= REEF_LOG_TRACE) {
             const union reef_packet *packet = reef_packet_at(q, slot->index);
             char name[128] = "(barrier)";
@@ -119,6 +120,20 @@ static void finish_reset(struct reef_vqueue *q, enum stopped stopped)
     pthread_mutex_unlock(&reef_complete_lock);
 }
 
+/* For reef bench preempt: nothing more was given to the device since the bit was set, or since the
+ * last doorbell of a thread that had looked just before. */
+static void log_change(struct reef_gpu *gpu, bool rt, uint64_t now_ns)
+{
+    if (atomic_load_explicit(&reef_log_level, memory_order_relaxed) < REEF_LOG_DEBUG)
+        return;
+    if (rt)
+        reef_debug("held: rt work exists since %llu, last fed at %llu, seen at %llu ns",
+                   (unsigned long long)reef_board_rt_since(gpu->board),
+                   (unsigned long long)gpu->fed_late_ns, (unsigned long long)now_ns);
+    else
+        reef_debug("rt work is gone");
+}
+
 void reef_reset_run(struct reef_gpu *gpu)
 {
     enum { BATCH = 64 };
@@ -129,10 +144,10 @@ void reef_reset_run(struct reef_gpu *gpu)
     bool rt = !reef_disabled() && reef_board_rt_active(gpu->board, now_ns);
 
     reef_gpu_agent_lock(gpu);
-    if (rt != gpu->rt_seen) {
+    bool changed = rt != gpu->rt_seen;
+    if (changed) {
         gpu->rt_seen = rt;
         REEF_TRACE_EVENT(rt ? REEF_TRACE_HOLD : REEF_TRACE_RELEASE, 0, 0, 0, 0, 0);
-        reef_debug("%s", rt ? "held: rt work exists" : "rt work is gone");
         reef_core_rt(gpu->core, rt, now_ns);
         reef_feed_actions(gpu);
         reef_feed_ring(gpu);
@@ -151,6 +166,8 @@ void reef_reset_run(struct reef_gpu *gpu)
                          : STOPPED_NOT;
     for (unsigned i = 0; i < count; i++)
         finish_reset(due[i], stopped[i]);
+    if (changed)
+        log_change(gpu, rt, now_ns);
 }
 
 static bool needs_maintenance(const struct reef_vqueue *q)

@@ -88,6 +88,7 @@ bool reef_vqueue_more_slots(struct reef_vqueue *q, uint32_t count)
         if (reef_hsa.hsa_amd_signal_create(0, 0, NULL, HSA_AMD_SIGNAL_AMD_GPU_ONLY, signal) !=
             HSA_STATUS_SUCCESS)
             return false;
+        reef_slot_arm(&q->slots[q->slot_count]);
         q->free[q->free_count++] = (uint16_t)q->slot_count++;
     }
     return true;
@@ -338,6 +339,8 @@ hsa_status_t reef_vqueue_set_priority(struct reef_vqueue *q, hsa_amd_queue_prior
         reef_feed_switch_class(q);
     }
     pthread_mutex_unlock(&q->gpu->lock);
+    if (reef_vqueue_has_new(q)) /* left to the agent, which looks only after queues of class BE */
+        reef_feed_doorbell(q);
     return status;
 }
 

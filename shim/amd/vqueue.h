@@ -34,7 +34,7 @@ struct reef_gpu;
 
 /** Where the completion of one packet in the device queue is recorded. */
 struct reef_slot {
-    hsa_signal_t signal; /* owned; 1: in flight, less: complete */
+    hsa_signal_t signal; /* owned; 1: free or in flight, less: complete */
     uint64_t index;      /* of the packet in the virtual queue */
     bool guarded;        /* the packet names a guard: its record says whether it was evicted */
     bool evictable;      /* and may be evicted itself */
@@ -90,6 +90,7 @@ struct reef_vqueue {
     bool doorbell_due;
 
     /* BE */
+    _Atomic bool backlog; /* packets wait: the agent will take what comes, see feed.c */
     int core_queue;
     uint64_t core_base;      /* command 0 of the core is this virtual index */
     struct reef_slot *slots; /* owned */
@@ -139,6 +140,10 @@ struct reef_gpu {
     uint64_t timer_ns;            /* 0: not armed */
     _Atomic bool maintain_wanted; /* spares are to be made, or killed queues to be destroyed */
     uint64_t maintain_after_ns;   /* the last attempt failed: not before this time */
+    struct reef_kernel_cache kernels;
+    uint64_t looked_ns;   /* when the agent looked last */
+    uint64_t fed_late_ns; /* the last doorbell that was rung although RT work had just come */
+    uint64_t be_busy_ns;  /* agent: when BE work was last seen on the device */
     bool agent_idle;    /* the agent saw no BE work at all: it looks again only when it is woken */
     bool rt_seen;       /* what the core was told last */
     double ns_per_tick; /* of the GPU's timestamps; 0: not known yet */
@@ -211,6 +216,9 @@ static inline bool reef_vqueue_has_new(const struct reef_vqueue *q);
 void reef_vqueue_wait_unpinned(struct reef_vqueue *q);
 void reef_vqueue_unpin(struct reef_vqueue *q);
 
+/** Makes the slot's signal ready for the next packet. */
+static inline void reef_slot_arm(struct reef_slot *slot);
+
 /* --- feed.c --- */
 /** The application rang the queue's doorbell. */
 void reef_feed_doorbell(struct reef_vqueue *q);
@@ -235,6 +243,12 @@ static inline void reef_feed_flush(void);
 void reef_feed_take(struct reef_vqueue *q, uint64_t now_ns);
 /** Carries out the core's actions. gpu->lock held. */
 void reef_feed_actions(struct reef_gpu *gpu);
+/** Whether more of @q may be handed to the core now; the rest stays in the virtual ring. gpu->lock
+ *  held. */
+bool reef_feed_wants_more(const struct reef_vqueue *q);
+/** Notes whether threads may leave what they put into @q to the agent; true if they may no longer.
+ *  gpu->lock held; @q was fed as far as the core allows. */
+bool reef_feed_note_backlog(struct reef_vqueue *q);
 /** Rings the doorbells that are due. gpu->lock held. Nothing may be submitted later under the same
  * hold of the lock without calling it again. */
 void reef_feed_ring(struct reef_gpu *gpu);
@@ -384,6 +398,13 @@ static inline bool reef_vqueue_has_new(const struct reef_vqueue *q)
     return reef_vqueue_write_index(q) != q->taken &&
            reef_packet_type(atomic_load_explicit(&reef_packet_at(q, q->taken)->head,
                                                  memory_order_acquire)) != HSA_PACKET_TYPE_INVALID;
+}
+
+static inline void reef_slot_arm(struct reef_slot *slot)
+{
+    amd_signal_t *signal = reef_signal(slot->signal);
+    signal->start_ts = signal->end_ts = 0;
+    __atomic_store_n(&signal->value, 1, __ATOMIC_RELAXED);
 }
 
 static inline void reef_rt_arrive(struct reef_gpu *gpu)

@@ -179,6 +179,7 @@ static int take_slot(struct reef_board *board)
             continue;
         atomic_store(&slot->pid_namespace, reef_board_pid_namespace());
         atomic_store(&slot->renewed_ns, 0);
+        atomic_store(&slot->raised_ns, 0);
         atomic_store(&slot->asleep, 0);
         atomic_store(&slot->cls, REEF_BOARD_OFF);
         memset(&slot->stats, 0, sizeof(slot->stats));

@@ -69,6 +69,8 @@ void reef_board_rt_clear(struct reef_board *board);
 bool reef_board_rt_active(struct reef_board *board, uint64_t now_ns);
 /** Whether any bit is set, also one that does not count (any more). One load: for launch paths. */
 bool reef_board_rt_any(const struct reef_board *board);
+/** When the first of the bits that are set was raised; 0: none is. For the log. */
+uint64_t reef_board_rt_since(const struct reef_board *board);
 /** Whether another process of this class uses this GPU. Reads /proc: for agents. */
 bool reef_board_has_peers(const struct reef_board *board, enum reef_board_class cls);
 /** The word agents sleep on; it changes whenever the bitmap does. */

@@ -21,7 +21,8 @@ struct reef_board_slot {
     _Atomic uint32_t pid_namespace; /* inode of the owner's /proc/self/ns/pid; 0: not known */
     char command[16];
     struct reef_board_stats stats;
-    char pad[192 - 176];
+    _Atomic uint64_t raised_ns;   /* CLOCK_MONOTONIC just before the owner set its RT bit last */
+    char pad[192 - 184];
 };
 
 struct reef_board_layout {

@@ -45,7 +45,9 @@ void reef_board_rt_raise(struct reef_board *board)
 
     if (atomic_load(&board->map->rt) & bit)
         return;
-    reef_board_rt_renew(board, monotonic_ns());
+    uint64_t now_ns = monotonic_ns();
+    reef_board_rt_renew(board, now_ns);
+    atomic_store_explicit(&board->map->slots[board->slot].raised_ns, now_ns, memory_order_relaxed);
     if (!(atomic_fetch_or(&board->map->rt, bit) & bit)) {
         ring_others(board);
         reef_board_ring(&board->map->slots[board->slot]); /* BE queues of the same process */
@@ -109,6 +111,19 @@ bool reef_board_rt_active(struct reef_board *board, uint64_t now_ns)
 bool reef_board_rt_any(const struct reef_board *board)
 {
     return atomic_load(&board->map->rt) != 0;
+}
+
+uint64_t reef_board_rt_since(const struct reef_board *board)
+{
+    uint64_t since_ns = 0;
+
+    for (uint64_t rt = atomic_load(&board->map->rt); rt; rt &= rt - 1) {
+        const struct reef_board_slot *slot = &board->map->slots[__builtin_ctzll(rt)];
+        uint64_t raised_ns = atomic_load_explicit(&slot->raised_ns, memory_order_relaxed);
+        if (since_ns == 0 || raised_ns < since_ns)
+            since_ns = raised_ns;
+    }
+    return since_ns;
 }
 
 bool reef_board_has_peers(const struct reef_board *board, enum reef_board_class cls)

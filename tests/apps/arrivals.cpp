@@ -108,7 +108,7 @@ int main(int argc, char **argv)
     const double ratio = tick_ratio() < 3 ? 1 : 10;
     for (int n = 0; n < count; n++) {
         usleep(static_cast<useconds_t>(gap(random)));
-        const unsigned long long wall = wall_ns(), ticks = device_ticks();
+        const unsigned long long ticks = device_ticks(), wall = wall_ns();
         run();
         const unsigned long long *end = begun + kGroups;
         const double first =

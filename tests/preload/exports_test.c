@@ -42,9 +42,9 @@ static const char *const own[] = {"dlsym", "dlvsym", "dlopen", "ioctl"};
 /* Whether a table has a row for a hook of this name: @rows end in what follows the name. */
 static bool in_table(const char *hooks, const char *api, const char *name)
 {
-    static const char *const kinds[] = {"\nHSA_HOOK(%s)\n", "\nHIP_HOOK(%s)\n", "\nHSA_LATER(%s)\n",
-                                        "\nHSA_GUARD(%s)\n", "\nHOOK(%s, ", "\nHOOK_PT(%s, ",
-                                        "\nHOOK_HANDLE(%s, "};
+    static const char *const kinds[] = {
+        "\nHSA_HOOK(%s)\n", "\nHIP_HOOK(%s)\n", "\nHSA_LATER(%s)\n", "\nHSA_GUARD(%s)\n",
+        "\nHOOK(%s, ",      "\nHOOK_PT(%s, ",   "\nHOOK_HANDLE(%s, "};
     char row[128];
     for (unsigned i = 0; i < 7; i++) {
         snprintf(row, sizeof(row), kinds[i], name);
@@ -60,6 +60,7 @@ static bool in_table(const char *hooks, const char *api, const char *name)
 static bool is_vendors(const char *name)
 {
     return strncmp(name, "hsa_", 4) == 0 || strncmp(name, "hip", 3) == 0 ||
+           strncmp(name, "__hip", 5) == 0 ||
            (strncmp(name, "cu", 2) == 0 && name[2] >= 'A' && name[2] <= 'Z');
 }
 

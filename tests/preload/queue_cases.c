@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "aql.h"
+#include "shim/board/board.h"
 
 static const hsa_signal_t none;
 
@@ -90,6 +91,62 @@ static void case_order(void)
     const char *class = getenv("REEF_PRIORITY");
     order_in(HSA_QUEUE_TYPE_SINGLE, true);
     order_in(HSA_QUEUE_TYPE_MULTI, !class || strcmp(class, "rt") != 0);
+}
+
+/* Bursts a little longer than a device queue is deep, each waited for: the last packets are written
+ * just when what they wait behind is over, and nobody rings again after them. */
+static void case_bursts(void)
+{
+    enum { BURSTS = 3000, MOST = 8 };
+    _Atomic unsigned counter = 0;
+    struct job *jobs = jobs_of(MOST, 1, &counter);
+    hsa_queue_t *queue = aql_open(64);
+    unsigned random = 1, all = 0;
+    for (unsigned b = 0; b < BURSTS; b++) {
+        hsa_signal_t done = aql_signal(1);
+        unsigned packets = 1 + (unsigned)rand_r(&random) % MOST;
+        for (unsigned i = 0; i < packets; i++) {
+            jobs[i].kernel.duration_us = (unsigned)rand_r(&random) % 4;
+            aql_kernel(queue, count, &jobs[i], i + 1 == packets ? done : none);
+        }
+        all += packets;
+        CHECK(aql_wait(done, 20), "burst %u: a packet was forgotten", b);
+        hsa_signal_destroy(done);
+    }
+    CHECK(counter == all, "%u of %u kernels", counter, all);
+    hsa_queue_destroy(queue);
+}
+
+/* In an RT process: however short before the next launch the last work was found to be over, the
+ * process's bit on the board is there while a kernel runs. */
+static void case_arrivals(void)
+{
+    char why[160];
+    struct reef_board *board;
+    _Atomic unsigned counter = 0;
+    struct job *job = jobs_of(1, 2000, &counter);
+    hsa_queue_t *queue = aql_open(64);
+    unsigned random = 1;
+    CHECK(reef_board_open(&board, getenv("REEF_BOARD_DIR"), "pci-0000-03-00.0", why, sizeof(why)) ==
+              0,
+          "%s", why);
+    for (unsigned i = 0; i < 500; i++) {
+        hsa_signal_t done = aql_signal(1);
+        bool seen = false;
+        aql_kernel(queue, count, job, done);
+        /* The agent may just have cleared it; then it looks at the queue again. */
+        while (!(seen = reef_board_rt_active(board, aql_now_ns())) &&
+               hsa_signal_load_relaxed(done) > 0)
+            ;
+        CHECK(seen, "arrival %u was lost", i);
+        CHECK(aql_wait(done, 10), "no completion");
+        hsa_signal_destroy(done);
+        uint64_t until_ns = aql_now_ns() + (uint64_t)rand_r(&random) % 200000;
+        while (aql_now_ns() < until_ns)
+            ;
+    }
+    hsa_queue_destroy(queue);
+    reef_board_close(board);
 }
 
 /* One doorbell for many packets; a packet that is published before the one in front of it. */
@@ -322,6 +379,85 @@ static void case_priority(void)
     hsa_queue_destroy(rt);
 }
 
+/* Of this process's BE work. */
+static uint64_t preemptions(void)
+{
+    struct reef_board_peer peers[REEF_BOARD_SLOTS];
+    uint64_t sum = 0;
+    int count =
+        reef_board_read(getenv("REEF_BOARD_DIR"), "pci-0000-03-00.0", peers, REEF_BOARD_SLOTS);
+    for (int i = 0; i < count; i++)
+        if (peers[i].pid == getpid())
+            sum += peers[i].stats.preemptions;
+    return sum;
+}
+
+static _Atomic bool restless_end;
+
+/* RT work of another process that comes and goes more often than anything is given up for stalled.
+ */
+static void *come_and_go(void *arg)
+{
+    struct reef_board *board = arg;
+    while (!restless_end) {
+        reef_board_rt_raise(board);
+        aql_nap_us(1000);
+        reef_board_rt_clear(board);
+        aql_nap_us(1000);
+    }
+    return NULL;
+}
+
+/*
+ * A full device queue goes on while RT work comes and goes. Twice: what is in it waits for the
+ * program itself, which first wants to put more into its queue than the depth lets through, and
+ * behind that one queue waits for the other; and kernels of which none fits into a gap.
+ */
+static void case_restless(void)
+{
+    enum { N = 24, LONG = 6 };
+    char why[160];
+    struct reef_board *board;
+    pthread_t rt;
+    _Atomic unsigned counter = 0;
+    struct job *jobs = jobs_of(2 * N, 50, &counter), *others = jobs_of(1, 50, &counter);
+    struct job *longs = jobs_of(LONG, 3000, &counter);
+    hsa_queue_t *queue = aql_open(64), *other = aql_open(64);
+    hsa_signal_t go = aql_signal(1), met = aql_signal(1);
+
+    CHECK(reef_board_open(&board, getenv("REEF_BOARD_DIR"), "pci-0000-03-00.0", why, sizeof(why)) ==
+              0,
+          "%s", why);
+    CHECK(pthread_create(&rt, NULL, come_and_go, board) == 0, "thread");
+    aql_barrier(queue, go, none);
+    for (unsigned i = 0; i < N; i++)
+        aql_kernel(queue, count, &jobs[i], none);
+    aql_barrier(other, go, none);
+    aql_kernel(other, count, &others[0], met);
+    aql_barrier(queue, met, none);
+    for (unsigned i = N; i < 2 * N; i++)
+        aql_kernel(queue, count, &jobs[i], none);
+    aql_nap_us(20000);
+    CHECK(counter == 0, "the barrier did not hold");
+    hsa_signal_store_relaxed(go, 0);
+    finish(queue, 60);
+    CHECK(counter == 2 * N + 1, "%u kernels", counter);
+    for (unsigned i = 1; i < 2 * N; i++)
+        CHECK(jobs[i].seen > jobs[i - 1].seen, "kernel %u before %u", i, i - 1);
+    CHECK(others[0].seen < jobs[N].seen, "a kernel ran before what it depends on");
+    for (unsigned i = 0; i < LONG; i++)
+        aql_kernel(queue, count, &longs[i], none);
+    finish(queue, 60);
+    CHECK(counter == 2 * N + 1 + LONG, "%u kernels", counter);
+    restless_end = true;
+    CHECK(pthread_join(rt, NULL) == 0, "join");
+    aql_nap_us(20000); /* the agent publishes its counters at its next step */
+    CHECK(preemptions() > 10, "%llu preemptions", (unsigned long long)preemptions());
+    hsa_queue_destroy(other);
+    hsa_queue_destroy(queue);
+    reef_board_close(board);
+}
+
 static char *self_path;
 
 /* Starts this program as an RT process that runs another case. */
@@ -411,6 +547,8 @@ static const struct {
     {"shutdown", case_shutdown}, {"fork", case_fork},
     {"priority", case_priority}, {"peers", case_peers},
     {"long-rt", case_long_rt},   {"waiting-rt", case_waiting_rt},
+    {"restless", case_restless}, {"bursts", case_bursts},
+    {"arrivals", case_arrivals},
 };
 
 int main(int argc, char **argv)

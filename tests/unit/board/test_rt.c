@@ -45,6 +45,27 @@ static void raising_again_changes_nothing(void **state)
     reef_board_close(board);
 }
 
+static void since_the_first_of_those_that_are_up(void **state)
+{
+    (void)state;
+    struct reef_board *board = open_board();
+    struct child other = start_peer();
+    assert_int_equal(reef_board_rt_since(board), 0);
+    uint64_t before_ns = now_ns();
+    order(&other, 'r');
+    uint64_t since_ns = reef_board_rt_since(board), after_ns = now_ns();
+    assert_in_range(since_ns, before_ns, after_ns);
+    reef_board_rt_raise(board);
+    assert_int_equal(reef_board_rt_since(board), since_ns);
+    order(&other, 'c');
+    assert_in_range(reef_board_rt_since(board), after_ns, now_ns());
+    reef_board_rt_clear(board);
+    assert_int_equal(reef_board_rt_since(board), 0);
+    order(&other, 'q');
+    assert_int_equal(end_child(&other), 0);
+    reef_board_close(board);
+}
+
 static void two_raise_and_one_clears(void **state)
 {
     (void)state;
@@ -272,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(another_process_raises_and_clears),
         TEST(raising_again_changes_nothing),
+        TEST(since_the_first_of_those_that_are_up),
         TEST(two_raise_and_one_clears),
         TEST(the_lease_ends_unless_renewed),
         TEST(a_renewal_far_in_the_future_is_no_lease),

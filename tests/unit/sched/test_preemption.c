@@ -69,11 +69,14 @@ static void complete_commands_are_not_restored(void **state)
     (void)state;
     struct rig rig = rig_default();
     uint32_t q = busy_queue(&rig);
+    assert_int_equal(reef_core_waiting(rig.core, q), 1);
     done(&rig, q, 1); /* out of order; command 3 enters */
+    assert_int_equal(reef_core_waiting(rig.core, q), 0);
     expect_submit(&rig, q, 3, 1);
     rt(&rig, true);
     expect_reset(&rig, q);
     stopped(&rig, q);
+    assert_int_equal(reef_core_waiting(rig.core, q), 4); /* with the one that is complete */
     assert_int_equal(stats_of(&rig).killed, 3);
     rt_over(&rig);
     expect_resubmit(&rig, q, 0, 4); /* the caller leaves out 1 */
