@@ -37,7 +37,7 @@ done
 mkdir "$work/dir"
 export REEF_BOARD_DIR="$work/dir"
 for restartable in never assume; do
-    FAKE_FAIL_CREATE=2 REEF_RESTARTABLE=$restartable run be order || fail "no spare queue ($restartable)"
+    FAKE_FAIL_CREATE=2 REEF_RESTARTABLE=$restartable run be bursts || fail "no spare queue ($restartable)"
 done
 FAKE_FAIL_CREATE=1 run be order && fail "a queue that cannot be made was made"
 grep -q 'hsa_queue_create: 0x1008' "$work/err" || fail "not the driver's own error"
