@@ -40,29 +40,59 @@ static struct reef_library library = {.soname_prefix = "libamdhip64.so"};
 
 /* The bit of a BE process's high-priority streams is set at the doorbell: only there is it known.
  */
-static void arrive(void)
+static bool to_announce(void)
 {
     struct reef_gpu *gpu = atomic_load_explicit(&reef_gpu_of_rt, memory_order_acquire);
-    if (gpu)
-        reef_rt_arrive(gpu);
+    return reef_unlikely(gpu && !atomic_load_explicit(&gpu->rt_raised, memory_order_relaxed));
 }
 
-/* What a compiled <<<...>>> calls first. After a pause this call takes as long as all of HIP's part
- * of a launch otherwise does (4 us of 5, measured): so RT work is announced before it. */
-REEF_EXPORT hipError_t __hipPushCallConfiguration(dim3 blocks, dim3 block, size_t shared_bytes,
-                                                  hipStream_t stream)
+static void arrive(void)
+{
+    if (to_announce())
+        reef_rt_raise(atomic_load_explicit(&reef_gpu_of_rt, memory_order_acquire));
+}
+
+/*
+ * The two calls of a compiled <<<...>>>. After a pause the first takes as long as all of HIP's part
+ * of a launch otherwise does (4 us of 5, measured): so RT work is announced before it. What is rare
+ * is in functions of its own, so that these are a few instructions.
+ */
+__attribute__((noinline, cold)) static hipError_t
+push_configuration(dim3 blocks, dim3 block, size_t shared_bytes, hipStream_t stream)
 {
     FIND(__hipPushCallConfiguration);
     arrive();
     return call(blocks, block, shared_bytes, stream);
 }
 
-REEF_EXPORT hipError_t hipLaunchKernel(const void *function, dim3 blocks, dim3 block,
-                                       void **arguments, size_t shared_bytes, hipStream_t stream)
+REEF_EXPORT hipError_t __hipPushCallConfiguration(dim3 blocks, dim3 block, size_t shared_bytes,
+                                                  hipStream_t stream)
+{
+    __typeof__(__hipPushCallConfiguration) *call =
+        atomic_load_explicit(&real.__hipPushCallConfiguration, memory_order_relaxed);
+    return reef_likely(call && !to_announce())
+               ? call(blocks, block, shared_bytes, stream)
+               : push_configuration(blocks, block, shared_bytes, stream);
+}
+
+__attribute__((noinline, cold)) static hipError_t launch_kernel(const void *function, dim3 blocks,
+                                                                dim3 block, void **arguments,
+                                                                size_t shared_bytes,
+                                                                hipStream_t stream)
 {
     FIND(hipLaunchKernel);
     arrive();
     return call(function, blocks, block, arguments, shared_bytes, stream);
+}
+
+REEF_EXPORT hipError_t hipLaunchKernel(const void *function, dim3 blocks, dim3 block,
+                                       void **arguments, size_t shared_bytes, hipStream_t stream)
+{
+    __typeof__(hipLaunchKernel) *call =
+        atomic_load_explicit(&real.hipLaunchKernel, memory_order_relaxed);
+    return reef_likely(call && !to_announce())
+               ? call(function, blocks, block, arguments, shared_bytes, stream)
+               : launch_kernel(function, blocks, block, arguments, shared_bytes, stream);
 }
 
 REEF_EXPORT hipError_t hipExtLaunchKernel(const void *function, dim3 blocks, dim3 block,

@@ -43,10 +43,14 @@ extern struct reef_hsa reef_hsa;
 /** Looks the real functions up, once. False if libhsa-runtime64 is not in the process. */
 bool reef_hsa_load(void);
 
+static inline bool reef_hsa_loaded(void)
+{
+    return reef_likely(atomic_load_explicit(&reef_hsa.loaded, memory_order_acquire));
+}
+
 static inline bool reef_hsa_ready(void)
 {
-    return reef_likely(atomic_load_explicit(&reef_hsa.loaded, memory_order_acquire)) ||
-           reef_hsa_load();
+    return reef_hsa_loaded() || reef_hsa_load();
 }
 
 static inline bool reef_hsa_has_guards(void)

@@ -153,9 +153,11 @@ hsa_status_t later_hsa_amd_queue_get_info(hsa_queue_t *queue, unsigned attribute
 /* --- indices --- */
 
 #define LOAD_READ_INDEX(name)                                                                      \
+    FIRST(uint64_t, name, 0, (const hsa_queue_t *queue), queue)                                    \
     HOOK(uint64_t, name)(const hsa_queue_t *queue)                                                 \
     {                                                                                              \
-        REQUIRE(0);                                                                                \
+        if (UNKNOWN())                                                                             \
+            return FIRST_CALL(name)(queue);                                                        \
         struct reef_vqueue *q = reef_vqueue_from(queue);                                           \
         return reef_likely(q != NULL) ? reef_feed_read_index(q) : REAL(name)(queue);               \
     }
@@ -204,9 +206,11 @@ STORE_READ_INDEX(hsa_queue_store_read_index_release)
 STORE_READ_INDEX(hsa_queue_store_read_index_screlease)
 
 #define ADD_WRITE_INDEX(name, order)                                                               \
+    FIRST(uint64_t, name, 0, (const hsa_queue_t *queue, uint64_t value), queue, value)             \
     HOOK(uint64_t, name)(const hsa_queue_t *queue, uint64_t value)                                 \
     {                                                                                              \
-        REQUIRE(0);                                                                                \
+        if (UNKNOWN())                                                                             \
+            return FIRST_CALL(name)(queue, value);                                                 \
         struct reef_vqueue *q = reef_vqueue_from(queue);                                           \
         return reef_likely(q != NULL)                                                              \
                    ? __atomic_fetch_add(&q->pub.write_dispatch_id, value, order)                   \
@@ -242,14 +246,20 @@ CAS_WRITE_INDEX(hsa_queue_cas_write_index_screlease)
 /* --- signals --- */
 
 #define SIGNAL_STORE(name)                                                                         \
+    FIRST(void, name, , (hsa_signal_t signal, hsa_signal_value_t value), signal, value)            \
     HOOK(void, name)(hsa_signal_t signal, hsa_signal_value_t value)                                \
     {                                                                                              \
-        REQUIRE();                                                                                 \
+        if (UNKNOWN()) {                                                                           \
+            FIRST_CALL(name)(signal, value);                                                       \
+            return;                                                                                \
+        }                                                                                          \
         struct reef_vqueue *q = reef_vqueue_of_doorbell(signal);                                   \
         if (q && !q->watched)                                                                      \
             reef_feed_doorbell(q);                                                                 \
-        else if (!q || !reef_watch_doorbell(q, value))                                             \
+        else if (!q || reef_watch_is_plain(q))                                                     \
             REAL(name)(signal, value);                                                             \
+        else                                                                                       \
+            reef_watch_doorbell(q, value, REAL(name));                                             \
     }
 SIGNAL_STORE(hsa_signal_store_relaxed)
 SIGNAL_STORE(hsa_signal_store_release)

@@ -14,3 +14,18 @@
         if (reef_unlikely(!reef_hsa_ready()))                                                      \
             return otherwise;                                                                      \
     } while (0)
+
+/*
+ * For hooks on the way of every launch. FIRST() is what the hook does when it is called before the
+ * real functions are known: with that in a function of its own the hook is a few instructions that
+ * save no register. Before the hook; in it: `if (UNKNOWN()) return FIRST_CALL(name)(...);`
+ */
+#define FIRST(result, name, otherwise, parameters, ...)                                            \
+    __attribute__((noinline, cold)) static result first_##name parameters                          \
+    {                                                                                              \
+        if (!reef_hsa_load())                                                                      \
+            return otherwise;                                                                      \
+        return name(__VA_ARGS__);                                                                  \
+    }
+#define FIRST_CALL(name) first_##name
+#define UNKNOWN()        reef_unlikely(!reef_hsa_loaded())

@@ -299,9 +299,11 @@ hsa_status_t reef_watch_create(struct reef_gpu *gpu, const struct reef_queue_att
 /** The watched queue that the application knows as @queue, or NULL. */
 struct reef_vqueue *reef_watch_find(const hsa_queue_t *queue);
 hsa_status_t reef_watch_destroy(struct reef_vqueue *q);
-/** The application rings the doorbell of @q: true if that is put off (reef_feed_put_off), else the
- *  caller rings. Hot path. */
-static inline bool reef_watch_doorbell(struct reef_vqueue *q, hsa_signal_value_t value);
+/** Whether ringing the doorbell of @q is all there is to do: the bit is set. Hot path. */
+static inline bool reef_watch_is_plain(const struct reef_vqueue *q);
+/** The application rings the doorbell of @q with @store. */
+void reef_watch_doorbell(struct reef_vqueue *q, hsa_signal_value_t value,
+                         void (*store)(hsa_signal_t signal, hsa_signal_value_t value));
 /** As rt.c's probe(), among the application's own packets. Agent only, gpu->lock held. */
 void reef_watch_probe(struct reef_vqueue *q);
 
@@ -416,16 +418,14 @@ static inline void reef_rt_arrive(struct reef_gpu *gpu)
         reef_rt_raise(gpu);
 }
 
-static inline bool reef_watch_doorbell(struct reef_vqueue *q, hsa_signal_value_t value)
+static inline bool reef_watch_is_plain(const struct reef_vqueue *q)
 {
-    reef_rt_arrive(q->gpu);
-    if (reef_likely(!reef_put_off.active))
-        return false;
-    if (reef_put_off.queue != q)
-        reef_feed_flush();
-    reef_put_off.queue = q;
-    reef_put_off.value = value;
-    return true;
+#ifdef __x86_64__ /* see reef_rt_arrive */
+    return reef_likely(atomic_load_explicit(&q->gpu->rt_raised, memory_order_relaxed) &&
+                       !reef_put_off.active);
+#else
+    return false;
+#endif
 }
 
 static inline void reef_feed_flush(void)

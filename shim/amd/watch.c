@@ -99,6 +99,20 @@ hsa_status_t reef_watch_destroy(struct reef_vqueue *q)
     return status;
 }
 
+void reef_watch_doorbell(struct reef_vqueue *q, hsa_signal_value_t value,
+                         void (*store)(hsa_signal_t signal, hsa_signal_value_t value))
+{
+    reef_rt_arrive(q->gpu);
+    if (!reef_put_off.active) {
+        store(q->real->doorbell_signal, value);
+        return;
+    }
+    if (reef_put_off.queue != q)
+        reef_feed_flush();
+    reef_put_off.queue = q;
+    reef_put_off.value = value;
+}
+
 void reef_watch_probe(struct reef_vqueue *q)
 {
     uint64_t read = reef_hsa.hsa_queue_load_read_index_scacquire(q->real);
