@@ -8,7 +8,9 @@
 #include "sched/turns.h"
 
 enum { HOLDER = 0xff, OVERRUN = 0x100, COUNT_SHIFT = 16 };
-#define DRAIN_NS 50000u /* how often to look whether the device queue is empty */
+/* How often to look whether the device queue is empty: often at first. */
+#define DRAIN_NS      50000u
+#define DRAIN_MOST_NS 1000000u
 
 void reef_turns_init(struct reef_turns *turns, const struct reef_turns_config *config)
 {
@@ -71,7 +73,7 @@ static struct reef_turns_step others_turn(struct reef_turns *t, const struct ree
         .open = overrun && !gone,
         .long_slices = overrun || !t->settled,
         .wait = v->waiting,
-        .again_ns = !t->settled  ? DRAIN_NS
+        .again_ns = !t->settled  ? DRAIN_MOST_NS
                     : v->waiting ? t->config.lease_ns / 4
                                  : UINT64_MAX,
     };
@@ -87,11 +89,13 @@ static struct reef_turns_step others_turn(struct reef_turns *t, const struct ree
 static void drain(struct reef_turns *t, const struct reef_turns_view *v,
                   struct reef_turns_step *step)
 {
-    step->open = false;
-    step->again_ns = DRAIN_NS;
     if (!t->passing || v->rt)
         t->passing_since_ns = v->now_ns;
     t->passing = true;
+    step->open = false;
+    step->again_ns = DRAIN_NS + (v->now_ns - t->passing_since_ns) / 8;
+    if (v->rt || step->again_ns > DRAIN_MOST_NS)
+        step->again_ns = DRAIN_MOST_NS;
     if (!(v->token & OVERRUN) && v->now_ns - t->passing_since_ns > t->config.patience_ns)
         change(step, token_for(v->token, (int)v->self, true));
 }
