@@ -3,9 +3,10 @@
  * Kernel launches: what is copied when one is held, and when it may be.
  *
  * A launch is put off only if the driver would surely accept it: its function answers questions
- * about its parameters, and grid, block, shared memory and cluster are within the limits of
- * function and device. Everything else is launched in turn, so that the error comes from the driver
- * and from the call itself. What is asked is asked only for launches that are held.
+ * about its parameters, a buffer of arguments fits them, and grid, block, shared memory and cluster
+ * are within the limits of function and device. Everything else is launched in turn, so that the
+ * error comes from the driver and from the call itself. What is asked is asked only for launches
+ * that are held.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct function {
     cu_word attributes_of; /* the CUfunction to ask */
     unsigned count;
     uint32_t bytes;              /* of all parameters, each aligned to 8 */
+    size_t end;                  /* of the last one in a buffer of them */
     _Atomic cu_word accepted_in; /* a context in whose stream it was launched, of many contexts */
     int max_threads, static_shared, cluster_needed;
     uint32_t sizes[];
@@ -83,6 +85,8 @@ static struct function *learn(cu_word handle)
         known = ask(handle, i, cu_out(offset), cu_out(size)) == CUDA_SUCCESS && size <= UINT16_MAX;
         f->sizes[i] = (uint32_t)size;
         f->bytes += (uint32_t)((size + 7) & ~(size_t)7);
+        if (offset + size > f->end)
+            f->end = offset + size;
     }
     if (!known) {
         free(f);
@@ -202,7 +206,10 @@ static size_t arguments_bytes(const struct shape *shape, const struct function *
     size_t bytes;
     if (!shape->extra)
         return f->count * sizeof(void *) + f->bytes;
-    return read_extra(shape->extra, &buffer, &bytes) ? 6 * sizeof(void *) + bytes : SIZE_MAX;
+    /* As long as the parameters, or as a structure of them: the driver decides on others. */
+    if (!read_extra(shape->extra, &buffer, &bytes) || bytes < f->end || bytes - f->end > 15)
+        return SIZE_MAX;
+    return 6 * sizeof(void *) + bytes;
 }
 
 /* Copies the arguments to @to and sets the two argument words. */
