@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../common/segment.h"
+#include "gcn/uncached.h"
 
 /* Wall times. */
 #define POLL_BUSY_NS      30000ull
@@ -388,6 +389,23 @@ static uint64_t epoch_length(void)
     return length < 1000 ? 1000 : length;
 }
 
+/* One request of 64 bytes a cycle is what one of the 16 channels of the cache takes (the profile
+ * has all together). */
+static void configure_uncached(void)
+{
+    const struct emu_profile *p = &emu_engine.profile;
+    const struct gcn_uncached config = {
+        .epoch_ns = emu_engine.epoch_ns,
+        .clock_mhz = p->clock_mhz,
+        .word_cycles = 1,
+        .host_cycles = 64 * p->clock_mhz / p->copy_bytes_per_us,
+        .host_latency = p->pcie_latency ? p->pcie_latency : p->smem_latency,
+        .late_cycles = emu_settings()->flag_delay_ns * p->clock_mhz / 1000,
+    };
+
+    gcn_uncached_configure(&config);
+}
+
 static void load_durations(void)
 {
     const char *path = emu_settings()->durations;
@@ -415,6 +433,7 @@ int emu_engine_start(void)
     emu_engine.profile = dev->profile;
     emu_segment_unlock();
     load_durations();
+    configure_uncached();
     emu_engine.code = gcn_code_create(emu_vm_memory());
     if (!emu_engine.code)
         return -ENOMEM;

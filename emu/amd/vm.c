@@ -515,6 +515,7 @@ int emu_vm_map(uint64_t handle)
                 .end = object->va + (i + 1) * object->size,
                 .host = object->host,
                 .writable = object->flags & KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE,
+                .system = !(object->flags & KFD_IOC_ALLOC_MEM_FLAGS_VRAM),
             };
 
             rc = table_insert(&range);

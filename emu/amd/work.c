@@ -5,6 +5,8 @@
  */
 #include "engine.h"
 
+#include "gcn/uncached.h"
+
 #include <string.h>
 
 /* ---- which places are ours ---- */
@@ -97,6 +99,7 @@ static void start_ticking(uint64_t now)
         return;
     emu_engine.ticking = true;
     emu_engine.epoch = now / emu_engine.epoch_ns;
+    gcn_uncached_epoch(emu_engine.epoch);
     emu_engine.run_until_ns = (emu_engine.epoch + 2) * emu_engine.epoch_ns;
     emu_engine_schedule((emu_engine.epoch + 1) * emu_engine.epoch_ns, EMU_DUE_TICK, NULL);
 }

@@ -42,6 +42,7 @@ struct emu_settings {
     uint64_t doorbell_delay_ns;      /* REEF_EMU_DOORBELL_DELAY_US */
     uint64_t completion_delay_ns;    /* REEF_EMU_COMPLETION_DELAY_US */
     uint64_t save_ns, restore_ns;    /* REEF_EMU_SAVE_US, REEF_EMU_RESTORE_US: CWSR of running waves */
+    uint64_t flag_delay_ns;          /* REEF_EMU_FLAG_DELAY_US: how late the host's stores are seen */
     bool unmap_all;                  /* REEF_EMU_UNMAP_ALL=1: by any queue change */
     enum emu_driver driver;          /* REEF_EMU_DRIVER */
     struct emu_fail_ioctl fail_ioctl[EMU_MAX_FAIL_IOCTLS]; /* REEF_EMU_FAIL_IOCTL */

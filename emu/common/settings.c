@@ -36,6 +36,7 @@ static bool loud; /* say what is wrong */
     X(COMPLETION_DELAY_US, completion_delay_ns, 0, 1e6, 0, 1000)                                   \
     X(SAVE_US, save_ns, 0, 1e6, 0, 1000)                                                           \
     X(RESTORE_US, restore_ns, 0, 1e6, 0, 1000)                                                     \
+    X(FLAG_DELAY_US, flag_delay_ns, 0, 1e6, 0, 1000)                                               \
     X(UNMAP_ALL, unmap_all, 0, 1, 0, 1)                                                            \
     X(COUNT, count_only, 0, 1, 0, 1)                                                               \
     X(MPS, mps, 0, 1, 0, 1)                                                                        \

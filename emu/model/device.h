@@ -27,7 +27,7 @@
 #include "profile.h"
 
 #define EMU_DEVICE_MAGIC   0x55504765666572ull /* "refeGPU" */
-#define EMU_DEVICE_VERSION 4
+#define EMU_DEVICE_VERSION 5
 #define EMU_NEVER          UINT64_MAX
 
 enum {

@@ -49,6 +49,7 @@ static const struct key keys[] = {
     KEY(dispatch_ns, 0, 1000000000),
     KEY(completion_ns, 0, 1000000000),
     KEY(copy_bytes_per_us, 1, UINT32_MAX),
+    OPTIONAL(pcie_latency, 0, 1000000),
     OPTIONAL(workgroup_slots_per_cu, 1, 256),
     OPTIONAL(timeslice_us, 0, 1000000),
     OPTIONAL(context_switch_us, 0, 1000000),

@@ -34,6 +34,7 @@ struct emu_profile {
     uint32_t completion_ns; /* from the last wave's end to the completion signal */
     uint32_t copy_bytes_per_us;
     /* Optional, 0 if the file does not say. */
+    uint32_t pcie_latency;           /* of a read of the host's memory, in shader cycles */
     uint32_t workgroup_slots_per_cu; /* limit for work-groups of any size; 0: no such limit */
     uint32_t timeslice_us;           /* processes take turns of this length; 0: side by side */
     uint32_t context_switch_us;      /* from one process's turn to the next */

@@ -25,6 +25,7 @@ struct gcn_range {
     uint64_t start, end; /* [start, end) */
     char *host;
     bool writable;
+    bool system; /* the host's memory, behind PCI Express */
 };
 
 /** Device address space. @find fills @range with the stretch that contains @va; false if there is

@@ -5,6 +5,7 @@
  * modelled arrival.
  */
 #include "ops_mem.h"
+#include "uncached.h"
 
 /* Byte offset from the base: an immediate, an SGPR, or their sum. */
 static uint64_t offset_of(const struct gcn_wave *w, const struct gcn_inst *inst)
@@ -40,6 +41,17 @@ static void copy(struct gcn_wave *w, const struct gcn_inst *inst, uint64_t va, u
         memcpy(&w->sgpr[inst->dst], host, dwords * 4);
 }
 
+static void load_uncached(struct gcn_wave *w, const struct gcn_inst *inst, uint64_t va,
+                          unsigned dwords)
+{
+    const uint32_t *host = gcn_translate(w, va, dwords * 4, false);
+
+    if (!host)
+        return;
+    gcn_uncached_read(w, &w->sgpr[inst->dst], host, dwords);
+    gcn_issue_lgkm(w, w->cycle + gcn_uncached_latency(w, va, w->thread->range[0].system));
+}
+
 static inline void scalar(struct gcn_wave *w, const struct gcn_inst *inst, unsigned dwords,
                           bool store)
 {
@@ -47,6 +59,10 @@ static inline void scalar(struct gcn_wave *w, const struct gcn_inst *inst, unsig
 
     if (!registers_ok(w, inst, dwords))
         return;
+    if (!store && inst->mods & GCN_MOD_GLC) {
+        load_uncached(w, inst, va & ~3ull, dwords);
+        return;
+    }
     copy(w, inst, va & ~3ull, dwords, store);
     gcn_issue_lgkm(w, w->cycle + w->dispatch->smem_latency);
 }

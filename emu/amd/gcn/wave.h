@@ -141,6 +141,7 @@ struct gcn_wave {
     uint64_t lds_until_q8;    /* the same of local memory */
     uint32_t fills;           /* lines of the present instruction that it has not touched lately */
     uint32_t line[GCN_CACHE_LINES]; /* touched lately; see gcn_touch */
+    uint64_t spot_epoch;            /* uncached.c: of its last load past the cache */
     uint32_t index;                 /* in the work-group */
     uint64_t scratch_va;            /* this wave's slot of scratch backing memory */
     uint32_t scratch_offset;        /* the same, relative to the queue's scratch base */
