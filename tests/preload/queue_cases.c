@@ -86,10 +86,14 @@ static void order_in(hsa_queue_type32_t type, bool alone)
     CHECK(hsa_queue_destroy(queue) == HSA_STATUS_SUCCESS, "destroy");
 }
 
+static void case_single(void)
+{
+    order_in(HSA_QUEUE_TYPE_SINGLE, true);
+}
+
 static void case_order(void)
 {
     const char *class = getenv("REEF_PRIORITY");
-    order_in(HSA_QUEUE_TYPE_SINGLE, true);
     order_in(HSA_QUEUE_TYPE_MULTI, !class || strcmp(class, "rt") != 0);
 }
 
@@ -547,8 +551,8 @@ static const struct {
     {"shutdown", case_shutdown}, {"fork", case_fork},
     {"priority", case_priority}, {"peers", case_peers},
     {"long-rt", case_long_rt},   {"waiting-rt", case_waiting_rt},
-    {"restless", case_restless}, {"bursts", case_bursts},
-    {"arrivals", case_arrivals},
+    {"restless", case_restless}, {"single", case_single},
+    {"bursts", case_bursts},     {"arrivals", case_arrivals},
 };
 
 int main(int argc, char **argv)
