@@ -58,6 +58,8 @@ static bool open_core(struct reef_gpu *gpu)
     gpu->guards = reef_guards_wanted() ? reef_guards_get(gpu->hsa_agent) : NULL;
     if (gpu->guards && gpu->depth > reef_guards_per_queue(gpu->guards))
         gpu->guards = NULL; /* there must be a ticket for everything in flight */
+    if (gpu->guards)
+        reef_guards_set_board(gpu->guards, reef_board_evict_word(gpu->board));
     struct reef_core_config core = {
         .policy = "reef",
         .depth_ns = config->depth_us * 1000,
@@ -83,6 +85,16 @@ void reef_gpu_agent_lock(struct reef_gpu *gpu)
             sched_yield();
 }
 
+/* A process that becomes real-time rings our bell. */
+static void look_who_is_there(struct reef_gpu *gpu, uint64_t now_ns)
+{
+    enum { EVERY_NS = 50000000 };
+    if (!gpu->guards || now_ns - gpu->peers_seen_ns < EVERY_NS)
+        return;
+    gpu->peers_seen_ns = now_ns;
+    reef_guards_look_at_board(gpu->guards, reef_board_has_peers(gpu->board, REEF_BOARD_RT));
+}
+
 static uint64_t agent_step(void *arg)
 {
     struct reef_gpu *gpu = arg;
@@ -90,6 +102,7 @@ static uint64_t agent_step(void *arg)
         return UINT64_MAX;
     reef_reset_run(gpu);
     reef_suspend_run(gpu);
+    look_who_is_there(gpu, reef_now_ns());
     uint64_t rt_ns = reef_rt_step(gpu, reef_now_ns());
     reef_reset_maintain(gpu);
     uint64_t be_ns = reef_complete_poll(gpu, reef_now_ns());
@@ -141,6 +154,8 @@ static struct reef_gpu *open_gpu(hsa_agent_t agent)
 err_core:
     reef_core_destroy(gpu->core);
 err_board:
+    if (gpu->guards)
+        reef_guards_set_board(gpu->guards, NULL);
     reef_board_close(gpu->board);
 err_free:
     free(gpu);
@@ -224,6 +239,8 @@ void reef_gpu_stop_all(void)
             continue; /* it may still look at the board */
         }
         reef_board_rt_clear(gpu->board);
+        if (gpu->guards)
+            reef_guards_set_board(gpu->guards, NULL);
         reef_board_close(gpu->board);
         gpu->board = NULL;
     }

@@ -200,6 +200,39 @@ static void store(struct reef_guards *guards, int line, unsigned offset, uint32_
     guards->lines[(size_t)line * (REEF_LINE_BYTES / 4) + offset / 4] = value;
 }
 
+void reef_guards_look_at_board(struct reef_guards *guards, bool look)
+{
+    look = look && guards->board_page;
+    if (guards->looks == look)
+        return;
+    guards->looks = look;
+    for (unsigned line = 0; line < guards->queues; line++)
+        store(guards, (int)line, REEF_GUARD_NO_BOARD, !look);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+void reef_guards_set_board(struct reef_guards *guards, const void *word)
+{
+    enum { PAGE = 4096 };
+    void *page = (void *)((uintptr_t)word & ~(uintptr_t)(PAGE - 1)), *on_gpu = NULL;
+    uint64_t address = 0;
+    if (word &&
+        reef_hsa.hsa_amd_memory_lock(page, PAGE, &guards->agent, 1, &on_gpu) == HSA_STATUS_SUCCESS)
+        address = (uint64_t)(uintptr_t)on_gpu + ((uintptr_t)word & (PAGE - 1));
+    else if (word)
+        reef_info("guards do not look at the board: the GPU cannot be given its memory");
+    guards->looks = false;
+    for (unsigned line = 0; line < guards->queues; line++) {
+        store(guards, (int)line, REEF_GUARD_NO_BOARD, 1);
+        store(guards, (int)line, REEF_GUARD_BOARD, (uint32_t)address);
+        store(guards, (int)line, REEF_GUARD_BOARD + 4, (uint32_t)(address >> 32));
+    }
+    atomic_thread_fence(memory_order_seq_cst);
+    if (guards->board_page)
+        reef_hsa.hsa_amd_memory_unlock(guards->board_page);
+    guards->board_page = address ? page : NULL;
+}
+
 /* The flag and its replicas. */
 static void store_flag(struct reef_guards *guards, int line, uint32_t value)
 {

@@ -22,6 +22,8 @@ struct reef_guards {
     volatile uint32_t *lines;   /* in the GPU's memory; 2 words at each REEF_LINE_BYTES */
     volatile uint32_t *records; /* at each REEF_RECORD_BYTES */
     struct reef_rewrite_config layout;
+    bool looks;       /* at the board's word */
+    void *board_page; /* locked for the GPU; NULL: none */
     unsigned queues;
     _Atomic uint64_t queues_used; /* bit n: line n belongs to a queue */
 };
@@ -79,6 +81,14 @@ const struct reef_kernel *reef_guards_find_cached(struct reef_kernel_cache *cach
                                                   uint64_t kernel_object);
 void reef_guards_count(unsigned guarded, unsigned unguarded);
 struct reef_guard_counts reef_guards_counts(void);
+
+/** Whether they are to look there. Agent. */
+void reef_guards_look_at_board(struct reef_guards *guards, bool look);
+/**
+ * The guards of the first work-groups can look at @word as well, which lies on a page of memory
+ * that the GPU can be given (tmpfs). NULL: no more. If it cannot be given they do not.
+ */
+void reef_guards_set_board(struct reef_guards *guards, const void *word);
 
 /* --- one queue's line; gpu->lock held --- */
 /** Raises the evict flag. */

@@ -141,9 +141,10 @@ struct reef_gpu {
     _Atomic bool maintain_wanted; /* spares are to be made, or killed queues to be destroyed */
     uint64_t maintain_after_ns;   /* the last attempt failed: not before this time */
     struct reef_kernel_cache kernels;
-    uint64_t looked_ns;   /* when the agent looked last */
-    uint64_t fed_late_ns; /* the last doorbell that was rung although RT work had just come */
-    uint64_t be_busy_ns;  /* agent: when BE work was last seen on the device */
+    uint64_t looked_ns;     /* when the agent looked last */
+    uint64_t fed_late_ns;   /* the last doorbell that was rung although RT work had just come */
+    uint64_t be_busy_ns;    /* agent: when BE work was last seen on the device */
+    uint64_t peers_seen_ns; /* agent: when it looked for real-time processes */
     bool agent_idle;    /* the agent saw no BE work at all: it looks again only when it is woken */
     bool rt_seen;       /* what the core was told last */
     double ns_per_tick; /* of the GPU's timestamps; 0: not known yet */

@@ -62,6 +62,12 @@ void reef_board_rt_raise(struct reef_board *board);
 void reef_board_rt_renew(struct reef_board *board, uint64_t now_ns);
 /** No more RT work here. */
 void reef_board_rt_clear(struct reef_board *board);
+/**
+ * A word that is not 0 while RT work exists: raised by an RT process with one store, for the GPU to
+ * look at. It lies in the board's first page. A hint: it may be wrong for a moment either way; an RT
+ * process whose lease has run out does not keep it up for longer than until a BE process looks.
+ */
+const void *reef_board_evict_word(const struct reef_board *board);
 
 /* --- BE side --- */
 /** Whether RT work exists in any process. Takes back the bits of the dead and ignores expired leases.

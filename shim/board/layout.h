@@ -32,7 +32,9 @@ struct reef_board_layout {
     char pad[48];
     _Atomic uint64_t rt;          /* bit n: slot n has real-time work. On a line of its own */
     _Atomic uint64_t turn, turn_renewed_ns, turn_waiters;
-    char pad2[32];
+    /* Not 0: RT work exists. What guards on the GPU look at (reef_board_evict_word). */
+    _Atomic uint32_t evict;
+    char pad2[28];
     struct reef_board_slot slots[REEF_BOARD_SLOTS];
 };
 

@@ -49,6 +49,7 @@ void reef_board_rt_raise(struct reef_board *board)
     reef_board_rt_renew(board, now_ns);
     atomic_store_explicit(&board->map->slots[board->slot].raised_ns, now_ns, memory_order_relaxed);
     if (!(atomic_fetch_or(&board->map->rt, bit) & bit)) {
+        atomic_store(&board->map->evict, 1);
         ring_others(board);
         reef_board_ring(&board->map->slots[board->slot]); /* BE queues of the same process */
     }
@@ -57,13 +58,36 @@ void reef_board_rt_raise(struct reef_board *board)
 void reef_board_rt_renew(struct reef_board *board, uint64_t now_ns)
 {
     atomic_store_explicit(&board->map->slots[board->slot].renewed_ns, now_ns, memory_order_relaxed);
+    /* It may have been taken for gone: lowered below. */
+    if (atomic_load(&board->map->rt) >> board->slot & 1 && !atomic_load(&board->map->evict))
+        atomic_store(&board->map->evict, 1);
+}
+
+/* Nobody's RT work counts any more, by the bitmap @seen. Whoever comes just now raises the word
+ * before this or sees to it that the bitmap is another. */
+static void lower_evict(struct reef_board *board, uint64_t seen)
+{
+    if (!atomic_load(&board->map->evict))
+        return;
+    atomic_store(&board->map->evict, 0);
+    if (atomic_load(&board->map->rt) & ~seen)
+        atomic_store(&board->map->evict, 1);
+}
+
+const void *reef_board_evict_word(const struct reef_board *board)
+{
+    return &board->map->evict;
 }
 
 void reef_board_rt_clear(struct reef_board *board)
 {
     const uint64_t bit = 1ull << board->slot;
 
-    if (atomic_fetch_and(&board->map->rt, ~bit) & bit) {
+    uint64_t before = atomic_fetch_and(&board->map->rt, ~bit);
+
+    if (before == bit)
+        lower_evict(board, 0);
+    if (before & bit) {
         ring_others(board);
         reef_board_ring(&board->map->slots[board->slot]);
     }
@@ -105,6 +129,8 @@ bool reef_board_rt_active(struct reef_board *board, uint64_t now_ns)
     }
     if (late)
         take_back(board, late, now_ns);
+    if (!active)
+        lower_evict(board, late);
     return active;
 }
 

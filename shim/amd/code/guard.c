@@ -94,6 +94,25 @@ static void set_up_inside(struct code *code, unsigned s, const struct reef_guard
     emit(code, 0xb0000000u | (s + REEF_INSIDE_COUNT) << 16 | REEF_INSIDE_CYCLES); /* s_movk_i32 */
 }
 
+/* 0 in the first work-group, in as many dimensions as the kernel has ids of: COMPUTE_PGM_RSRC2's
+ * bits 7, 8 and 9, behind the user SGPRs. Without any there is no telling, so nobody is. */
+static void mark_first(struct code *code, unsigned d, uint32_t rsrc2)
+{
+    unsigned id = rsrc2 >> 1 & 31, ids = rsrc2 >> 7 & 7, count = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        if (!(ids >> i & 1))
+            continue;
+        if (count == 0)
+            emit(code, 0xbe800000u | d << 16 | id); /* s_mov_b32 */
+        else
+            emit(code, 0x87000000u | d << 16 | id << 8 | d); /* s_or_b32 */
+        id++;
+        count++;
+    }
+    if (count == 0)
+        emit(code, 0xb0000000u | d << 16 | 1); /* s_movk_i32 */
+}
+
 static void jump(struct code *code, unsigned s, const struct reef_guard_place *place)
 {
     emit(code, 0xbe801c00u | s << 16); /* s_getpc_b64: the address of the next instruction */
@@ -185,8 +204,11 @@ void reef_guard_write(uint8_t *block, enum reef_guard guard, const struct reef_t
     if (place->inside && place->inside->late) {
         /* Sent for now, looked at where the kernel waits for its arguments. */
         set_up_inside(&code, place->inside->sgpr, place);
+        mark_first(&code, place->inside->sgpr + REEF_INSIDE_SAVED,
+                   read32(descriptor, REEF_KD_RSRC2));
         s_mov_address(&code, s, place->line);
         s_load(&code, LOAD_DWORDX2, place->inside->sgpr + REEF_INSIDE_WORD, s, REEF_GUARD_FLAG);
+        s_load(&code, LOAD_DWORD, place->inside->sgpr + REEF_INSIDE_COUNT, s, REEF_GUARD_NO_BOARD);
         jump(&code, s, place);
     } else {
         unsigned branch = test_flag(&code, guard, s, place->line);

@@ -9,7 +9,14 @@
 #include "isa/gcn/isa.h"
 #include "shim/amd/code/guard.h"
 
-enum { BYTES_MAX = 100 << 10, STUB_WORDS = 32, LOOPS_MAX = 64, END_WORDS = 16, SGPRS_MAX = 102 };
+enum {
+    BYTES_MAX = 100 << 10,
+    STUB_WORDS = 32,
+    LOOPS_MAX = 64,
+    END_WORDS = 16,
+    RELAY_WORDS = 80,
+    SGPRS_MAX = 102
+};
 
 /* A loop, known by its way back: the edge from instruction @tail to @head. */
 struct loop {
@@ -298,6 +305,7 @@ static void branch(struct copy *c, uint32_t op, size_t target)
 
 enum {
     S_BRANCH = 2,
+    S_CBRANCH_SCC0 = 4,
     S_CBRANCH_SCC1 = 5,
     S_ADD = 0,
     S_SUB = 1,
@@ -408,20 +416,70 @@ static const struct isa_inst *first_wait(const struct copy *c)
     return NULL;
 }
 
-/* In place of the wait: waits, tests flag and chain, goes on behind it. */
+/* s_load_dword or s_load_dwordx2 of the pair, from the address in it, glc. */
+static void load_from_itself(struct copy *c, unsigned pair, bool two, unsigned offset)
+{
+    emit(c, 0xc0030000u | (unsigned)two << 18 | pair << 6 | pair >> 1);
+    emit(c, offset);
+    emit(c, 0xbf8cc07fu); /* s_waitcnt lgkmcnt(0) */
+}
+
+/* What the first work-group does: if the board's word is up, raises the flag and its replicas, and
+ * ends; else goes back to @back. It may change SCC, and leaves 0 in the word. */
+static void write_relay(struct copy *c, size_t back, size_t end_code)
+{
+    unsigned poll = c->s + REEF_INSIDE_POLL, word = c->s + REEF_INSIDE_WORD;
+    emit(c, sop2(S_AND, word, poll, 255)); /* from the replica to the queue's line */
+    emit(c, ~(uint32_t)(REEF_LINE_BYTES - 1));
+    emit(c, 0xbe800000u | (word + 1) << 16 | (poll + 1)); /* s_mov_b32 */
+    load_from_itself(c, word, true, REEF_GUARD_BOARD);
+    emit(c, 0xbf120000u | 128 << 8 | word); /* s_cmp_eq_u64 word, 0 */
+    branch(c, S_CBRANCH_SCC1, back);
+    load_from_itself(c, word, false, 0);
+    emit(c, 0xbf060000u | 128 << 8 | word); /* s_cmp_eq_u32 word, 0 */
+    branch(c, S_CBRANCH_SCC1, back);
+    emit(c, 0xbefe0181u); /* s_mov_b64 exec, 1 */
+    emit(c, 0x7e000280u); /* v_mov_b32 v0, 0 */
+    emit(c, 0x7e020281u); /* v_mov_b32 v1, 1 */
+    emit(c, sop2(S_AND, poll, poll, 255));
+    emit(c, ~(uint32_t)(REEF_LINE_BYTES - 1));
+    for (unsigned i = 0; i <= REEF_INSIDE_REPLICAS; i++) {
+        emit(c, 0xdc708000u | (i ? i * REEF_GUARD_REPLICA : REEF_GUARD_FLAG));
+        emit(c, 1 << 8 | poll << 16); /* global_store_dword v0, v1, poll */
+    }
+    branch(c, S_BRANCH, end_code);
+}
+
+/* In place of the wait: waits, tests flag and chain, goes on behind it. What the guard in front has
+ * put into the counter says whether to look at the board; then it begins as a counter. Where SCC
+ * matters there is no register to keep it in meanwhile, and nobody looks. */
 static bool write_late(struct copy *c, const struct isa_inst *wait, uint64_t begin, size_t end_code)
 {
-    size_t at = (wait->address - begin) / 4, stub = c->used;
-    unsigned word = c->s + REEF_INSIDE_WORD;
+    size_t at = (wait->address - begin) / 4, stub = c->used, first = 0;
+    unsigned word = c->s + REEF_INSIDE_WORD, count = c->s + REEF_INSIDE_COUNT;
+    unsigned saved = c->s + REEF_INSIDE_SAVED;
     bool keep = scc_matters(c, wait->address + 4);
     emit(c, 0xbf8c0000u | (uint16_t)wait->fields.imm);
     if (keep)
-        emit(c, sop2(S_CSELECT, c->s + REEF_INSIDE_SAVED, 129, 128));
+        emit(c, sop2(S_CSELECT, saved, 129, 128));
     emit(c, sop2(S_OR, word, word, word + 1)); /* sets SCC */
     branch(c, S_CBRANCH_SCC1, end_code);
-    if (keep)
+    if (!keep)
+        emit(c, sop2(S_OR, saved, saved, count));
+    emit(c, 0xb0000000u | count << 16 | REEF_INSIDE_CYCLES); /* s_movk_i32 count, ... */
+    if (keep) {
         restore_scc(c, SCC_UNKNOWN);
+    } else {
+        first = c->used;
+        branch(c, S_CBRANCH_SCC0, first);
+    }
+    size_t back = c->used;
     branch(c, S_BRANCH, at + 1);
+    if (first) {
+        if (!retarget(c, first, c->used))
+            return false;
+        write_relay(c, back, end_code);
+    }
     c->words[at] = 0xbf820000u; /* s_branch */
     return retarget(c, at, stub);
 }
@@ -488,7 +546,7 @@ static bool make(struct reef_inside *out, struct copy *c, const struct reef_obje
     if ((stubs == 0 && !first_wait(c)) || c->s + REEF_INSIDE_SGPRS > SGPRS_MAX ||
         !costs_nothing(kernel->descriptor, c->s + REEF_INSIDE_SGPRS))
         return true;
-    c->room = kernel->code_bytes / 4 + stubs * STUB_WORDS + END_WORDS + 128;
+    c->room = kernel->code_bytes / 4 + stubs * STUB_WORDS + END_WORDS + RELAY_WORDS + 128;
     c->words = malloc(c->room * 4);
     c->original = malloc(kernel->code_bytes);
     if (!c->words || !c->original)

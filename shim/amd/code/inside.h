@@ -9,6 +9,13 @@
  * well, which the guard in front of the kernel has only sent for: so testing it costs next to
  * nothing.
  *
+ *  - There the first work-group of a launch also looks at the board's word, in the host's memory,
+ * which real-time processes raise with one store; if that is up it raises the queue's flag and all
+ * its replicas for the others, and ends. So what begins after that store ends even if no agent of
+ * the host has woken up yet. It waits for that look, so it is told to only while there is a
+ * real-time process. All work-groups looking there would stop the GPU (docs/emulator.md, "Words
+ * that many look at").
+ *
  * The copy is the kernel's code as it is, but for these branches and that wait; stubs follow it.
  * Eight SGPRs above those of the kernel are the stubs' own, if that costs no occupancy. A stub
  * leaves SCC as it was where that matters, and does not touch VCC, EXEC, M0 or a VGPR unless it
@@ -37,8 +44,8 @@ enum {
     REEF_INSIDE_POLL = 0,   /* pair: address of the replica */
     REEF_INSIDE_RECORD = 2, /* pair: address of the packet's record */
     REEF_INSIDE_COUNT = 4,
-    REEF_INSIDE_SAVED = 5,
-    REEF_INSIDE_WORD = 6, /* pair */
+    REEF_INSIDE_SAVED = 5, /* until the first wait: 0 in the first work-group */
+    REEF_INSIDE_WORD = 6,  /* pair */
 };
 
 struct reef_inside {

@@ -207,8 +207,8 @@ static unsigned kill_and_run_again(struct bench *b, bool single_wavefronts, unsi
 /* --- guards --- */
 
 struct guarded {
-    uint64_t base; /* what is added to addresses of the code object */
-    volatile uint32_t *line, *record;
+    uint64_t base;                            /* what is added to addresses of the code object */
+    volatile uint32_t *line, *record, *board; /* board: its word for the GPU */
     const struct reef_rewritten *code;
     unsigned kernel;
 };
@@ -226,7 +226,8 @@ static void set_flag(const struct guarded *g, uint32_t value)
         g->line[i * REEF_GUARD_REPLICA / 4] = value;
 }
 
-/* All work-groups in random order and pieces; the flag goes up at some moment if @raise. */
+/* All work-groups in random order and pieces; the flag goes up at some moment if @raise, or only
+ * the board's word, which the first work-group passes on. */
 static void run_guarded(struct bench *b, const struct guarded *g, enum reef_guard guard, bool raise)
 {
     b->launch.descriptor_va = descriptor_of(g, guard);
@@ -238,7 +239,9 @@ static void run_guarded(struct bench *b, const struct guarded *g, enum reef_guar
     int moment = raise ? (int)below(3 * count) : -1;
     for (unsigned step = 0; left > 0; step++) {
         unsigned n = below(count);
-        if ((int)step == moment)
+        if ((int)step == moment && below(3) == 0)
+            *g->board = 1;
+        else if ((int)step == moment)
             set_flag(g, 1);
         if (!harness_steps_group(steps, n))
             continue;
@@ -250,6 +253,28 @@ static void run_guarded(struct bench *b, const struct guarded *g, enum reef_guar
     harness_steps_end(steps);
 }
 
+/* With the board's word up before it begins the first work-group raises the flag, if it looks at
+ * all: then no work-group that begins later runs, and what was evicted is said. Returns whether it
+ * did. */
+static bool check_relay(struct bench *b, const struct guarded *g, unsigned *wrong)
+{
+    put_back(b);
+    set_flag(g, 0);
+    g->line[REEF_GUARD_CHAIN / 4] = *g->record = 0;
+    *g->board = 1;
+    run_guarded(b, g, REEF_GUARD_EVICT, false);
+    bool relayed = g->line[REEF_GUARD_FLAG / 4] != 0;
+    for (unsigned i = 1; i <= REEF_INSIDE_REPLICAS; i++)
+        *wrong += (g->line[i * REEF_GUARD_REPLICA / 4] != 0) != relayed;
+    *wrong += (*g->record != 0) != relayed || (g->line[REEF_GUARD_CHAIN / 4] != 0) != relayed;
+    *g->board = 0;
+    set_flag(g, 0);
+    g->line[REEF_GUARD_CHAIN / 4] = *g->record = 0;
+    run_guarded(b, g, REEF_GUARD_EVICT, false);
+    *wrong += *g->record != 0 || !as_after(b);
+    return relayed;
+}
+
 static unsigned check_guards(struct bench *b, const struct guarded *g, unsigned trials,
                              unsigned *evictions)
 {
@@ -258,7 +283,7 @@ static unsigned check_guards(struct bench *b, const struct guarded *g, unsigned 
         bool evictable = b->c->want != REEF_RESTART_NEVER;
         put_back(b);
         set_flag(g, 0);
-        g->line[REEF_GUARD_CHAIN / 4] = *g->record = 0;
+        g->line[REEF_GUARD_CHAIN / 4] = *g->record = *g->board = 0;
         run_guarded(b, g, evictable ? REEF_GUARD_EVICT : REEF_GUARD_FOLLOW, true);
         bool evicted = *g->record != 0;
         if (evicted != (g->line[REEF_GUARD_CHAIN / 4] != 0) || (evicted && !evictable) ||
@@ -269,6 +294,7 @@ static unsigned check_guards(struct bench *b, const struct guarded *g, unsigned 
         if (!evicted)
             continue;
         ++*evictions;
+        *g->board = 0;
         /* What follows does not begin, whichever guard it has, and says so. */
         uint32_t now[BUFFERS][WORDS];
         for (unsigned n = 0; n < b->buffers; n++)
@@ -328,6 +354,7 @@ static uint64_t cycles_to_end(struct bench *b, const struct guarded *g, uint64_t
 static void report_cost(struct bench *b, const struct guarded *g)
 {
     set_flag(g, 0);
+    g->line[REEF_GUARD_NO_BOARD / 4] = 1; /* as it is without a real-time process */
     g->line[REEF_GUARD_CHAIN / 4] = 0;
     uint64_t longest = 0, plain = cycles_with(b, 0);
     uint64_t guarded = cycles_with(b, descriptor_of(g, REEF_GUARD_EVICT));
@@ -338,7 +365,10 @@ static void report_cost(struct bench *b, const struct guarded *g)
     printf("   %llu cycles, with guards %+.1f%%; ends %llu cycles after the flag at the latest\n",
            (unsigned long long)plain, 100.0 * ((double)guarded / (double)plain - 1),
            (unsigned long long)longest);
+    g->line[REEF_GUARD_NO_BOARD / 4] = 0;
 }
+
+static unsigned relayed_kernels;
 
 /* --- the object --- */
 
@@ -390,6 +420,7 @@ static bool check(struct harness *h, const struct reef_object *object, struct gu
     bool may = analysis.restart != REEF_RESTART_NEVER, ok = analysis.restart == c->want;
     unsigned wrong = kill_and_run_again(&b, may && analysis.independent, trials), evictions = 0;
     unsigned guard_wrong = check_guards(&b, g, trials, &evictions);
+    unsigned relays = 0, relay_wrong = 0;
     bool clock = strcmp(c->kernel, "stamped") == 0;
     /* What these would do wrong takes another program that answers them. */
     bool talks = strcmp(c->kernel, "watch") == 0 || strcmp(c->kernel, "publish") == 0;
@@ -399,9 +430,14 @@ static bool check(struct harness *h, const struct reef_object *object, struct gu
            ok ? "ok" : "FAILED", c->kernel, analysis.reason, g->code->kernels[g->kernel].loops,
            may && analysis.independent ? "also single wavefronts; " : "", trials, wrong, evictions,
            guard_wrong);
+    for (unsigned i = 0; may && i < 20; i++)
+        relays += check_relay(&b, g, &relay_wrong);
     if (may)
         report_cost(&b, g);
-    return ok;
+    if (relay_wrong)
+        printf("   the board's word: %u wrong\n", relay_wrong);
+    relayed_kernels += relays > 0;
+    return ok && relay_wrong == 0;
 }
 
 int main(int argc, char **argv)
@@ -422,6 +458,9 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct harness *h = harness_create();
         g.line = harness_alloc(h, REEF_LINE_BYTES, &config.lines);
+        uint64_t board;
+        g.board = harness_alloc(h, 64, &board);
+        *(volatile uint64_t *)&g.line[REEF_GUARD_BOARD / 4] = board;
         volatile uint32_t *records = harness_alloc(h, TICKETS * REEF_RECORD_BYTES, &config.records);
         g.record = records + REEF_RECORD_BYTES / 4; /* of ticket 1 */
         if (reef_rewrite(&code, bytes, size, &config) != 0)
@@ -436,5 +475,6 @@ int main(int argc, char **argv)
         harness_destroy(h);
     }
     free(bytes);
-    return ok ? 0 : 1;
+    printf("%u kernels' first work-groups look at the board's word\n", relayed_kernels);
+    return ok && relayed_kernels > 0 ? 0 : 1;
 }

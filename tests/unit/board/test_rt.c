@@ -45,6 +45,41 @@ static void raising_again_changes_nothing(void **state)
     reef_board_close(board);
 }
 
+static uint32_t evict_word(const struct reef_board *board)
+{
+    return *(const volatile uint32_t *)reef_board_evict_word(board);
+}
+
+static void the_word_for_the_gpu_follows(void **state)
+{
+    (void)state;
+    struct reef_board *board = open_board();
+    struct child other = start_peer();
+    assert_int_equal(evict_word(board), 0);
+    for (unsigned i = 0; i < 100; i++) {
+        order(&other, 'r');
+        assert_int_equal(evict_word(board), 1);
+        reef_board_rt_raise(board);
+        order(&other, 'c');
+        assert_int_equal(evict_word(board), 1);
+        reef_board_rt_clear(board);
+        assert_int_equal(evict_word(board), 0);
+    }
+    /* RT work that does not count does not keep it up; and has it up again when it does count. */
+    reef_board_rt_raise(board);
+    uint64_t late_ns = now_ns() + 2 * REEF_BOARD_LEASE_NS;
+    assert_false(reef_board_rt_active(board, late_ns));
+    assert_int_equal(evict_word(board), 0);
+    reef_board_rt_renew(board, now_ns());
+    assert_int_equal(evict_word(board), 1);
+    reef_board_rt_clear(board);
+    reef_board_rt_renew(board, now_ns());
+    assert_int_equal(evict_word(board), 0);
+    order(&other, 'q');
+    assert_int_equal(end_child(&other), 0);
+    reef_board_close(board);
+}
+
 static void since_the_first_of_those_that_are_up(void **state)
 {
     (void)state;
@@ -293,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(another_process_raises_and_clears),
         TEST(raising_again_changes_nothing),
+        TEST(the_word_for_the_gpu_follows),
         TEST(since_the_first_of_those_that_are_up),
         TEST(two_raise_and_one_clears),
         TEST(the_lease_ends_unless_renewed),
