@@ -38,7 +38,8 @@ struct emu_profile {
     uint32_t workgroup_slots_per_cu; /* limit for work-groups of any size; 0: no such limit */
     uint32_t timeslice_us;           /* processes take turns of this length; 0: side by side */
     uint32_t context_switch_us;      /* from one process's turn to the next */
-    uint32_t memory_bytes_per_us;    /* what the memory delivers; 0: no limit is modelled */
+    uint32_t memory_bytes_per_us;    /* what the memory delivers; 0: fills run as copies do, and no
+                                        limit is modelled */
     uint32_t compute_capability;     /* NVIDIA: 10 * major + minor */
     /* Throughput (memory.h), 0: no limit is modelled. Bytes per shader cycle. */
     uint32_t l1_bytes_per_cycle;  /* a unit's vector cache */
