@@ -588,7 +588,8 @@ static CUresult attribute(void *data, CUpointer_attribute attribute, CUdeviceptr
         *(unsigned *)data = memory->kind == NV_MEMORY_MANAGED;
         return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: /* cuMemAlloc's */
-        *(unsigned *)data = memory->kind == NV_MEMORY_DEVICE && !memory->pool && !memory->internal;
+        *(unsigned *)data = memory->kind == NV_MEMORY_DEVICE && !memory->pool &&
+                            !memory->internal && !memory->foreign;
         return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
         *(int *)data = 0;

@@ -195,14 +195,14 @@ struct reef_cuda {
     _Atomic uint64_t launches, unmanaged;
     _Atomic bool any_guarded;            /* there are functions with guarded twins */
     _Atomic uint64_t guarded, unguarded; /* kernels */
-    _Atomic bool timeslice_wanted; /* there are channel groups to be looked after */
-    _Atomic bool bounded;          /* RT programs use a GPU of ours: the depth counts */
-    bool peers_rt, peers_be;       /* agent: other programs of the GPUs, by class */
-    _Atomic bool rt_seen;          /* real-time work runs, as the agent saw it last */
-    _Atomic bool closed;           /* it is the turn of another BE program */
-    _Atomic bool turn_asked;       /* and that it is wanted is on the board */
-    _Atomic bool long_slices;      /* several BE programs have work on the GPU */
-    _Atomic bool was_held;         /* what the agent saw last */
+    _Atomic bool timeslice_wanted;       /* there are channel groups to be looked after */
+    _Atomic bool bounded;                /* RT programs use a GPU of ours: the depth counts */
+    bool peers_rt, peers_be;             /* agent: other programs of the GPUs, by class */
+    _Atomic bool rt_seen;                /* real-time work runs, as the agent saw it last */
+    _Atomic bool closed;                 /* it is the turn of another BE program */
+    _Atomic bool turn_asked;             /* and that it is wanted is on the board */
+    _Atomic bool long_slices;            /* several BE programs have work on the GPU */
+    _Atomic bool was_held;               /* what the agent saw last */
     /* When a command was issued or completed last, or the first was held. Time for which BE was
      * held does not count: still_ns is how long nothing had moved when it became so. */
     _Atomic uint64_t progress_ns, still_ns;

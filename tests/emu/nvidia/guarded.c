@@ -98,6 +98,9 @@ struct lane {
     unsigned host_calls, host_wanted;
 };
 static struct lane lanes[LANES];
+/* The same memory at two addresses, of lane 1. */
+static CUdeviceptr twice[2];
+static uint32_t twice_want[N];
 static CUfunction mix, tile, bump, count, fill;
 static CUevent event;
 static unsigned failures;
@@ -233,7 +236,11 @@ static void other(struct lane *l)
 {
     unsigned from = below(BUFFERS), to = below(BUFFERS), value = 1 + below(WORK);
     struct lane *peer = &lanes[below(LANES)];
-    switch (below(9)) {
+    switch (below(10)) {
+    case 9: /* in place, but it does not look so */
+        launch_mix(&lanes[1], twice[1], twice[0], value);
+        host_mix(twice_want, twice_want, value);
+        break;
     case 0:
         if (from == to)
             break;
@@ -285,6 +292,45 @@ static void other(struct lane *l)
 
 /* --- */
 
+static void map_twice(CUdevice device)
+{
+    CUmemAllocationProp prop = {.type = CU_MEM_ALLOCATION_TYPE_PINNED,
+                                .location = {CU_MEM_LOCATION_TYPE_DEVICE, device}};
+    CUmemAccessDesc access = {prop.location, CU_MEM_ACCESS_FLAGS_PROT_READWRITE};
+    CUmemGenericAllocationHandle memory;
+    size_t bytes;
+    OK(cuMemGetAllocationGranularity(&bytes, &prop, CU_MEM_ALLOC_GRANULARITY_MINIMUM));
+    OK(cuMemCreate(&memory, bytes, &prop, 0));
+    for (unsigned i = 0; i < 2; i++) {
+        OK(cuMemAddressReserve(&twice[i], bytes, 0, 0, 0));
+        OK(cuMemMap(twice[i], bytes, 0, memory, 0));
+        OK(cuMemSetAccess(twice[i], bytes, &access, 1));
+    }
+    OK(cuMemsetD32(twice[0], 0, N));
+}
+
+/* One buffer of each lane is of another kind of memory, of which not all is known. */
+static void allocate(struct lane *l, unsigned kind, CUdeviceptr *at)
+{
+    void *host;
+    switch (kind) {
+    case 1:
+        OK(cuMemAllocManaged(at, sizeof(l->want[0]), CU_MEM_ATTACH_GLOBAL));
+        break;
+    case 2:
+        OK(cuMemAllocAsync(at, sizeof(l->want[0]), l->stream));
+        OK(cuStreamSynchronize(l->stream));
+        break;
+    case 3:
+        OK(cuMemAllocHost(&host, sizeof(l->want[0])));
+        OK(cuMemHostGetDevicePointer(at, host, 0));
+        break;
+    default:
+        OK(cuMemAlloc(at, sizeof(l->want[0])));
+        break;
+    }
+}
+
 static void make(CUmodule module)
 {
     OK(cuModuleGetFunction(&mix, module, "mix"));
@@ -299,7 +345,7 @@ static void make(CUmodule module)
             OK(cuStreamCreate(&l->stream, i % 2 ? CU_STREAM_NON_BLOCKING : CU_STREAM_DEFAULT));
         OK(cuMemAllocHost((void **)&l->pinned, sizeof(l->want[0])));
         for (unsigned b = 0; b < BUFFERS; b++) {
-            OK(cuMemAlloc(&l->at[b], sizeof(l->want[0])));
+            allocate(l, b == 2 ? i : 0, &l->at[b]);
             for (unsigned k = 0; k < N; k++)
                 l->want[b][k] = below(1u << 30);
             OK(cuMemcpyHtoD(l->at[b], l->want[b], sizeof(l->want[0])));
@@ -322,6 +368,7 @@ int main(int argc, char **argv)
     OK(cuCtxSetCurrent(context));
     OK(cuModuleLoadData(&module, ptx));
     make(module);
+    map_twice(device);
     for (unsigned i = 0; i < rounds && failures == 0; i++) {
         struct lane *l = &lanes[below(LANES)];
         for (unsigned k = below(6); k > 0; k--)
@@ -335,6 +382,11 @@ int main(int argc, char **argv)
             OK(cuMemcpyDtoH(got, lanes[i].at[b], sizeof(got)));
             compare(&lanes[i], got, b, "in the end");
         }
+    OK(cuMemcpyDtoH(got, twice[0], sizeof(got)));
+    if (memcmp(got, twice_want, sizeof(got)) != 0) {
+        printf("memory with two addresses is wrong\n");
+        failures++;
+    }
     OK(cuModuleUnload(module));
     printf("%s: %u rounds\n", failures ? "FAILED" : "ok", rounds);
     return failures != 0;
