@@ -288,6 +288,9 @@ static cu_result enter_be(struct cu_api *api, cu_word *a, struct reef_stream *s)
         return capture_begin(api, a, s);
     case CU_KIND_CAPTURE_END:
         return capture_end(api, a, s);
+    case CU_KIND_TURN_ALL: /* one that has a stream: cuLaunchGridAsync */
+        cu_take_turn(NULL, true);
+        return after_wait(api, a);
     case CU_KIND_TURN_STREAM:
     case CU_KIND_SYNC_STREAM:
         if (!cu_stream_captured(s))

@@ -383,6 +383,8 @@ cu_result cu_launch(struct cu_api *api, cu_word *a)
 static bool plain_attributes(const struct cu_launch_config *config)
 {
     const char *at = config->attributes;
+    if (config->attribute_count > 0 && !at)
+        return false;
     for (uint32_t i = 0; i < config->attribute_count; i++, at += CU_LAUNCH_ATTRIBUTE_BYTES) {
         enum { COOPERATIVE = 2, CLUSTER = 4, PREFERRED_CLUSTER = 11 };
         uint32_t id, value[3];
