@@ -201,6 +201,28 @@ CUresult cuLibraryGetKernelCount(unsigned int *count, CUlibrary lib)
     return nv_leave(CUDA_SUCCESS);
 }
 
+CUresult cuLibraryEnumerateKernels(CUkernel *kernels, unsigned int numKernels, CUlibrary lib)
+{
+    struct nv_library *library;
+    struct nv_context *ctx;
+    unsigned n = 0;
+    CUresult rc = nv_enter_any(&ctx);
+
+    if (rc != CUDA_SUCCESS)
+        return rc;
+    library = nv_object(lib, NV_LIBRARY);
+    if (!library || !kernels)
+        return nv_leave(library ? CUDA_ERROR_INVALID_VALUE : CUDA_ERROR_INVALID_HANDLE);
+    for (uint32_t i = 0; i < library->image->ptx->function_count && n < numKernels; i++) {
+        const struct ptx_function *ptx = &library->image->ptx->functions[i];
+        struct kernel *kernel = ptx->entry && ptx->defined ? kernel_get(library, ptx) : NULL;
+
+        if (kernel)
+            kernels[n++] = kernel->handle;
+    }
+    return nv_leave(CUDA_SUCCESS);
+}
+
 CUresult cuLibraryGetModule(CUmodule *pMod, CUlibrary handle)
 {
     struct nv_library *library;

@@ -587,6 +587,10 @@ static CUresult attribute(void *data, CUpointer_attribute attribute, CUdeviceptr
     case CU_POINTER_ATTRIBUTE_IS_MANAGED:
         *(unsigned *)data = memory->kind == NV_MEMORY_MANAGED;
         return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: /* cuMemAlloc's */
+        *(unsigned *)data = memory->kind == NV_MEMORY_DEVICE && !memory->pool &&
+                            !memory->internal && !memory->foreign;
+        return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
         *(int *)data = 0;
         return CUDA_SUCCESS;

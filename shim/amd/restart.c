@@ -2,15 +2,9 @@
 /* Whether a launch may be run again. See restart.h. */
 #include "shim/amd/restart.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "shim/amd/allocations.h"
-#include "shim/amd/code/rules.h"
 #include "shim/preload/log.h"
+#include "shim/preload/restartable.h"
 
 bool reef_restart_wanted(void)
 {
@@ -18,43 +12,6 @@ bool reef_restart_wanted(void)
     return !atomic_load(&reef_state.passive) && config->priority == REEF_PRIORITY_BE &&
            config->reset != REEF_RESET_DRAIN && config->reset != REEF_RESET_SUSPEND &&
            reef_config_restartable(config) != REEF_RESTARTABLE_NEVER;
-}
-
-/* --- the user's word --- */
-
-static struct reef_rules *rules;
-
-static void warn_line(void *arg, unsigned line)
-{
-    reef_warn("%s: line %u is not understood", (const char *)arg, line);
-}
-
-static void read_rules(void)
-{
-    enum { BYTES_MAX = 1 << 20 };
-    const char *path = reef_state.config.restartable;
-    if (reef_config_restartable(&reef_state.config) != REEF_RESTARTABLE_FILE)
-        return;
-    FILE *file = fopen(path, "re");
-    char *text = file ? malloc(BYTES_MAX) : NULL;
-    if (text)
-        rules = reef_rules_parse(text, fread(text, 1, BYTES_MAX, file), warn_line, (void *)path);
-    else
-        reef_warn("REEF_RESTARTABLE=%s is none of analyze, assume, never, and no file that can be "
-                  "read: %s; using analyze",
-                  path, strerror(errno));
-    free(text);
-    if (file)
-        fclose(file);
-}
-
-static enum reef_rule rule_of(const struct reef_object_kernel *kernel)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, read_rules);
-    if (reef_config_restartable(&reef_state.config) == REEF_RESTARTABLE_ASSUME)
-        return REEF_RULE_ASSUME;
-    return reef_rules_find(rules, kernel->name, kernel->name_length);
 }
 
 struct reef_restart_rule reef_restart_rule_for(const struct reef_object_kernel *kernel,
@@ -65,7 +22,7 @@ struct reef_restart_rule reef_restart_rule_for(const struct reef_object_kernel *
         [REEF_RULE_ASSUME] = "assumed to be restartable; ",
         [REEF_RULE_NEVER] = "not to be run again; ",
     };
-    enum reef_rule word = rule_of(kernel);
+    enum reef_rule word = reef_restartable_word(kernel->name, kernel->name_length);
     reef_debug("kernel %.*s: %s%s", (int)kernel->name_length, kernel->name, what[word],
                analysis->reason);
     if (word == REEF_RULE_NEVER)

@@ -42,7 +42,18 @@
     X(cuGraphExecGetFlags, 0, 2)                                                                   \
     X(cuGraphGetNodes, 0, 3)                                                                       \
     X(cuGraphNodeGetType, 0, 2)                                                                    \
-    X(cuThreadExchangeStreamCaptureMode, 0, 1)
+    X(cuThreadExchangeStreamCaptureMode, 0, 1)                                                     \
+    X(cuPointerGetAttributes, 0, 4)                                                                \
+    X(cuMemAlloc_v2, 0, 2)                                                                         \
+    X(cuMemFree_v2, 0, 1)                                                                          \
+    X(cuMemHostAlloc, 0, 3)                                                                        \
+    X(cuMemFreeHost, 0, 1)                                                                         \
+    X(cuMemHostGetDevicePointer_v2, 0, 3)                                                          \
+    X(cuMemsetD32Async, 0, 4)                                                                      \
+    X(cuStreamSynchronize, 0, 1)                                                                   \
+    X(cuStreamBatchMemOp_v2, 0, 4)                                                                 \
+    X(cuModuleLoadData, 0, 2)                                                                      \
+    X(cuModuleGetFunction, 0, 3)
 
 #define CU_TYPE_1 cu_result (*)(cu_word)
 #define CU_TYPE_2 cu_result (*)(cu_word, cu_word)

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "shim/nvidia/guard.h"
 #include "shim/nvidia/trace.h"
 #include "shim/preload/log.h"
 
@@ -225,6 +226,8 @@ static cu_result context_destroy(struct cu_api *api, cu_word *a)
         cu_drop_all();
     cu_take_turn(NULL, false);
     cu_result result = pass(api, a);
+    if (result == CUDA_SUCCESS)
+        cu_guard_forget(0); /* of which context code was is not asked */
     if (result == CUDA_SUCCESS && !context_argument(api, a))
         cu_forget_errors(); /* of the primary context, whose handle may be used again */
     if (result == CUDA_SUCCESS && context_argument(api, a)) {
@@ -240,8 +243,10 @@ static cu_result sync_all(struct cu_api *api, cu_word *a)
     if (reef_unlikely(unload && atomic_load(&reef_cuda.exiting)))
         cu_drop_all();
     cu_take_turn(NULL, false);
-    if (unload)
+    if (unload) {
         cu_launch_forget_functions();
+        cu_guard_forget(a[0]);
+    }
     return after_wait(api, a);
 }
 
@@ -283,6 +288,9 @@ static cu_result enter_be(struct cu_api *api, cu_word *a, struct reef_stream *s)
         return capture_begin(api, a, s);
     case CU_KIND_CAPTURE_END:
         return capture_end(api, a, s);
+    case CU_KIND_TURN_ALL: /* one that has a stream: cuLaunchGridAsync */
+        cu_take_turn(NULL, true);
+        return after_wait(api, a);
     case CU_KIND_TURN_STREAM:
     case CU_KIND_SYNC_STREAM:
         if (!cu_stream_captured(s))
@@ -343,11 +351,18 @@ static cu_result enter_other(struct cu_api *api, cu_word *a)
     }
 }
 
+static bool is_code(const struct cu_api *api)
+{
+    return api->kind >= CU_KIND_CODE_LOAD && api->kind <= CU_KIND_CODE_ATTRIBUTE;
+}
+
 static cu_result enter(struct cu_api *api, cu_word *a)
 {
     struct reef_stream *s = NULL;
     if (api->kind == CU_KIND_LAUNCH_EX)
         return cu_launch_ex(api, a);
+    if (is_code(api))
+        return cu_guard_load(api, a);
     if (api->kind == CU_KIND_STREAM_CREATE || api->kind == CU_KIND_STREAM_CREATE_PRIORITY ||
         api->kind == CU_KIND_STREAM_CREATE_GREEN)
         return stream_create(api, a);
@@ -408,7 +423,12 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
         reef_start();
         return cu_resolve(api, real, a);
     }
-    if (reef_unlikely(!cu_active()))
+    if (reef_unlikely(is_code(api))) { /* nothing is started for these unless they are guarded */
+        reef_start();
+        if (reef_state.config.guard == REEF_GUARD_OFF)
+            return cu_call(real, a, api->arguments);
+    }
+    if (reef_unlikely(!cu_active() && !is_code(api)))
         return cu_call(real, a, api->arguments);
     cu_inside = true;
     cu_result result = enter(api, a);

@@ -3,6 +3,9 @@
  * The agent's part of a BE process: it tells the core of RT work and of completed commands, and
  * issues held operations when the core allows, oldest call first.
  *
+ * Guarded launches (guard.h) stay where they are when they are issued, until it is known what
+ * became of them. What was ended is issued again when the core says so, before anything behind it.
+ *
  * Liveness. The depth keeps back work that a bare driver would have been given, and what is in
  * flight may be waiting for just that (a stream waits for a value that another writes). So when
  * nothing has moved for much longer than the work in flight should take, the oldest command of a
@@ -12,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/nvidia/guard.h"
 #include "shim/nvidia/trace.h"
 #include "shim/preload/log.h"
 
@@ -26,6 +30,28 @@ enum {
     GROUP_NS = 10000, /* with work waiting, shorter groups: so it can follow sooner */
 };
 
+static void act(struct reef_stream *s, const struct reef_action *action)
+{
+    switch (action->type) {
+    case REEF_ACTION_RESUBMIT:
+        if (action->first < s->resolved)
+            s->resolved = s->issued = action->first;
+        s->allowed = action->first + action->count;
+        break;
+    case REEF_ACTION_SUBMIT:
+        s->allowed = action->first + action->count;
+        break;
+    case REEF_ACTION_EVICT:
+        s->flags_wanted = true;
+        break;
+    case REEF_ACTION_ALLOW:
+        s->flags_wanted = false;
+        break;
+    default: /* nothing is ever killed here */
+        break;
+    }
+}
+
 void cu_actions_locked(void)
 {
     struct reef_cuda *cuda = &reef_cuda;
@@ -35,22 +61,49 @@ void cu_actions_locked(void)
             cuda->timer_ns = action.at_ns;
             continue;
         }
-        if (action.type != REEF_ACTION_SUBMIT && action.type != REEF_ACTION_RESUBMIT)
-            continue; /* nothing is ever killed here */
         for (struct reef_stream *s = cuda->streams; s; s = s->all_next)
             if (s->core_queue == (int)action.queue)
-                s->allowed = action.first + action.count;
+                act(s, &action);
+    }
+}
+
+static uint32_t command_flags(const struct reef_op *op)
+{
+    if (!op->guard)
+        return 0;
+    return REEF_COMMAND_GUARDED |
+           (op->guard->restartable ? REEF_COMMAND_RESTARTABLE | REEF_COMMAND_EVICTABLE : 0);
+}
+
+/* A fence comes behind everything before it, and before everything behind it: but for its own
+ * stream, which keeps its order by itself. */
+static bool may_announce(const struct reef_op *op)
+{
+    const struct reef_cuda *cuda = &reef_cuda;
+    if (op->fence && cuda->announced > (op->stream ? op->stream->announced : 0))
+        return false;
+    return cuda->fences_announced == 0 || (op->stream && op->stream == cuda->fence_stream);
+}
+
+static void count_announced(struct reef_op *op)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    op->announced = true;
+    cuda->announced++;
+    if (op->stream)
+        op->stream->announced++;
+    if (op->fence) {
+        cuda->fences_announced++;
+        cuda->fence_stream = op->stream;
     }
 }
 
 void cu_announce_locked(void)
 {
     struct reef_cuda *cuda = &reef_cuda;
-    for (struct reef_op *op; (op = cuda->unannounced) && !cuda->fence_announced;) {
-        if (op->fence && op != cuda->first)
-            return;
+    for (struct reef_op *op; (op = cuda->unannounced) && may_announce(op);) {
         if (op->stream) {
-            const struct reef_command command = {.key = op->key};
+            const struct reef_command command = {.key = op->key, .flags = command_flags(op)};
             struct reef_stream *s = op->stream;
             uint64_t number = reef_core_enqueued(cuda->core, (uint32_t)s->core_queue, &command, 0);
             if (number == REEF_CORE_FULL)
@@ -58,8 +111,7 @@ void cu_announce_locked(void)
             op->command = number;
             s->enqueued = number + 1;
         }
-        op->announced = true;
-        cuda->fence_announced = op->fence;
+        count_announced(op);
         cuda->unannounced = op->call_next;
         cu_actions_locked();
     }
@@ -67,7 +119,13 @@ void cu_announce_locked(void)
 
 uint64_t cu_issued_locked(const struct reef_stream *s)
 {
-    return s->head && s->head->announced ? s->head->command : s->enqueued;
+    return s->resolved == s->issued ? s->done : s->issued;
+}
+
+/* Before something is issued the flags of its stream are to be down, on the device too. */
+static bool flags_are_down(const struct reef_stream *s)
+{
+    return !s->flags_wanted && !s->flags_are_up && !s->chain_is_up;
 }
 
 /* The oldest operation that may be issued now, or NULL. */
@@ -83,8 +141,9 @@ static struct reef_op *pick_locked(uint64_t now_ns)
     if (cu_held_locked(now_ns))
         return NULL;
     for (struct reef_stream *s = cuda->streams; s; s = s->all_next) {
-        struct reef_op *op = s->head;
-        if (op && op->announced && op->command < s->allowed && (!oldest || op->seq < oldest->seq))
+        struct reef_op *op = s->waiting;
+        if (op && op->announced && op->command < s->allowed && flags_are_down(s) &&
+            (!oldest || op->seq < oldest->seq))
             oldest = op;
     }
     return oldest;
@@ -108,16 +167,29 @@ static void unpin_locked(struct reef_op *op)
     }
 }
 
-static void unlink_locked(struct reef_op *op)
+/* It is the first of its stream, or stands behind launches that wait for being issued again. */
+static void unlink_from_stream(struct reef_op *op)
+{
+    struct reef_stream *s = op->stream;
+    struct reef_op *before = NULL;
+    for (struct reef_op *at = s->head; at != op; at = at->next)
+        before = at;
+    if (s->waiting == op)
+        s->waiting = op->next;
+    *(before ? &before->next : &s->head) = op->next;
+    if (!op->next)
+        s->tail = before;
+    s->announced -= op->announced;
+}
+
+void cu_unlink_locked(struct reef_op *op)
 {
     struct reef_cuda *cuda = &reef_cuda;
     if (op->seq == UINT64_MAX)
         return; /* dropped meanwhile */
-    if (op->stream) {
-        op->stream->head = op->next;
-        if (!op->next)
-            op->stream->tail = NULL;
-    }
+    if (op->stream)
+        unlink_from_stream(op);
+    cuda->announced -= op->announced;
     if (op->call_prev)
         op->call_prev->call_next = op->call_next;
     else
@@ -128,7 +200,7 @@ static void unlink_locked(struct reef_op *op)
         cuda->last = op->call_prev;
     if (op->fence) {
         cuda->fences--;
-        cuda->fence_announced = false;
+        cuda->fences_announced -= op->announced;
     }
     cuda->held_bytes -= op->bytes;
     unpin_locked(op);
@@ -136,7 +208,7 @@ static void unlink_locked(struct reef_op *op)
     free(op);
 }
 
-static void make_current(cu_word context)
+void cu_make_current(cu_word context)
 {
     static _Thread_local cu_word current;
     static _Thread_local bool known;
@@ -188,21 +260,54 @@ static cu_result call_now(struct reef_op *op)
     return cu_call(cu_real(op->api), op->a, op->api->arguments);
 }
 
-static void issue(struct reef_op *op, struct reef_mark_plan *plan)
+static bool issue(struct reef_op *op, struct reef_mark_plan *plan)
 {
-    make_current(op->context);
+    cu_make_current(op->context);
     if (op->stream)
         cu_marks_before(op->stream, plan);
     cu_result result = call_now(op);
     if (op->stream)
         cu_marks_after(op->stream, plan);
     if (result == CUDA_SUCCESS || result == CUDA_ERROR_DEINITIALIZED)
-        return;
+        return result == CUDA_SUCCESS;
     reef_debug("held %s failed: %d", op->api->symbol, result);
     struct reef_context *context = op->stream ? op->stream->context : NULL;
     if (!context)
-        return;
+        return false;
     cu_note_error(context, result);
+    return false;
+}
+
+/* Chooses between a launch's kernel and its guarded twin. False: it cannot be issued now. */
+static bool prepare_locked(struct reef_op *op)
+{
+    struct reef_stream *s = op->stream;
+    if (!op->guard)
+        return true;
+    bool evictable = op->guard->restartable &&
+                     reef_core_evictable(reef_cuda.core, (uint32_t)s->core_queue, op->command);
+    bool follows = s->in_flight > 0; /* only then is there something that may be ended before it */
+    if ((!evictable && !follows) || !cu_guard_take_locked(s, &op->guard->record)) {
+        cu_guard_disarm(op);
+        return !follows;
+    }
+    cu_guard_arm(op, evictable);
+    op->in_flight = true;
+    op->evictable = evictable;
+    s->in_flight++;
+    reef_cuda.in_flight++;
+    return true;
+}
+
+/* It did not come about. */
+static void undo_locked(struct reef_op *op)
+{
+    if (op->seq == UINT64_MAX || !op->in_flight)
+        return;
+    cu_guard_give_locked(op->stream, op->guard->record);
+    op->in_flight = false;
+    op->stream->in_flight--;
+    reef_cuda.in_flight--;
 }
 
 static bool issue_one(uint64_t now_ns)
@@ -211,7 +316,13 @@ static bool issue_one(uint64_t now_ns)
     struct reef_mark_plan plan = {0};
     pthread_mutex_lock(&cuda->lock);
     struct reef_op *op = pick_locked(now_ns);
+    bool guarded = false;
+    if (op && op->stream && !prepare_locked(op))
+        op = NULL;
     if (op && op->stream) {
+        op->stream->waiting = op->next;
+        op->stream->issued = op->command + 1;
+        guarded = op->in_flight;
         uint64_t ns = reef_estimator_get(&cuda->estimator, op->key).typical_ns;
         bool close = op->stream->group_ns + ns >= GROUP_NS;
         cu_marks_plan_locked(op->stream, op->command, op->key, close, &plan);
@@ -219,9 +330,12 @@ static bool issue_one(uint64_t now_ns)
     pthread_mutex_unlock(&cuda->lock);
     if (!op)
         return false;
-    issue(op, &plan);
+    bool issued = issue(op, &plan);
     pthread_mutex_lock(&cuda->lock);
-    unlink_locked(op);
+    if (!issued)
+        undo_locked(op);
+    if (!issued || !guarded)
+        cu_unlink_locked(op);
     if (!cuda->stalled)
         cuda->progress_ns = now_ns;
     if (cuda->waiters > 0)
@@ -303,6 +417,8 @@ static void report(void)
     atomic_store(&stats->be_completed, core.completed);
     atomic_store(&stats->preemptions, core.preemptions);
     atomic_store(&stats->drains, core.drains);
+    atomic_store(&stats->evictions, core.evictions);
+    atomic_store(&stats->evicted, core.evicted);
 }
 
 /* Streams with work waiting: what they have completed, and when to look again. */
@@ -319,7 +435,7 @@ static uint64_t look_at_streams(uint64_t now_ns)
         if (!waits)
             continue;
         if (s->legacy)
-            make_current(s->context->handle);
+            cu_make_current(s->context->handle);
         if (cu_marks_reap(s, true)) {
             cuda->progress_ns = now_ns;
             cuda->still_ns = 0;
@@ -354,7 +470,7 @@ void cu_look_at_all(void)
         pthread_mutex_unlock(&cuda->lock);
         if (!context)
             continue;
-        make_current(context);
+        cu_make_current(context);
         if (runs)
             cu_marks_reap(s, true);
         if (uncounted && atomic_load(&cuda->bounded) && cu_stream_is_idle(s))
@@ -376,11 +492,14 @@ static void unstall(uint64_t now_ns)
     bool any = false;
     pthread_mutex_lock(&cuda->lock);
     for (struct reef_stream *s = cuda->streams; s; s = s->all_next) {
-        if (!s->head || !s->head->announced || s->core_queue < 0 ||
+        struct reef_op *op = s->waiting;
+        if (!op || !op->announced || s->core_queue < 0 || s->in_flight > 0 ||
             !stalled(now_ns, reef_core_backlog_ns(cuda->core, (uint32_t)s->core_queue)))
             continue;
-        for (unsigned n = 0; n < 1u << cuda->stalled && s->done < s->head->command; n++)
+        for (unsigned n = 0; n < 1u << cuda->stalled && s->done < op->command; n++)
             reef_core_completed(cuda->core, (uint32_t)s->core_queue, s->done++, 0, now_ns);
+        if (s->resolved < s->done)
+            s->resolved = s->done;
         cu_actions_locked();
         any = true;
     }
@@ -392,6 +511,24 @@ static void unstall(uint64_t now_ns)
     pthread_mutex_unlock(&cuda->lock);
 }
 
+/* Of a stream that is being evicted: what the core allowed to be issued, and was not, is as good as
+ * ended. Behind what is in flight, so that it is told in order. */
+static void withdraw(void)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    pthread_mutex_lock(&cuda->lock);
+    for (struct reef_stream *s = cuda->streams; s; s = s->all_next) {
+        struct reef_op *op = s->key && s->flags_wanted && s->in_flight == 0 ? s->waiting : NULL;
+        uint64_t allowed = s->allowed;
+        if (op && op->announced && op->command < allowed)
+            s->allowed = op->command;
+        for (; op && op->announced && op->command < allowed; op = op->next)
+            reef_core_evicted(cuda->core, (uint32_t)s->core_queue, op->command, reef_now_ns());
+    }
+    cu_actions_locked();
+    pthread_mutex_unlock(&cuda->lock);
+}
+
 uint64_t cu_issue(uint64_t now_ns)
 {
     struct reef_cuda *cuda = &reef_cuda;
@@ -400,11 +537,19 @@ uint64_t cu_issue(uint64_t now_ns)
         look_at_peers();
         peers_seen_ns = now_ns;
     }
-    bool held = look_at_rt(now_ns);
+    bool held = look_at_rt(now_ns), guards = atomic_load(&cuda->any_guarded);
     uint64_t poll_ns = UINT64_MAX;
+    if (guards) {
+        withdraw();
+        cu_guards_step();
+    }
     if (atomic_load(&cuda->pending) > 0) {
-        if (!held)
+        if (!held || cuda->in_flight > 0)
             poll_ns = look_at_streams(now_ns);
+        if (guards) {
+            withdraw();
+            cu_guards_step();
+        }
         for (unsigned n = 0; n < REEF_STREAM_OPS && issue_one(reef_now_ns()); n++)
             if (n % 16 == 15)
                 look_at_streams(now_ns);
@@ -412,6 +557,8 @@ uint64_t cu_issue(uint64_t now_ns)
             unstall(reef_now_ns());
     }
     report();
+    if (cuda->in_flight > 0)
+        return poll_ns < POLL_MAX_NS ? poll_ns : POLL_MIN_NS;
     if (atomic_load(&cuda->was_held)) {
         uint64_t timer_ns = cuda->timer_ns > now_ns ? cuda->timer_ns - now_ns : HELD_POLL_NS;
         return timer_ns < HELD_POLL_NS ? timer_ns : HELD_POLL_NS;

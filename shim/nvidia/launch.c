@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/nvidia/guard.h"
 #include "shim/nvidia/trace.h"
 
 enum { FUNCTION_BUCKETS = 512, PARAMETERS_MAX = 4096 };
@@ -199,22 +200,51 @@ static bool read_extra(void **extra, const void **buffer, size_t *bytes)
     return false;
 }
 
-/* Bytes that the copy of @shape's arguments takes, or SIZE_MAX. */
-static size_t arguments_bytes(const struct shape *shape, const struct function *f)
+static size_t aligned(size_t bytes)
+{
+    return (bytes + 7) & ~(size_t)7;
+}
+
+/* Whether the launch's kernel is what @g says, and so its twin can take the arguments. */
+static bool fits_twin(const struct shape *shape, const struct function *f,
+                      const struct reef_guarded *g)
 {
     const void *buffer;
     size_t bytes;
+    if (!g || f->count != g->params)
+        return false;
+    return !shape->extra || (read_extra(shape->extra, &buffer, &bytes) && bytes >= g->param_bytes &&
+                             bytes <= aligned(g->param_bytes));
+}
+
+/* Bytes that the copy of @shape's arguments takes, or SIZE_MAX. @g: with what its twin needs; may
+ * be NULL. */
+static size_t arguments_bytes(const struct shape *shape, const struct function *f,
+                              const struct reef_guarded *g)
+{
+    const void *buffer;
+    size_t bytes;
+    size_t more = g ? REEF_PTX_EXTRA_BYTES + sizeof(struct reef_op_guard) : 0;
     if (!shape->extra)
-        return f->count * sizeof(void *) + f->bytes;
+        return (f->count + (g ? REEF_PTX_EXTRA_PARAMS : 0)) * sizeof(void *) + f->bytes + more;
     /* As long as the parameters, or as a structure of them: the driver decides on others. */
     if (!read_extra(shape->extra, &buffer, &bytes) || bytes < f->end || bytes - f->end > 15)
         return SIZE_MAX;
-    return 6 * sizeof(void *) + bytes;
+    return 6 * sizeof(void *) + aligned(bytes) + more;
 }
 
-/* Copies the arguments to @to and sets the two argument words. */
+/* What its twin needs besides the arguments, behind them at @at. */
+static void attach_guard(struct reef_op *op, const struct reef_guarded *g, char *at)
+{
+    struct reef_op_guard *guard = (struct reef_op_guard *)(at + REEF_PTX_EXTRA_BYTES);
+    *guard = (struct reef_op_guard){.of = *g, .words = (uint64_t *)at};
+    op->guard = guard;
+}
+
+/* Copies the arguments to @to and sets the two argument words; @op gets a guard if there is @g. */
 static void copy_arguments(const struct shape *shape, const struct function *f, char *to,
-                           cu_word *parameters, cu_word *extra)
+                           cu_word *parameters, cu_word *extra, struct reef_op *op,
+                           const struct reef_guarded *g)
 {
     void **array = (void **)to;
     if (shape->extra) {
@@ -229,17 +259,29 @@ static void copy_arguments(const struct shape *shape, const struct function *f, 
         array[4] = (void *)(uintptr_t)CU_EXTRA_END;
         *size = bytes;
         memcpy(&array[6], buffer, bytes);
+        if (g) {
+            attach_guard(op, g, (char *)&array[6] + aligned(bytes));
+            op->guard->size = size;
+            op->guard->plain_bytes = bytes;
+            op->guard->restartable = cu_guard_restartable(g, NULL, buffer);
+        }
         *parameters = 0;
         *extra = (cu_word)(uintptr_t)array;
         return;
     }
-    char *data = to + f->count * sizeof(void *);
+    char *data = to + (f->count + (g ? REEF_PTX_EXTRA_PARAMS : 0)) * sizeof(void *);
     for (unsigned i = 0; i < f->count; i++) {
         memcpy(data, shape->parameters[i], f->sizes[i]);
         array[i] = data;
-        data += (f->sizes[i] + 7) & ~7u;
+        data += aligned(f->sizes[i]);
     }
-    *parameters = f->count > 0 ? (cu_word)(uintptr_t)array : 0;
+    if (g) {
+        attach_guard(op, g, data);
+        op->guard->restartable = cu_guard_restartable(g, array, NULL);
+        for (unsigned i = 0; i < REEF_PTX_EXTRA_PARAMS; i++)
+            array[f->count + i] = &op->guard->words[i];
+    }
+    *parameters = f->count > 0 || g ? (cu_word)(uintptr_t)array : 0;
 }
 
 /* In a process of many contexts: is the function the context's, whose stream it is launched into?
@@ -266,13 +308,26 @@ static struct reef_op *copy_launch(const struct reef_call *call)
     const struct function *f = function_of(shape->function);
     if (!acceptable(shape, f) || !of_context(f, call->stream))
         return NULL;
-    size_t bytes = arguments_bytes(shape, f);
+    const struct reef_guarded *g = fits_twin(shape, f, call->guarded) ? call->guarded : NULL;
+    size_t bytes = arguments_bytes(shape, f, g);
     struct reef_op *op = bytes == SIZE_MAX ? NULL : cu_op_new(call, bytes);
     cu_word none = 0;
     if (op)
         copy_arguments(shape, f, (char *)&op->a[call->api->arguments], &op->a[9],
-                       call->api->arguments > 10 ? &op->a[10] : &none);
+                       call->api->arguments > 10 ? &op->a[10] : &none, op, g);
+    if (op && op->guard)
+        op->guard->function = &op->a[0];
     return op;
+}
+
+/* Of a launch that may be held: its kernel's guarded twin, if there is a reason to use it. */
+static const struct reef_guarded *twin_of(cu_word function, struct reef_guarded *found)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    bool used = reef_unlikely(atomic_load_explicit(&cuda->any_guarded, memory_order_relaxed)) &&
+                (atomic_load_explicit(&cuda->bounded, memory_order_relaxed) ||
+                 atomic_load_explicit(&cuda->pending, memory_order_relaxed) > 0);
+    return used && cu_guard_find(function, found) ? found : NULL;
 }
 
 /* Whether the launch fits together on the device only the driver knows: in turn. */
@@ -302,6 +357,7 @@ cu_result cu_launch(struct cu_api *api, cu_word *a)
         .parameters = cu_pointer(a[9]),
         .extra = api->arguments > 10 ? cu_pointer(a[10]) : NULL,
     };
+    struct reef_guarded twin;
     struct reef_call call = {
         .api = api,
         .a = a,
@@ -309,6 +365,7 @@ cu_result cu_launch(struct cu_api *api, cu_word *a)
         .key = kernel_key(&shape),
         .copy = api->kind == CU_KIND_LAUNCH ? copy_launch : copy_never,
         .more = &shape,
+        .guarded = api->kind == CU_KIND_LAUNCH ? twin_of(shape.function, &twin) : NULL,
     };
     if (!call.stream)
         return cu_call(cu_real(api), a, api->arguments);
@@ -347,6 +404,23 @@ static bool plain_attributes(const struct cu_launch_config *config)
     return true;
 }
 
+/* Whether the launch begins when what is before it is over, and its blocks are no clusters and need
+ * not be there together. */
+static bool ordinary_attributes(const struct cu_launch_config *config)
+{
+    enum { ORDINARY = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 14 };
+    const char *at = config->attributes;
+    if (config->attribute_count > 32 || (config->attribute_count > 0 && !at))
+        return false;
+    for (uint32_t i = 0; i < config->attribute_count; i++, at += CU_LAUNCH_ATTRIBUTE_BYTES) {
+        uint32_t id;
+        memcpy(&id, at, sizeof(id));
+        if (id > CU_LAUNCH_ATTRIBUTE_CARVEOUT || !(ORDINARY >> id & 1))
+            return false;
+    }
+    return true;
+}
+
 static struct reef_op *copy_launch_ex(const struct reef_call *call)
 {
     const struct shape *shape = call->more;
@@ -356,7 +430,8 @@ static struct reef_op *copy_launch_ex(const struct reef_call *call)
     if (config->attribute_count > 32 || !acceptable(shape, f) || !of_context(f, call->stream) ||
         !plain_attributes(config))
         return NULL;
-    size_t bytes = arguments_bytes(shape, f);
+    const struct reef_guarded *g = fits_twin(shape, f, call->guarded) ? call->guarded : NULL;
+    size_t bytes = arguments_bytes(shape, f, g);
     struct reef_op *op =
         bytes == SIZE_MAX ? NULL : cu_op_new(call, sizeof(*config) + attributes + bytes);
     if (!op)
@@ -368,7 +443,9 @@ static struct reef_op *copy_launch_ex(const struct reef_call *call)
         memcpy(copied_attributes, config->attributes, attributes);
     copy->attributes = attributes ? copied_attributes : NULL;
     op->a[0] = (cu_word)(uintptr_t)copy;
-    copy_arguments(shape, f, copied_attributes + attributes, &op->a[2], &op->a[3]);
+    copy_arguments(shape, f, copied_attributes + attributes, &op->a[2], &op->a[3], op, g);
+    if (op->guard)
+        op->guard->function = &op->a[1];
     return op;
 }
 
@@ -389,6 +466,7 @@ cu_result cu_launch_ex(struct cu_api *api, cu_word *a)
         .extra = cu_pointer(a[3]),
     };
     cu_word words[] = {(cu_word)(uintptr_t)&config, a[1], a[2], a[3]};
+    struct reef_guarded twin;
     struct reef_call call = {
         .api = api,
         .a = words,
@@ -397,6 +475,9 @@ cu_result cu_launch_ex(struct cu_api *api, cu_word *a)
         .copy = copy_launch_ex,
         .more = &shape,
     };
+    if (atomic_load_explicit(&reef_cuda.any_guarded, memory_order_relaxed) &&
+        ordinary_attributes(&config))
+        call.guarded = twin_of(shape.function, &twin);
     if (!call.stream)
         return cu_call(cu_real(api), words, api->arguments);
     if (cu_tracing())

@@ -10,6 +10,7 @@
  * that is not current the mark is FAILED, and the stream is asked instead. Never in a stream that
  * is captured.
  */
+#include "shim/nvidia/guard.h"
 #include "shim/nvidia/nvidia.h"
 
 #include <string.h>
@@ -89,18 +90,72 @@ void cu_marks_after(struct reef_stream *s, struct reef_mark_plan *plan)
         finish(plan->end, cu_current_context() == s->context->handle && record(s, &plan->end->end));
 }
 
-static void complete_locked(struct reef_stream *s, uint64_t last, uint64_t last_ns)
+/* The launch in flight that is command @number, or NULL: it was none, or cannot be ended any more.
+ */
+static struct reef_op *in_flight_locked(const struct reef_stream *s, uint64_t number)
+{
+    struct reef_op *op = s->in_flight > 0 ? s->head : NULL;
+    while (op && op->command < number)
+        op = op->next;
+    return op && op->in_flight && op->command == number ? op : NULL;
+}
+
+static void land_locked(struct reef_stream *s, struct reef_op *op)
+{
+    cu_guard_give_locked(s, op->guard->record);
+    op->in_flight = false;
+    s->in_flight--;
+    reef_cuda.in_flight--;
+}
+
+/* The launch was ended by its guard, or did not begin because of what was before it. */
+static void ended_locked(struct reef_stream *s, struct reef_op *op)
+{
+    land_locked(s, op);
+    s->chain_is_up = true;
+    if (!s->waiting || !s->waiting->announced || s->waiting->command > op->command)
+        s->waiting = op;
+    reef_core_evicted(reef_cuda.core, (uint32_t)s->core_queue, op->command, reef_now_ns());
+}
+
+/* What has nothing before it that may be ended will run to its end. */
+static void settle_locked(struct reef_stream *s)
+{
+    while (s->head && s->head->in_flight && !s->head->evictable) {
+        struct reef_op *op = s->head;
+        land_locked(s, op);
+        cu_unlink_locked(op);
+    }
+}
+
+/* Commands up to @last are over. Returns whether @last is complete. */
+static bool complete_locked(struct reef_stream *s, uint64_t last, uint64_t last_ns)
 {
     struct reef_cuda *cuda = &reef_cuda;
     uint64_t from = s->done;
-    for (; s->done <= last && s->done < s->enqueued; s->done++) {
-        uint64_t ns = s->done == last ? last_ns : 0;
-        reef_core_completed(cuda->core, (uint32_t)s->core_queue, s->done, ns, 0);
+    for (; s->resolved <= last && s->resolved < s->enqueued; s->resolved++) {
+        struct reef_op *op = in_flight_locked(s, s->resolved);
+        if (op && (s->resolved > s->done || cu_guard_ended(s, op->guard->record))) {
+            ended_locked(s, op);
+            continue;
+        }
+        if (op) {
+            land_locked(s, op);
+            cu_unlink_locked(op);
+        }
+        reef_core_completed(cuda->core, (uint32_t)s->core_queue, s->resolved,
+                            s->resolved == last ? last_ns : 0, 0);
+        s->done += s->done == s->resolved;
     }
-    if (cu_tracing())
-        cu_trace_completed(s, last, last_ns);
+    settle_locked(s);
+    bool complete = s->done > last;
+    if (cu_tracing() && s->done > 0)
+        cu_trace_completed(s, complete ? last : s->done - 1, complete ? last_ns : 0);
     atomic_fetch_add_explicit(&cuda->completed, s->done - from, memory_order_relaxed);
     cu_actions_locked();
+    if (cuda->waiters > 0 && s->done > from)
+        pthread_cond_broadcast(&cuda->turn);
+    return complete;
 }
 
 /* Whether the stream has nothing to do. @s is not destroyed meanwhile. */
@@ -134,9 +189,9 @@ static bool reap_tail(struct reef_stream *s)
 {
     struct reef_cuda *cuda = &reef_cuda;
     pthread_mutex_lock(&cuda->lock);
-    uint64_t issued = cu_issued_locked(s);
+    uint64_t issued = s->issued;
     bool any =
-        s->mark_count == 0 && (s->done < issued || (cu_tracing() && s->traced_done < issued));
+        s->mark_count == 0 && (s->resolved < issued || (cu_tracing() && s->traced_done < s->done));
     pthread_mutex_unlock(&cuda->lock);
     if (!any || ask_stream(s) == CUDA_ERROR_NOT_READY)
         return false;
@@ -155,10 +210,14 @@ bool cu_marks_reap(struct reef_stream *s, bool query_stream)
         pthread_mutex_lock(&cuda->lock);
         struct reef_mark *m = &s->marks[s->mark_head];
         bool there = s->key && s->mark_count > 0;
+        /* What became of launches in flight the agent finds out: it may be issuing one. */
+        bool not_mine = !query_stream && s->in_flight > 0;
         struct reef_mark seen = {.start = m->start, .end = m->end, .last = m->last};
         seen.timed = m->timed;
         uint8_t state = atomic_load_explicit(&m->state, memory_order_acquire);
         pthread_mutex_unlock(&cuda->lock);
+        if (not_mine)
+            return any;
         if (!there)
             return (query_stream && reap_tail(s)) || any;
         if (state == REEF_MARK_PENDING)
@@ -175,9 +234,8 @@ bool cu_marks_reap(struct reef_stream *s, bool query_stream)
             ns = (uint64_t)(ms * 1e6f) < LEAST_KERNEL_NS ? LEAST_KERNEL_NS : (uint64_t)(ms * 1e6f);
         pthread_mutex_lock(&cuda->lock);
         if (s->key && s->mark_count > 0 && &s->marks[s->mark_head] == m && m->last == seen.last) {
-            if (ns)
+            if (complete_locked(s, seen.last, ns) && ns)
                 reef_estimator_learn(&cuda->estimator, m->key, ns);
-            complete_locked(s, seen.last, ns);
             atomic_store(&m->state, REEF_MARK_FREE);
             s->mark_head = (s->mark_head + 1) % REEF_MARKS;
             s->mark_count--;

@@ -41,6 +41,9 @@
 
 struct reef_stream;
 struct reef_op;
+struct reef_guards;
+struct reef_op_guard;
+struct reef_guarded;
 
 enum {
     REEF_CUDA_GPUS = 16,
@@ -67,6 +70,8 @@ struct reef_context {
     cu_word handle;
     int gpu; /* index */
     int greatest_priority;
+    struct reef_guards *guards; /* owned; NULL: not made */
+    bool no_guards;             /* they cannot be made */
     _Atomic int late_error; /* cu_result of an operation that failed after its call had returned */
 };
 
@@ -83,12 +88,21 @@ struct reef_stream {
     bool zombie; /* destroyed by the program, not yet by us */
 
     /* BE */
-    struct reef_op *head, *tail;
-    int core_queue;          /* -1: none, everything is done in turn */
-    uint64_t allowed;        /* commands below may be issued: the core said submit */
-    uint64_t enqueued, done; /* of the core's numbers */
+    struct reef_op *head, *tail; /* of what is not over: first what is in flight (guard.h), */
+    struct reef_op *waiting;     /* then from here on what was not issued */
+    unsigned announced;          /* of them: what the core knows of */
+    int core_queue;              /* -1: none, everything is done in turn */
+    uint64_t allowed;            /* commands below may be issued: the core said submit */
+    uint64_t enqueued, done;     /* of the core's numbers */
+    uint64_t issued;   /* commands below were given to the driver, but for those ended since */
+    uint64_t resolved; /* it is known of commands below what became of them; at least done */
     /* While recording: the number of the next command, and up to which completions are recorded. */
     uint64_t traced, traced_done;
+    /* Guards: its line (0: none), and how that is on the device. */
+    struct reef_guards *guards;
+    int line;
+    unsigned in_flight; /* guarded launches */
+    bool flags_wanted, flags_are_up, chain_is_up;
     struct reef_mark marks[REEF_MARKS];
     unsigned mark_head, mark_count;
     unsigned group_count;
@@ -114,9 +128,12 @@ struct reef_op {
     uint64_t command;            /* number in the core */
     uint64_t key;                /* for the estimator */
     struct reef_object *pins[2]; /* may be NULL */
+    struct reef_op_guard *guard; /* of a launch that may be guarded; in the payload; may be NULL */
     uint32_t bytes;
     bool fence, announced;
-    cu_word a[]; /* arguments; payload behind them */
+    bool in_flight; /* issued with guards, and not known to be complete */
+    bool evictable; /* in flight: it looks at the flags */
+    cu_word a[];    /* arguments; payload behind them */
 };
 
 /** An event or CUgraphExec that held operations use, or of which something is to be remembered. */
@@ -155,10 +172,13 @@ struct reef_cuda {
     struct reef_stream *streams;
     struct reef_object *objects[REEF_OBJECT_BUCKETS];
 
-    struct reef_op *first, *last; /* in the order of the calls */
-    struct reef_op *unannounced;  /* the oldest the core does not know of */
-    bool fence_announced;         /* a fence is with the core: nothing behind it is announced */
-    _Atomic unsigned pending;     /* operations */
+    struct reef_op *first, *last;     /* in the order of the calls */
+    struct reef_op *unannounced;      /* the oldest the core does not know of */
+    unsigned in_flight;               /* guarded launches */
+    unsigned announced;               /* operations the core knows of */
+    unsigned fences_announced;        /* of them fences: nothing behind them is announced, */
+    struct reef_stream *fence_stream; /* but what is of this stream */
+    _Atomic unsigned pending;         /* operations */
     unsigned fences;
     unsigned objects_kept;        /* see cu_object_kept */
     _Atomic int contexts_created; /* and not destroyed: by name, not primary ones */
@@ -173,14 +193,16 @@ struct reef_cuda {
     bool rt_watching;
     uint64_t rt_since_ns, rt_moved_ns, rt_arrivals_seen;
     _Atomic uint64_t launches, unmanaged;
-    _Atomic bool timeslice_wanted; /* there are channel groups to be looked after */
-    _Atomic bool bounded;          /* RT programs use a GPU of ours: the depth counts */
-    bool peers_rt, peers_be;       /* agent: other programs of the GPUs, by class */
-    _Atomic bool rt_seen;          /* real-time work runs, as the agent saw it last */
-    _Atomic bool closed;           /* it is the turn of another BE program */
-    _Atomic bool turn_asked;       /* and that it is wanted is on the board */
-    _Atomic bool long_slices;      /* several BE programs have work on the GPU */
-    _Atomic bool was_held;         /* what the agent saw last */
+    _Atomic bool any_guarded;            /* there are functions with guarded twins */
+    _Atomic uint64_t guarded, unguarded; /* kernels */
+    _Atomic bool timeslice_wanted;       /* there are channel groups to be looked after */
+    _Atomic bool bounded;                /* RT programs use a GPU of ours: the depth counts */
+    bool peers_rt, peers_be;             /* agent: other programs of the GPUs, by class */
+    _Atomic bool rt_seen;                /* real-time work runs, as the agent saw it last */
+    _Atomic bool closed;                 /* it is the turn of another BE program */
+    _Atomic bool turn_asked;             /* and that it is wanted is on the board */
+    _Atomic bool long_slices;            /* several BE programs have work on the GPU */
+    _Atomic bool was_held;               /* what the agent saw last */
     /* When a command was issued or completed last, or the first was held. Time for which BE was
      * held does not count: still_ns is how long nothing had moved when it became so. */
     _Atomic uint64_t progress_ns, still_ns;
@@ -242,8 +264,9 @@ struct reef_call {
     struct reef_stream *stream;
     uint64_t key; /* kernel identity for the estimator; 0: takes no time */
     bool fence;
-    cu_word objects[2]; /* handles to pin; 0: none */
-    bool records;       /* objects[0] is an event that this records */
+    cu_word objects[2];                 /* handles to pin; 0: none */
+    bool records;                       /* objects[0] is an event that this records */
+    const struct reef_guarded *guarded; /* a launch whose function has a twin; NULL: none */
     /* Makes the operation; NULL: the words alone. Returns NULL if it cannot be put off. */
     struct reef_op *(*copy)(const struct reef_call *call);
     const void *more;
@@ -279,11 +302,14 @@ bool cu_held_locked(uint64_t now_ns);
 /** The agent's part: issues what may be issued. Returns after how many ns to look again. */
 uint64_t cu_issue(uint64_t now_ns);
 void cu_announce_locked(void);
-/** Commands of @s below this number have been issued. */
+/** Commands of @s below this number have been issued, and not been ended since. */
 uint64_t cu_issued_locked(const struct reef_stream *s);
 /** The agent: asks the driver what of all streams is complete, whether anything waits or not. */
 void cu_look_at_all(void);
 void cu_actions_locked(void);
+void cu_make_current(cu_word context); /* agent only */
+/** The operation is over: forgets and frees it. */
+void cu_unlink_locked(struct reef_op *op);
 
 /** Destroys the stream and what belongs to it. No lock held. */
 cu_result cu_stream_destroy_now(struct reef_stream *s, struct cu_api *api, const cu_word *a);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/nvidia/guard.h"
 #include "shim/nvidia/trace.h"
 #include "shim/preload/hooks.h"
 #include "shim/preload/log.h"
@@ -108,18 +109,32 @@ static void at_exit(void)
         cu_is_rt() ? atomic_load(&reef_cuda.rt_arrivals) : atomic_load(&reef_cuda.launches);
     reef_info("%llu launches scheduled, %llu ways to launch handed out unmanaged",
               (unsigned long long)launches, (unsigned long long)unmanaged);
+    if (atomic_load(&reef_cuda.any_guarded) && reef_cuda.core) {
+        struct reef_core_stats core;
+        pthread_mutex_lock(&reef_cuda.lock);
+        reef_core_stats(reef_cuda.core, &core);
+        pthread_mutex_unlock(&reef_cuda.lock);
+        reef_info("%llu kernels with guards, %llu without; %llu evictions, %llu launches ended, "
+                  "%llu issued again",
+                  (unsigned long long)atomic_load(&reef_cuda.guarded),
+                  (unsigned long long)atomic_load(&reef_cuda.unguarded),
+                  (unsigned long long)core.evictions, (unsigned long long)core.evicted,
+                  (unsigned long long)core.resubmitted);
+    }
 }
 
 static bool open_core(void)
 {
     const struct reef_config *config = &reef_state.config;
     struct reef_core_config core = {
-        .policy = "wait",
+        .policy = cu_guards_wanted() ? "reef-nopad" : "wait",
         .depth_ns = config->cuda_depth_us * 1000,
         .depth_count = (uint32_t)config->cuda_depth,
         .unknown_ns = UNKNOWN_KERNEL_US * 1000,
         .linger_ns = config->linger_us * 1000,
         .reset = false,
+        .evict = cu_guards_wanted(),
+        .kill_limit = (uint32_t)config->kill_limit,
     };
     reef_estimator_init(&reef_cuda.estimator, core.unknown_ns);
     reef_cuda.core = reef_core_create(&core);
@@ -331,8 +346,10 @@ void cu_forget_context(cu_word handle)
     pthread_mutex_unlock(&cuda->lock);
     pthread_mutex_lock(&open_lock);
     struct reef_context *c = handle ? find_context(handle) : NULL;
-    if (c)
+    if (c) {
+        cu_guards_forget(c);
         __atomic_store_n(&c->handle, 0, __ATOMIC_RELEASE);
+    }
     pthread_mutex_unlock(&open_lock);
 }
 

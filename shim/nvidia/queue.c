@@ -203,6 +203,8 @@ static void append_locked(struct reef_op *op)
         else
             op->stream->head = op;
         op->stream->tail = op;
+        if (!op->stream->waiting)
+            op->stream->waiting = op;
     }
     cuda->fences += op->fence;
     cuda->held_bytes += op->bytes;
@@ -301,10 +303,12 @@ void cu_drop_all(void)
     for (struct reef_op *next; op; op = next, dropped++) {
         next = op->call_next;
         op->seq = UINT64_MAX; /* the agent may be in the driver with it: it sees it here */
-        if (op->stream)
-            op->stream->head = op->stream->tail = NULL;
+        if (!op->stream)
+            continue;
+        op->stream->head = op->stream->tail = op->stream->waiting = NULL;
+        op->stream->announced = op->stream->in_flight = 0;
     }
-    cuda->fence_announced = false;
+    cuda->announced = cuda->fences_announced = cuda->in_flight = 0;
     cuda->first = cuda->last = cuda->unannounced = NULL; /* not freed: the process ends */
     cuda->fences = 0;
     cuda->held_bytes = 0;
@@ -363,13 +367,15 @@ static enum way try_direct_locked(const struct reef_call *call, struct reef_mark
         count_launch_locked(call->key != 0);
         return WAY_DIRECT;
     }
+    if (reef_unlikely(call->guarded != NULL))
+        return WAY_HELD; /* with a copy of its arguments: it may be run again */
     if (reef_unlikely(!reef_core_would_submit(cuda->core, queue, call->key)))
         return WAY_FULL;
     const struct reef_command command = {.key = call->key};
     uint64_t number = reef_core_enqueued(cuda->core, queue, &command, 0);
     if (reef_unlikely(number == REEF_CORE_FULL))
         return WAY_FULL;
-    s->enqueued = number + 1;
+    s->enqueued = s->issued = number + 1;
     count_launch_locked(call->key != 0);
     if (cu_tracing()) {
         cu_trace_command(s, number, &call->traced);

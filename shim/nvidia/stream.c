@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/nvidia/guard.h"
 #include "shim/nvidia/nvidia.h"
 #include "shim/preload/log.h"
 #include "shim/trace/trace.h"
@@ -97,6 +98,7 @@ void cu_stream_forget_locked(struct reef_stream *s)
         reef_core_queue_close(reef_cuda.core, (uint32_t)s->core_queue);
     if (atomic_exchange(&s->capturing, false))
         atomic_fetch_sub(&reef_cuda.captures, 1);
+    cu_guard_close_line_locked(s);
     s->core_queue = -1;
     s->mark_count = 0;
     atomic_store(&s->key, 0);
