@@ -22,8 +22,8 @@ expect() {
     esac
     echo "$result" | grep -Eqx "$1" || { echo "$2: $result"; exit 1; }
 }
-expect 'hooks 0, own 1[0-9][0-9], launch hooks 0' native
-expect 'hooks 0, own 1[0-9][0-9], launch hooks 0' off
-expect 'hooks 1[0-9][0-9], own 0, launch hooks 10' rt
-expect 'hooks 1[0-9][0-9], own 0, launch hooks 10' be
+expect 'hooks 0, own [1-9][0-9][0-9], launch hooks 0' native
+expect 'hooks 0, own [1-9][0-9][0-9], launch hooks 0' off
+expect 'hooks [1-9][0-9][0-9], own 0, launch hooks 10' rt
+expect 'hooks [1-9][0-9][0-9], own 0, launch hooks 10' be
 echo "the runtime has hooks only"
