@@ -107,14 +107,17 @@ static const char *real_name(uint32_t bits, bool half)
     return NULL;
 }
 
-/* A literal that an inline constant could stand for is written like one. */
-static void put_literal(struct isa_text *t, const struct isa_operand *o)
+/* A literal that an inline constant could stand for is written like one; with all of its 32 bits,
+ * of which a half looks at the lower ones. LLVM takes the first source of v_madmk_f16 for an
+ * integer. */
+static void put_literal(struct isa_text *t, const struct isa_inst *inst,
+                        const struct isa_operand *o)
 {
     const uint32_t bits = (uint32_t)o->value;
-    const bool half = is_half(o->type), wide = isa_type_dwords(o->type) == 2;
+    const bool plain = is_half(o->type) && inst->op->flags & ISA_MADMK;
+    const bool half = is_half(o->type) && !plain, wide = isa_type_dwords(o->type) == 2;
     const int32_t integer = half ? (int16_t)bits : (int32_t)bits;
-    const char *real =
-        wide || is_half_integer(o->type) ? NULL : real_name(half ? bits & 0xffff : bits, half);
+    const char *real = wide || plain || is_half_integer(o->type) ? NULL : real_name(bits, half);
 
     if (integer >= (wide ? 0 : -16) && integer <= 64)
         isa_put(t, "%d", integer);
@@ -169,7 +172,7 @@ static void put_plain(struct isa_text *t, const struct isa_inst *inst, const str
         put_constant(t, o);
         break;
     case ISA_KIND_LITERAL:
-        put_literal(t, o);
+        put_literal(t, inst, o);
         break;
     case ISA_KIND_IMMEDIATE:
         isa_put_immediate(t, o->type, (uint32_t)o->value);

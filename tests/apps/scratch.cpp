@@ -45,6 +45,25 @@ __global__ void local_array(unsigned *out, int n)
         out[i] = shuffle_local(i * 77);
 }
 
+enum { BINS = 17 };
+
+/* Counted from the end: the compiler makes the index negative and adds the array's place to it. */
+__host__ __device__ static inline double backwards(unsigned from)
+{
+    double bins[BINS] = {0}, sum = 0;
+
+    for (unsigned k = from + 1; k < 4096; k += 64)
+        bins[BINS - 1 - __builtin_ctz(k)] += k;
+    for (unsigned i = 0; i < BINS; i++)
+        sum = 3 * sum + bins[i];
+    return sum;
+}
+
+__global__ void array_from_end(double *out)
+{
+    out[threadIdx.x] = backwards(threadIdx.x);
+}
+
 int main()
 {
     const int n = 64 * 24;
@@ -63,6 +82,14 @@ int main()
     local_array<<<n / 128, 128>>>(out, n);
     LAUNCHED();
     check_equal("scratch/local-array", check_download(out, n), want);
+    std::vector<double> sums(64);
+    double *backs = check_alloc<double>(64);
+    for (int i = 0; i < 64; i++)
+        sums[i] = backwards(i);
+    array_from_end<<<1, 64>>>(backs);
+    LAUNCHED();
+    check_equal("scratch/array-from-end", check_download(backs, 64), sums);
+    HIP(hipFree(backs));
     HIP(hipFree(out));
     return 0;
 }

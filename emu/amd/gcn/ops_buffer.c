@@ -8,7 +8,8 @@
  * stride 22:21 (8 << n), ADD_TID 23. The swizzle's element size is always 4 bytes on gfx9.
  *
  *   index  = (IDXEN ? VGPR : 0) + (ADD_TID ? lane : 0)
- *   offset = (OFFEN ? VGPR : 0) + instruction offset
+ *   offset = (OFFEN ? VGPR : 0) + instruction offset, of 32 bits: compilers fold constants into
+ *            it where the VGPR is negative (LLVM AMDGPUISelDAGToDAG, SelectMUBUFScratchOffen)
  *   linear:   base + soffset + offset + stride * index
  *   swizzled: base + soffset + (index / index_stride * stride + offset / 4 * 4) * index_stride
  *             + index % index_stride * 4 + offset % 4
@@ -84,7 +85,7 @@ static void buffer_addresses(const struct gcn_wave *w, const struct gcn_inst *in
     access->limit = b.records;
     for (unsigned lane = 0; lane < 64; lane++) {
         index[lane] = (idxen ? vindex[lane] : 0) + (b.add_tid ? lane : 0);
-        offset[lane] = (offen ? voffset[lane] : 0) + (uint64_t)(uint32_t)inst->imm;
+        offset[lane] = (offen ? voffset[lane] : 0) + (uint32_t)inst->imm;
     }
     if (b.swizzle)
         for (unsigned lane = 0; lane < 64; lane++) {
@@ -116,7 +117,7 @@ static bool buffer_row(const struct gcn_wave *w, const struct gcn_inst *inst, en
         return false;
     if (inst->mods & GCN_MOD_OFFEN && !mem_uniform(w->vgpr[inst->src[0]], gcn_exec(w), &offset))
         return false;
-    uint64_t at = offset + (uint64_t)(uint32_t)inst->imm;
+    uint64_t at = offset + (uint32_t)inst->imm;
 
     *va = b.base + soffset + (at << 6);
     return !(at & 3) && at + soffset + mem_bytes(kind) <= b.records;

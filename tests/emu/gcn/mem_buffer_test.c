@@ -143,6 +143,29 @@ static void buffer_ranges(void **state)
     free(f);
 }
 
+/** A negative VGPR and a constant that makes up for it, in a buffer and in private memory: lanes
+ * alike, and each its own. */
+static void negative_offsets(void **state)
+{
+    struct fixture *f = make_fixture();
+
+    for (unsigned i = 0; i < RANGE_BYTES; i += 4)
+        poke(f->data + i, i);
+    for (unsigned i = 0; i < 64; i++)
+        f->vgpr[ADDR][i] = 0u - 64 + 4 * (i % 16);
+    descriptor(f, DATA_VA, 0, false, 1000, 0);
+    assert_int_equal(buffer_load_lane9(f, GCN_MOD_OFFEN, 100, GCN_CONSTANTS), 100 - 64 + 4 * 9);
+    assert_int_equal(buffer_load_lane9(f, GCN_MOD_OFFEN, 20, GCN_CONSTANTS), 0); /* below 0 */
+    /* ADD_TID, swizzled by 64 lanes. */
+    descriptor(f, DATA_VA, 0, true, 1000, 1 << 23 | 3 << 21);
+    assert_int_equal(buffer_load_lane9(f, GCN_MOD_OFFEN, 100, GCN_CONSTANTS),
+                     (100 - 64 + 4 * 9) * 64 + 4 * 9);
+    set_all(f, ADDR, 0u - 64);
+    assert_int_equal(buffer_load_lane9(f, GCN_MOD_OFFEN, 100, GCN_CONSTANTS),
+                     (100 - 64) * 64 + 4 * 9);
+    free(f);
+}
+
 static void buffer_formats(void **state)
 {
     enum { X = 4, Y, Z, W };
@@ -301,7 +324,7 @@ int buffer_tests(void)
         cmocka_unit_test(buffer_loads),      cmocka_unit_test(buffer_addressing),
         cmocka_unit_test(buffer_ranges),     cmocka_unit_test(buffer_formats),
         cmocka_unit_test(buffer_components), cmocka_unit_test(buffer_to_lds),
-        cmocka_unit_test(buffer_from_lds),
+        cmocka_unit_test(negative_offsets),  cmocka_unit_test(buffer_from_lds),
     };
 
     return cmocka_run_group_tests_name("buffer_tests", tests, NULL, NULL);
