@@ -82,6 +82,8 @@ cu_result cu_graph_launch(struct cu_api *api, cu_word *a, struct reef_stream *s)
         .key = api->kind == CU_KIND_GRAPH_LAUNCH ? a[0] : 0,
         .objects = {a[0]},
         .copy = copy_launch,
+        /* It may wait for an event whose record is held: which events it waits for is not asked. */
+        .fence = atomic_load_explicit(&reef_cuda.records, memory_order_acquire) > 0,
     };
     if (cu_tracing() && call.key)
         cu_trace_graph(&call.traced, a[0]);

@@ -14,11 +14,11 @@
  */
 #include "shim/nvidia/guard.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/nvidia/ptx/image.h"
 #include "shim/preload/log.h"
 #include "shim/preload/restartable.h"
 
@@ -52,75 +52,6 @@ bool cu_guards_wanted(void)
 
 /* --- images --- */
 
-static bool looks_like_text(const char *image)
-{
-    while (isspace((unsigned char)*image))
-        image++;
-    return *image == '.' || *image == '/';
-}
-
-/*
- * The PTX of a fat binary if that is what will be used: one entry, not compressed, and no machine
- * code. NULL: there is none. Layout: fatbinary_section.h, and what nvcc and clang write (entries of
- * a kind, with the size of their header and of what follows it).
- */
-static const char *fatbin_text(const char *image, size_t *size)
-{
-    enum { KIND_PTX = 1, FLAGS_COMPRESSED = 0x2000 | 0x8000 };
-    struct {
-        uint32_t magic;
-        uint16_t version, header_bytes;
-        uint64_t bytes;
-    } header;
-    struct {
-        uint16_t kind, version;
-        uint32_t header_bytes, payload_bytes, reserved[7];
-        uint64_t flags;
-    } entry;
-    const char *text = NULL;
-    memcpy(&header, image, sizeof(header));
-    if (header.header_bytes < sizeof(header) || header.bytes > FILE_BYTES_MAX)
-        return NULL;
-    for (uint64_t at = 0; at + sizeof(entry) <= header.bytes;) {
-        const char *here = image + header.header_bytes + at;
-        memcpy(&entry, here, sizeof(entry));
-        uint64_t bytes = (uint64_t)entry.header_bytes + entry.payload_bytes;
-        if (entry.header_bytes < sizeof(entry) || bytes > header.bytes - at ||
-            entry.kind != KIND_PTX || entry.flags & FLAGS_COMPRESSED || text)
-            return NULL;
-        text = here + entry.header_bytes;
-        *size = strnlen(text, entry.payload_bytes);
-        at += bytes;
-    }
-    return text;
-}
-
-/* The PTX text that the driver would compile of @image, or NULL. */
-static const char *image_text(const char *image, size_t *size)
-{
-    enum { WRAPPER_MAGIC = 0x466243b1 };
-    static const unsigned char fatbin[] = {0x50, 0xed, 0x55, 0xba};
-    struct {
-        uint32_t magic, version;
-        const char *data;
-    } wrapper;
-    if (!image)
-        return NULL;
-    if (looks_like_text(image)) {
-        *size = strlen(image);
-        return image;
-    }
-    if ((unsigned char)image[0] == 0xb1 && image[1] == 0x43) {
-        memcpy(&wrapper, image, sizeof(wrapper));
-        if (wrapper.magic != WRAPPER_MAGIC || wrapper.version != 1)
-            return NULL;
-        image = wrapper.data;
-    }
-    if (!image || (unsigned char)image[0] != fatbin[0] || memcmp(image, fatbin, 4) != 0)
-        return NULL;
-    return fatbin_text(image, size);
-}
-
 /* A file of PTX with a NUL. NULL: it is none, or cannot be read. To be freed. */
 static char *file_text(const char *path)
 {
@@ -129,7 +60,8 @@ static char *file_text(const char *path)
     char *text = NULL;
     if (f && fseek(f, 0, SEEK_END) == 0 && (size = ftell(f)) > 0 && size < FILE_BYTES_MAX &&
         fseek(f, 0, SEEK_SET) == 0 && (text = calloc(1, (size_t)size + 1)) &&
-        (fread(text, 1, (size_t)size, f) != (size_t)size || !looks_like_text(text))) {
+        (fread(text, 1, (size_t)size, f) != (size_t)size ||
+         !reef_ptx_is_text(text, (size_t)size))) {
         free(text);
         text = NULL;
     }
@@ -230,7 +162,10 @@ static cu_result load(struct cu_api *api, const cu_word *a)
     char *file = wanted && is_file_call(api) ? file_text(given) : NULL;
     void *real = is_file_call(api) ? from_memory(api) : cu_real(api);
     size_t size = 0;
-    const char *text = file ? file : wanted && !is_file_call(api) ? image_text(given, &size) : NULL;
+    const char *text = file ? file
+                       : wanted && given && !is_file_call(api)
+                           ? reef_ptx_image_text(given, SIZE_MAX, &size)
+                           : NULL;
     struct reef_ptx_rewritten *r =
         made && real && text ? rewrite(text, file ? strlen(file) : size) : NULL;
     free(file);

@@ -156,6 +156,7 @@ static void unpin_locked(struct reef_op *op)
         bool record = i == 0 && op->api->kind == CU_KIND_EVENT_RECORD;
         o->pending--;
         o->records -= record;
+        atomic_fetch_sub(&reef_cuda.records, record);
         if (o->pending > 0 || cu_object_kept(o))
             continue;
         struct reef_object **at =

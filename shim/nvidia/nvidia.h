@@ -193,6 +193,7 @@ struct reef_cuda {
     bool rt_watching;
     uint64_t rt_since_ns, rt_moved_ns, rt_arrivals_seen;
     _Atomic uint64_t launches, unmanaged;
+    _Atomic unsigned records;            /* held records of events */
     _Atomic bool any_guarded;            /* there are functions with guarded twins */
     _Atomic uint64_t guarded, unguarded; /* kernels */
     _Atomic bool timeslice_wanted;       /* there are channel groups to be looked after */

@@ -221,6 +221,7 @@ static bool pin_locked(struct reef_op *op, const struct reef_call *call)
     for (unsigned i = 0; i < 2 && op->pins[i]; i++) {
         op->pins[i]->pending++;
         op->pins[i]->records += i == 0 && call->records;
+        atomic_fetch_add(&reef_cuda.records, i == 0 && call->records);
     }
     return true;
 }

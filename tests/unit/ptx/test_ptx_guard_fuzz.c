@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/nvidia/ptx/image.h"
 #include "shim/nvidia/ptx/rewrite.h"
 
 static bool loads(const char *text, size_t size)
@@ -103,8 +104,48 @@ static void test_noise(void **unused)
     }
 }
 
+/* Fat binaries: one whole, and such with a few bytes changed, each exactly as long as it is. */
+static void test_images(void **unused)
+{
+    enum { HEADER = 16, ENTRY = 64, TEXT = 40, BYTES = HEADER + ENTRY + TEXT };
+    static const char text[TEXT] = ".version 7.0 .target sm_70 ";
+    unsigned char whole[BYTES] = {0x50, 0xed, 0x55, 0xba, 1, 0, HEADER, 0, ENTRY + TEXT};
+    const unsigned char entry[] = {1, 0, 1, 1, ENTRY, 0, 0, 0, TEXT};
+    unsigned found = 0;
+    size_t size;
+    memcpy(whole + HEADER, entry, sizeof(entry));
+    memcpy(whole + HEADER + ENTRY, text, TEXT);
+    const char *got = reef_ptx_image_text(whole, BYTES, &size);
+    assert_ptr_equal(got, whole + HEADER + ENTRY);
+    assert_int_equal(size, strlen(text));
+    whole[HEADER] = 2; /* machine code */
+    assert_null(reef_ptx_image_text(whole, BYTES, &size));
+    whole[HEADER] = 1;
+    whole[HEADER + 41] = 0x20; /* compressed */
+    assert_null(reef_ptx_image_text(whole, BYTES, &size));
+    whole[HEADER + 41] = 0;
+    assert_ptr_equal(reef_ptx_image_text(text, TEXT, &size), text);
+    assert_null(reef_ptx_image_text("\x7f"
+                                    "ELF",
+                                    4, &size));
+    for (unsigned i = 0; i < 20000; i++) {
+        size_t bytes = mutate_roll(4) ? BYTES : mutate_roll(BYTES);
+        unsigned char *image = malloc(bytes + 1);
+        memcpy(image, whole, bytes);
+        for (unsigned n = mutate_roll(4); n > 0 && bytes > 0; n--)
+            image[mutate_roll((uint32_t)bytes)] = (unsigned char)mutate_roll(256);
+        const char *at = reef_ptx_image_text(image, bytes, &size);
+        found += at != NULL;
+        if (at)
+            assert_true((const unsigned char *)at + size <= image + bytes);
+        free(image);
+    }
+    assert_true(found > 100);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fuzz), cmocka_unit_test(test_noise)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fuzz), cmocka_unit_test(test_noise),
+                                       cmocka_unit_test(test_images)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
