@@ -35,6 +35,7 @@ static const struct emu_profile mi50 = {
     .dispatch_ns = 2000,
     .completion_ns = 1000,
     .copy_bytes_per_us = 12000,
+    .pcie_latency = 1725,
     .memory_bytes_per_us = 800000,
     .l1_bytes_per_cycle = 64,
     .l2_bytes_per_cycle = 1024,
