@@ -10,7 +10,7 @@ enum { LINES = 256, HOST = LINES, SPOTS, EPOCHS = 4, WORDS = 1024 };
 /* A place where loads meet, in the epochs that may be under way or have just passed. */
 struct spot {
     atomic_uint reads[EPOCHS], readers[EPOCHS];
-    uint64_t extra[EPOCHS]; /* cycles that each load waits there */
+    atomic_uint_fast64_t extra[EPOCHS]; /* cycles that each load waits there */
 };
 
 /* A word whose stores are seen late. */
