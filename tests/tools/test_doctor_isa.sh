@@ -26,10 +26,10 @@ assemble bad.hsaco <<'TEXT'
 .type bad,@function
 bad:
     s_mov_b32 m0, 0
-    ds_gws_sema_p gds
+    ds_ordered_count v0, v1 gds
     v_add_f32 v0, v1, v2
     s_getreg_b32 s0, hwreg(30)
-    ds_gws_sema_p gds
+    ds_ordered_count v0, v1 gds
     s_endpgm
 .size bad, .-bad
 TEXT
@@ -43,13 +43,13 @@ good:
 TEXT
 
 "$reef" doctor --emulate mi50 --json "$dir/alone.json" "$dir/bad.hsaco" >"$dir/out" || fail "$(cat "$dir/out")"
-grep -q 'warn: the emulated GPU refuses ds_gws_sema_p (2 ' "$dir/out" || fail "not listed: $(cat "$dir/out")"
+grep -q 'warn: the emulated GPU refuses ds_ordered_count (2 ' "$dir/out" || fail "not listed: $(cat "$dir/out")"
 grep -q 'warn: the emulated GPU refuses s_getreg_b32 (1 ' "$dir/out" || fail "not listed: $(cat "$dir/out")"
 python3 - "$dir/alone.json" <<'TEXT' || fail "$(cat "$dir/alone.json")"
 import json, sys
 j = json.load(open(sys.argv[1]))
 found = {u["instruction"]: u["count"] for u in j["uncovered"]}
-assert found == {"ds_gws_sema_p": 2, "s_getreg_b32": 1}, found
+assert found == {"ds_ordered_count": 2, "s_getreg_b32": 1}, found
 assert j["code_objects"] == 2 and j["instructions"] == 8 and j["target"] == "gfx906", j
 TEXT
 
