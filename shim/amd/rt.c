@@ -150,6 +150,8 @@ static enum rt_queue look_at(struct reef_vqueue *q, uint64_t now_ns, bool be)
     if (still_ns > RT_RUN_STALL_NS)
         return RT_WAITS;
     if (read != write) {
+        if (q->watched && probe_out)
+            reef_watch_ring_again(q, read);
         bool stalled = still_ns > RT_WAIT_STALL_NS;
         bool waits = (be || stalled) && head_waits(q, read, stalled);
         return waits ? RT_WAITS : RT_RUNS;

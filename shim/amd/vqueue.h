@@ -307,6 +307,8 @@ void reef_watch_doorbell(struct reef_vqueue *q, hsa_signal_value_t value,
                          void (*store)(hsa_signal_t signal, hsa_signal_value_t value));
 /** As rt.c's probe(), among the application's own packets. Agent only, gpu->lock held. */
 void reef_watch_probe(struct reef_vqueue *q);
+/** Rings once more if our barrier is what the device should take next: @read is the read index. */
+void reef_watch_ring_again(struct reef_vqueue *q, uint64_t read);
 
 /* --- rt.c --- */
 /**

@@ -113,6 +113,31 @@ void reef_watch_doorbell(struct reef_vqueue *q, hsa_signal_value_t value,
     reef_put_off.value = value;
 }
 
+/*
+ * Rings for everything that was put into the queue, the application's packets too: it may have
+ * taken an index behind ours and rung before us, and then ours must not be what the doorbell says
+ * last. Once the write index stands still around our store, whoever takes the next one rings after
+ * us.
+ */
+static void ring_for_all(struct reef_vqueue *q)
+{
+    uint64_t write = reef_hsa.hsa_queue_load_write_index_scacquire(q->real), before;
+    do {
+        before = write;
+        reef_hsa.hsa_signal_store_screlease(q->real->doorbell_signal,
+                                            (hsa_signal_value_t)(write - 1));
+        atomic_thread_fence(memory_order_seq_cst);
+        write = reef_hsa.hsa_queue_load_write_index_scacquire(q->real);
+    } while (write != before);
+}
+
+void reef_watch_ring_again(struct reef_vqueue *q, uint64_t read)
+{
+    /* The application may have been late to ring for a packet before ours. */
+    if (read + 1 == q->probed)
+        ring_for_all(q);
+}
+
 void reef_watch_probe(struct reef_vqueue *q)
 {
     uint64_t read = reef_hsa.hsa_queue_load_read_index_scacquire(q->real);
@@ -121,7 +146,7 @@ void reef_watch_probe(struct reef_vqueue *q)
         reef_hsa.hsa_queue_cas_write_index_scacq_screl(q->real, write, write + 1) != write)
         return; /* new work has come: the next look sees it */
     reef_packet_write_barrier(&q->real_ring[write & q->real_mask], q->probe);
-    reef_hsa.hsa_signal_store_screlease(q->real->doorbell_signal, (hsa_signal_value_t)write);
     q->probed = write + 1;
+    ring_for_all(q);
     __atomic_store_n(&q->probes, q->probes + 1, __ATOMIC_RELAXED);
 }

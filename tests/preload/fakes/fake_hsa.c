@@ -9,7 +9,7 @@
  *
  * FAKE_RACE=N (percent): so often does a kernel complete just while its queue is being inactivated,
  * and so often is the read index late. FAKE_FAIL_CREATE=N: the N-th and later hsa_queue_create
- * fail.
+ * fail. FAKE_LATE_RING_US=N: the thread called reef-agent is so late with storing to doorbells.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -132,11 +133,26 @@ static void ring(amd_signal_t *doorbell)
         die("the doorbell of a queue is rung that does not run");
 }
 
+/* Another producer of the queue may ring in between. */
+static void be_late(void)
+{
+    static _Thread_local unsigned late_us = UINT32_MAX;
+    if (late_us == UINT32_MAX) {
+        char name[16] = "";
+        prctl(PR_GET_NAME, name);
+        late_us = strcmp(name, "reef-agent") == 0 ? env_number("FAKE_LATE_RING_US") : 0;
+    }
+    if (late_us > 0)
+        nap(late_us);
+}
+
 static void store(hsa_signal_t handle, hsa_signal_value_t value)
 {
     amd_signal_t *signal = signal_of(handle);
-    if (signal->kind == AMD_SIGNAL_KIND_DOORBELL)
+    if (signal->kind == AMD_SIGNAL_KIND_DOORBELL) {
+        be_late();
         ring(signal);
+    }
     __atomic_store_n(&signal->value, value, __ATOMIC_SEQ_CST);
 }
 
