@@ -87,6 +87,29 @@ static void give(struct emu_device *dev, int process, uint64_t at_ns)
     set_end(dev);
 }
 
+/* Whoever waits may be one who interrupts now, or none any more. */
+static void look_again(struct emu_device *dev, uint64_t at_ns)
+{
+    struct emu_turn *turn = &dev->turn_of;
+
+    if (turn->owner < 0 || !dev->processes[turn->owner].wants)
+        return;
+    if (next_interrupting(dev, turn->owner) < 0) {
+        turn->end_ns = EMU_NEVER;
+    } else if (turn->end_ns == EMU_NEVER) {
+        turn->end_ns = (at_ns > turn->since_ns ? at_ns : turn->since_ns) +
+                       dev->processes[turn->owner].slice_us * 1000ull;
+        set_end(dev);
+    }
+}
+
+void emu_device_turn_slice(struct emu_device *dev, int process, uint32_t slice_us, uint64_t at_ns)
+{
+    dev->processes[process].slice_us = slice_us;
+    if (has_turns(dev))
+        look_again(dev, at_ns);
+}
+
 void emu_device_turn_want(struct emu_device *dev, int process, bool wants, uint64_t at_ns)
 {
     struct emu_turn *turn = &dev->turn_of;
@@ -99,17 +122,13 @@ void emu_device_turn_want(struct emu_device *dev, int process, bool wants, uint6
         give(dev, process, at_ns);
     } else if (wants && turn->owner == process) {
         give(dev, process, at_ns);
-    } else if (wants && turn->end_ns == EMU_NEVER && next_interrupting(dev, turn->owner) >= 0) {
-        turn->end_ns = (at_ns > turn->since_ns ? at_ns : turn->since_ns) +
-                       dev->processes[turn->owner].slice_us * 1000ull;
-        set_end(dev);
     } else if (!wants && turn->owner == process) {
         turn->end_ns = EMU_NEVER;
         next = next_wanting(dev, process);
         if (next >= 0)
             give(dev, next, at_ns);
-    } else if (!wants && next_interrupting(dev, turn->owner) < 0) {
-        turn->end_ns = EMU_NEVER; /* nobody waits for its end any more */
+    } else {
+        look_again(dev, at_ns);
     }
 }
 

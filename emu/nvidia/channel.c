@@ -112,7 +112,7 @@ static void set_slice_us(uint32_t us)
 {
     struct emu_device *dev = emu_segment_lock();
 
-    dev->processes[emu_segment_process()].slice_us = us;
+    emu_device_turn_slice(dev, emu_segment_process(), us, emu_device_now(dev, emu_wall_ns()));
     emu_segment_unlock();
 }
 

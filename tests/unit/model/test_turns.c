@@ -117,6 +117,28 @@ static void test_short(void **state)
     free(dev);
 }
 
+/* Slices are made longer and shorter while others wait. */
+static void test_slice_changes(void **state)
+{
+    int a, b;
+    struct emu_device *dev = device_with_turns(&a, &b);
+
+    emu_device_turn_slice(dev, b, 1, 0);
+    emu_device_turn_want(dev, a, true, 0);
+    emu_device_turn_want(dev, b, true, 5000);
+    assert_true(dev->turn_of.end_ns == EMU_NEVER);
+    emu_device_turn_slice(dev, b, 1000, 7000);
+    assert_int_equal(dev->turn_of.end_ns, 7000 + SLICE);
+    emu_device_turn_slice(dev, b, 1, 8000);
+    assert_true(dev->turn_of.end_ns == EMU_NEVER);
+    /* Both short: they interrupt each other. */
+    emu_device_turn_slice(dev, a, 1, 9000);
+    assert_int_equal(dev->turn_of.end_ns, 9000 + 1000);
+    emu_device_turn_over(dev, 10000);
+    assert_int_equal(dev->turn_of.owner, b);
+    free(dev);
+}
+
 /* Who has the turn has the device to itself: the other's work-groups take no room from it. */
 static void test_room(void **state)
 {
@@ -136,8 +158,10 @@ static void test_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alone), cmocka_unit_test(test_slice), cmocka_unit_test(test_yield),
-        cmocka_unit_test(test_death), cmocka_unit_test(test_short), cmocka_unit_test(test_room),
+        cmocka_unit_test(test_alone), cmocka_unit_test(test_slice),
+        cmocka_unit_test(test_yield), cmocka_unit_test(test_death),
+        cmocka_unit_test(test_short), cmocka_unit_test(test_slice_changes),
+        cmocka_unit_test(test_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
