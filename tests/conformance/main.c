@@ -4,6 +4,8 @@
  *
  *   conformance            all cases
  *   conformance PREFIX...  those whose names begin so
+ *   conformance --shard I N [PREFIX...] every N-th of them from the I-th (0 <= I < N): N processes
+ *                          do all
  *   conformance --list     names and promises
  *   conformance --one NAME runs the case in this process
  *   conformance --selftest a case that fails is reported as failed
@@ -143,22 +145,28 @@ int main(int argc, char **argv)
             printf("%-32s %s\n", cases[i]->name, cases[i]->promise);
         return 0;
     }
+    size_t shard = 0, shards = 1, met = 0;
+    if (argc >= 4 && strcmp(argv[1], "--shard") == 0) {
+        shard = strtoul(argv[2], NULL, 10);
+        shards = strtoul(argv[3], NULL, 10);
+        argc -= 3;
+        argv += 3;
+    }
+    if (shard >= shards)
+        return 2;
+    for (size_t i = 0; i < count; i++) /* those of this shard, to the front */
+        if (wanted(cases[i], argc, argv) && met++ % shards == shard)
+            cases[number++] = cases[i];
     if (!has_device()) {
         printf("1..0 # SKIP no CUDA device\n");
         return SKIP;
     }
-    for (size_t i = 0; i < count; i++)
-        number += wanted(cases[i], argc, argv);
     printf("1..%zu\n", number);
-    number = 0;
-    for (size_t i = 0; i < count; i++) {
-        int rc;
+    for (size_t i = 0; i < number; i++) {
+        int rc = spawn("/proc/self/exe", cases[i]);
 
-        if (!wanted(cases[i], argc, argv))
-            continue;
-        rc = spawn("/proc/self/exe", cases[i]);
         failed += rc != 0 && rc != SKIP;
-        printf("%s %zu - %s: %s%s\n", rc == 0 || rc == SKIP ? "ok" : "not ok", ++number,
+        printf("%s %zu - %s: %s%s\n", rc == 0 || rc == SKIP ? "ok" : "not ok", i + 1,
                cases[i]->name, cases[i]->promise, rc == SKIP ? " # SKIP" : "");
     }
     return failed ? 1 : 0;

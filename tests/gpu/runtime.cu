@@ -18,13 +18,15 @@
 #include <thread>
 #include <vector>
 
+#include <unistd.h>
+
 #define TRY(call)                                                                                  \
     do {                                                                                           \
         cudaError_t result_ = (call);                                                              \
         if (result_ != cudaSuccess) {                                                              \
             fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call,                          \
                     cudaGetErrorString(result_));                                                  \
-            exit(1);                                                                               \
+            _exit(1); /* the other thread goes on until then */                                    \
         }                                                                                          \
     } while (0)
 
@@ -85,14 +87,15 @@ static void one_round(work &w, uint32_t salt)
     TRY(cudaStreamWaitEvent(w.stream[0], w.event[1], 0));
 }
 
+/* On the stream that is not ordered with the legacy one, which the other thread uses meanwhile. */
 static cudaGraphExec_t capture(work &w)
 {
     cudaGraph_t graph;
     cudaGraphExec_t exec;
-    TRY(cudaStreamBeginCapture(w.stream[0], cudaStreamCaptureModeThreadLocal));
-    launch(w, w.b, w.a, 5, w.stream[0]);
-    launch(w, w.a, w.b, 6, w.stream[0]);
-    TRY(cudaStreamEndCapture(w.stream[0], &graph));
+    TRY(cudaStreamBeginCapture(w.stream[1], cudaStreamCaptureModeThreadLocal));
+    launch(w, w.b, w.a, 5, w.stream[1]);
+    launch(w, w.a, w.b, 6, w.stream[1]);
+    TRY(cudaStreamEndCapture(w.stream[1], &graph));
     TRY(cudaGraphInstantiate(&exec, graph, 0));
     TRY(cudaGraphDestroy(graph));
     return exec;
@@ -113,6 +116,7 @@ static uint64_t multiply(cudaStream_t stream)
         TRY(cudaMalloc(p, n * n * 4));
     TRY(cudaMemcpy(x, host.data(), n * n * 4, cudaMemcpyHostToDevice));
     TRY(cudaMemcpy(y, host.data(), n * n * 4, cudaMemcpyHostToDevice));
+    TRY(cudaStreamSynchronize(nullptr));
     if (cublasCreate(&handle) != 0 || cublasSetStream(handle, stream) != 0)
         exit(1);
     for (int i = 0; i < 20; i++)
@@ -150,6 +154,7 @@ static void run(int rounds, uint32_t seed, uint64_t *digest)
     TRY(cudaMalloc(&w.b, kCount * 4));
     TRY(cudaMallocHost(&w.pinned, kCount * 4));
     TRY(cudaMemcpy(w.a, start.data(), kCount * 4, cudaMemcpyHostToDevice));
+    TRY(cudaStreamSynchronize(nullptr)); /* a copy from pageable memory may still be under way */
     cudaGraphExec_t graph = capture(w);
     for (int r = 0; r < rounds; r++) {
         one_round(w, seed + r);
