@@ -2,7 +2,8 @@
 /*
  * Handles. A program may hand us any pointer, also one of an object that is gone, so handles point
  * into one table that is never unmapped, and are looked up there. Freed entries are used again as
- * late as possible.
+ * late as possible; with REEF_EMU_REUSE_HANDLES=1 at once, so that who keeps a handle for too long
+ * is found out.
  *
  * The driver's lock guards it.
  */
@@ -23,6 +24,7 @@ static uint32_t used = 1, first_free, last_free;
 
 void *nv_handle_new(enum nv_kind kind, void *object)
 {
+    bool reuse = emu_settings()->reuse_handles && first_free;
     struct entry *entry;
 
     if (!entries) {
@@ -33,7 +35,7 @@ void *nv_handle_new(enum nv_kind kind, void *object)
             return NULL;
         entries = map;
     }
-    if (used < ENTRIES && (used < 4096 || !first_free)) {
+    if (!reuse && used < ENTRIES && (used < 4096 || !first_free)) {
         entry = &entries[used++];
     } else if (first_free) {
         entry = &entries[first_free];
@@ -65,6 +67,11 @@ void nv_handle_free(void *handle)
     uint32_t index = (uint32_t)(entry - entries);
 
     *entry = (struct entry){NV_FREE, 0, NULL};
+    if (emu_settings()->reuse_handles) {
+        entry->next = first_free;
+        first_free = index;
+        return;
+    }
     if (last_free)
         entries[last_free].next = index;
     else

@@ -173,7 +173,11 @@ struct reef_op *cu_copy_event(const struct reef_call *call)
     uint32_t flags = record && call->api->arguments < 3 ? 0 : cu_u32(a[2]);
     if (record && cu_many_contexts())
         return NULL; /* only the driver knows whether the event is of the stream's context */
-    return a[record ? 0 : 1] != 0 && flags == 0 ? cu_op_new(call, 0) : NULL;
+    cu_word event = a[record ? 0 : 1];
+    if (event == 0 || flags != 0)
+        return NULL;
+    cu_result known = cu.cuEventQuery(event);
+    return known == CUDA_SUCCESS || known == CUDA_ERROR_NOT_READY ? cu_op_new(call, 0) : NULL;
 }
 
 static cu_word word_at(const char *structure, unsigned offset)

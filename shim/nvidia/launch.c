@@ -176,6 +176,9 @@ static bool acceptable(const struct shape *shape, const struct function *f)
         return false;
     if (shape->parameters && shape->extra)
         return false;
+    for (unsigned i = 0; shape->parameters && i < f->count; i++)
+        if (!shape->parameters[i])
+            return false;
     return shape->parameters || shape->extra || f->count == 0;
 }
 

@@ -45,9 +45,9 @@ static bool runs(struct reef_stream *s)
     pthread_mutex_lock(&cuda->lock);
     uint64_t arrivals = atomic_load(&s->arrivals);
     bool has_work = s->key != 0 && arrivals != s->idle_at;
-    bool may_ask = has_work && atomic_load(&cuda->captures) == 0;
+    /* Until then it is not destroyed, and no capture begins. */
+    bool may_ask = has_work && atomic_load(&cuda->captures) == 0 && cu_stream_ask_locked(s);
     cu_word handle = s->handle, context = s->legacy ? s->context->handle : 0;
-    s->querying = may_ask; /* until then it is not destroyed, and no capture begins */
     cuda->asking += may_ask;
     pthread_mutex_unlock(&cuda->lock);
     if (!may_ask)
@@ -56,7 +56,7 @@ static bool runs(struct reef_stream *s)
         cu.cuCtxSetCurrent(context);
     bool idle = cu.cuStreamQuery(handle) != CUDA_ERROR_NOT_READY;
     pthread_mutex_lock(&cuda->lock);
-    s->querying = false;
+    cu_stream_asked_locked(s);
     cuda->asking--;
     if (idle)
         s->idle_at = arrivals;
