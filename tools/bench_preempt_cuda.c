@@ -164,16 +164,18 @@ static bool read_arrival(const char *line)
 static bool run_arrivals(const struct reef_bench_libraries *libraries, const struct setting *s)
 {
     static char program[PATH_MAX];
-    char count[16], gap[32], line[LINE];
+    char count[16], gap[32], lead[32], line[LINE];
     int ends[2], status;
     if (!reef_bench_find_app("cuda/arrivals", program) || pipe2(ends, O_CLOEXEC) != 0)
         return false;
     snprintf(count, sizeof(count), "%d", s->arrivals);
     /* In wall time: in between there is to be room for some best-effort kernels. */
     snprintf(gap, sizeof(gap), "%d", (s->means->be ? s->kernel_us * 2 + 1500 : 1000) * 20);
+    /* What was called before a real-time program was there is not bounded, and has no guards. */
+    snprintf(lead, sizeof(lead), "%d", s->means->be ? s->kernel_us * AHEAD * 2 : 0);
     set("REEF_LOG", "error");
     set("REEF_LOG_FILE", NULL);
-    char *argv[] = {program, count, gap, (char *)"1", NULL};
+    char *argv[] = {program, count, gap, (char *)"1", lead, NULL};
     pid_t process = reef_bench_spawn(libraries, s->means->reef ? "rt" : NULL, argv, ends[1]);
     close(ends[1]);
     FILE *out = fdopen(ends[0], "r");
