@@ -231,67 +231,6 @@ static cu_result query_stream(struct cu_api *api, cu_word *a, struct reef_stream
     return after_wait(api, a);
 }
 
-static bool primary_active(cu_word device)
-{
-    unsigned flags;
-    int active = 0;
-    return cu.cuDevicePrimaryCtxGetState &&
-           cu.cuDevicePrimaryCtxGetState(device, cu_out(flags), cu_out(active)) == CUDA_SUCCESS &&
-           active;
-}
-
-/* The context that @api may destroy; 0: none. */
-static cu_word context_concerned(const struct cu_api *api, cu_word of)
-{
-    cu_word context = 0;
-    if (strncmp(api->name, "cuCtxDe", 7) == 0)
-        return of;
-    if (strncmp(api->name, "cuGreen", 7) == 0) {
-        bool known =
-            cu.cuCtxFromGreenCtx && cu.cuCtxFromGreenCtx(cu_out(context), of) == CUDA_SUCCESS;
-        return known ? context : 0;
-    }
-    if (!primary_active(of) || !cu.cuDevicePrimaryCtxRetain || !cu.cuDevicePrimaryCtxRelease_v2 ||
-        cu.cuDevicePrimaryCtxRetain(cu_out(context), of) != CUDA_SUCCESS)
-        return 0;
-    cu.cuDevicePrimaryCtxRelease_v2(of);
-    return context;
-}
-
-/* Whether the call, which has succeeded, has destroyed it: others may use it. */
-static bool context_is_gone(const struct cu_api *api, cu_word of)
-{
-    if (strcmp(api->name, "cuDevicePrimaryCtxRelease") == 0)
-        return !primary_active(of);
-    return strcmp(api->name, "cuCtxDetach") != 0 || cu_current_context() != of;
-}
-
-static cu_result context_create(struct cu_api *api, cu_word *a)
-{
-    cu_result result = pass(api, a);
-    if (result == CUDA_SUCCESS)
-        atomic_fetch_add(&reef_cuda.contexts_created, 1);
-    return result;
-}
-
-static cu_result context_destroy(struct cu_api *api, cu_word *a)
-{
-    if (atomic_load(&reef_cuda.exiting))
-        cu_drop_all();
-    cu_take_turn(NULL, false);
-    cu_word context = context_concerned(api, a[0]);
-    cu_context_pause(context);
-    cu_launch_forget_functions(); /* their handles may be used again at once */
-    cu_result result = pass(api, a);
-    bool gone = result == CUDA_SUCCESS && context_is_gone(api, a[0]);
-    cu_context_resume(context, gone);
-    if (gone)
-        cu_guard_forget(0); /* of which context code was is not asked */
-    if (gone && strncmp(api->name, "cuCtxDe", 7) == 0)
-        atomic_fetch_sub(&reef_cuda.contexts_created, 1);
-    return result;
-}
-
 static cu_result sync_all(struct cu_api *api, cu_word *a)
 {
     bool unload = api == &cu_api[CU_cuModuleUnload] || api == &cu_api[CU_cuLibraryUnload];
@@ -384,11 +323,11 @@ static cu_result enter_other(struct cu_api *api, cu_word *a)
     case CU_KIND_INSTANTIATE_TURN:
         return cu_graph_instantiate(api, a);
     case CU_KIND_CTX_CREATE:
-        return context_create(api, a);
+        return cu_context_create(api, a);
     case CU_KIND_SYNC_ALL:
         return sync_all(api, a);
     case CU_KIND_CTX_DESTROY:
-        return context_destroy(api, a);
+        return cu_context_destroy(api, a);
     case CU_KIND_EVENT_QUERY:
         return cu_event_pending(a[0]) ? CUDA_ERROR_NOT_READY : after_wait(api, a);
     case CU_KIND_EVENT_SYNC:

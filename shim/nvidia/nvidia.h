@@ -352,6 +352,11 @@ cu_result cu_copy(struct cu_api *api, cu_word *a, struct reef_stream *s);
 struct reef_op *cu_copy_checked(const struct reef_call *call);
 struct reef_op *cu_copy_event(const struct reef_call *call);
 
+/* --- context.c --- */
+cu_result cu_context_create(struct cu_api *api, cu_word *a);
+/** Of all calls that may destroy one. */
+cu_result cu_context_destroy(struct cu_api *api, cu_word *a);
+
 /* --- graph.c --- */
 cu_result cu_graph_launch(struct cu_api *api, cu_word *a, struct reef_stream *s);
 cu_result cu_graph_instantiate(struct cu_api *api, cu_word *a);
