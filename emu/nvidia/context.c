@@ -126,6 +126,8 @@ void nv_context_destroy(struct nv_context *ctx)
     ctx->destroyed = true;
     nv_channel_group_free(ctx->channel_group);
     nv_memory_forget(ctx);
+    if (emu_settings()->reuse_handles)
+        nv_handles_drop(ctx);
     if (ctx == primary)
         primary = NULL;
 }

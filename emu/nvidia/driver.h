@@ -71,6 +71,9 @@ void *nv_handle_new(enum nv_kind kind, void *object);
  */
 void *nv_object(const void *handle, enum nv_kind kind);
 void nv_handle_free(void *handle);
+struct nv_context;
+/** Frees the context's handle and those of its streams, events, modules and functions. */
+void nv_handles_drop(struct nv_context *ctx);
 
 /* ---- contexts ---- */
 struct nv_stream;

@@ -66,6 +66,8 @@ void nv_handle_free(void *handle)
     struct entry *entry = handle;
     uint32_t index = (uint32_t)(entry - entries);
 
+    if (!handle)
+        return;
     *entry = (struct entry){NV_FREE, 0, NULL};
     if (emu_settings()->reuse_handles) {
         entry->next = first_free;
@@ -77,4 +79,40 @@ void nv_handle_free(void *handle)
     else
         first_free = index;
     last_free = index;
+}
+
+/* Where the object keeps its handle, if it goes with the context; else NULL. */
+static void **handle_within(const struct entry *entry, const struct nv_context *ctx)
+{
+    struct nv_function *function = entry->object;
+    struct nv_stream *stream = entry->object;
+    struct nv_module *module = entry->object;
+    struct nv_event *event = entry->object;
+
+    switch (entry->kind) {
+    case NV_STREAM:
+        return stream->ctx == ctx ? &stream->handle : NULL;
+    case NV_EVENT:
+        return event->ctx == ctx ? &event->handle : NULL;
+    case NV_MODULE:
+        return module->ctx == ctx ? &module->handle : NULL;
+    case NV_FUNCTION:
+        return function->module->ctx == ctx ? &function->handle : NULL;
+    default:
+        return NULL;
+    }
+}
+
+void nv_handles_drop(struct nv_context *ctx)
+{
+    for (uint32_t i = 1; i < used; i++) {
+        void **handle = handle_within(&entries[i], ctx);
+
+        if (!handle)
+            continue;
+        nv_handle_free(*handle);
+        *handle = NULL;
+    }
+    nv_handle_free(ctx->handle);
+    ctx->handle = NULL;
 }

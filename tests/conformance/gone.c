@@ -136,7 +136,11 @@ CASE(gone_functions, "kernels of a new context are not those of the one before i
 
     for (int i = 0; i < 6; i++) {
         OK(cuCtxCreate(&ctx, NULL, 0, dev));
-        EQUAL(launch_one(i % 2 ? wide : narrow, NULL), i % 2 ? 7 * 8 + 9 : 1);
+        for (int j = 0; j < 5; j++) { /* one of them has a handle of the other's */
+            bool is_wide = (i + j / 2) % 2;
+
+            EQUAL(launch_one(is_wide ? wide : narrow, NULL), is_wide ? 7 * 8 + 9 : 1);
+        }
         OK(cuCtxDestroy(ctx));
     }
 }
@@ -189,7 +193,11 @@ CASE(gone_primary, "after a reset the primary context's streams, events and kern
             OK(cuMemsetD32Async(at, (unsigned)j, 1, j % 2 ? s : CU_STREAM_PER_THREAD));
         OK(cuEventQuery(e));
         OK(cuStreamSynchronize(CU_STREAM_PER_THREAD));
-        EQUAL(launch_one(i % 2 ? wide : narrow, s), i % 2 ? 7 * 8 + 9 : 1);
+        for (int j = 0; j < 5; j++) {
+            bool is_wide = (i + j / 2) % 2;
+
+            EQUAL(launch_one(is_wide ? wide : narrow, s), is_wide ? 7 * 8 + 9 : 1);
+        }
         OK(cuMemsetD32Async(at, 5, 1, CU_STREAM_PER_THREAD));
         OK(cuDevicePrimaryCtxReset(dev));
     }
