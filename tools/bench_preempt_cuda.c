@@ -172,7 +172,7 @@ static bool run_arrivals(const struct reef_bench_libraries *libraries, const str
     /* In wall time: in between there is to be room for some best-effort kernels. */
     snprintf(gap, sizeof(gap), "%d", (s->means->be ? s->kernel_us * 2 + 1500 : 1000) * 20);
     /* What was called before a real-time program was there is not bounded, and has no guards. */
-    snprintf(lead, sizeof(lead), "%d", s->means->be ? s->kernel_us * AHEAD * 2 : 0);
+    snprintf(lead, sizeof(lead), "%d", s->means->be ? s->kernel_us * AHEAD * 3 : 0);
     set("REEF_LOG", "error");
     set("REEF_LOG_FILE", NULL);
     char *argv[] = {program, count, gap, (char *)"1", lead, NULL};
