@@ -51,11 +51,11 @@ static struct reef_stream *unused(void)
 }
 
 /* A record is used again. It stays where it is in the list of all, which is walked without the
- * lock. */
+ * lock, and its key, which is looked at without it, is 0 already. */
 static void reset(struct reef_stream *s)
 {
-    memset((char *)s + offsetof(struct reef_stream, key), 0,
-           sizeof(*s) - offsetof(struct reef_stream, key));
+    memset((char *)s + offsetof(struct reef_stream, number), 0,
+           sizeof(*s) - offsetof(struct reef_stream, number));
     s->core_queue = -1;
 }
 
