@@ -176,8 +176,7 @@ struct reef_op *cu_copy_event(const struct reef_call *call)
     cu_word event = a[record ? 0 : 1];
     if (event == 0 || flags != 0)
         return NULL;
-    cu_result known = cu.cuEventQuery(event);
-    return known == CUDA_SUCCESS || known == CUDA_ERROR_NOT_READY ? cu_op_new(call, 0) : NULL;
+    return cu_event_is_one(event) ? cu_op_new(call, 0) : NULL;
 }
 
 static cu_word word_at(const char *structure, unsigned offset)

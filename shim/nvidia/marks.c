@@ -209,6 +209,22 @@ static bool reap_tail(struct reef_stream *s)
     return true;
 }
 
+bool cu_event_is_one(cu_word event)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    pthread_mutex_lock(&cuda->lock);
+    bool may = atomic_load(&cuda->captures) == 0;
+    cuda->asking += may;
+    pthread_mutex_unlock(&cuda->lock);
+    if (!may)
+        return true;
+    cu_result result = cu.cuEventQuery(event);
+    pthread_mutex_lock(&cuda->lock);
+    cuda->asking--;
+    pthread_mutex_unlock(&cuda->lock);
+    return result == CUDA_SUCCESS || result == CUDA_ERROR_NOT_READY;
+}
+
 /* The oldest mark of a stream, as it was when the driver was to be asked about it. */
 struct oldest {
     struct reef_mark *mark;
@@ -218,12 +234,16 @@ struct oldest {
     uint8_t state;
 };
 
-/* False: there is none, or the driver may not be asked. */
-static bool take_oldest_locked(struct reef_stream *s, struct oldest *o)
+/* False: the driver may not be asked. @agent: whose questions disturb no capture (process.c). */
+static bool take_oldest_locked(struct reef_stream *s, struct oldest *o, bool agent)
 {
     struct reef_mark *m = &s->marks[s->mark_head];
     *o = (struct oldest){m, m->start, m->end, m->last, m->timed, atomic_load(&m->state)};
-    return o->state != REEF_MARK_PENDING && cu_stream_ask_locked(s);
+    if (o->state == REEF_MARK_PENDING || (!agent && atomic_load(&reef_cuda.captures) > 0) ||
+        !cu_stream_ask_locked(s))
+        return false;
+    reef_cuda.asking += !agent;
+    return true;
 }
 
 /* NOT_READY: what it closes is not over. @ns: what its only command took; 0: that is not known. */
@@ -263,7 +283,7 @@ bool cu_marks_reap(struct reef_stream *s, bool query_stream)
         bool there = s->key && s->mark_count > 0;
         /* What became of launches in flight the agent finds out: it may be issuing one. */
         bool mine = query_stream || s->in_flight == 0;
-        bool asking = there && mine && take_oldest_locked(s, &oldest);
+        bool asking = there && mine && take_oldest_locked(s, &oldest, query_stream);
         pthread_mutex_unlock(&cuda->lock);
         if (!there && mine)
             return (query_stream && reap_tail(s)) || any;
@@ -272,6 +292,7 @@ bool cu_marks_reap(struct reef_stream *s, bool query_stream)
         cu_result result = ask_mark(s, &oldest, query_stream, &ns);
         pthread_mutex_lock(&cuda->lock);
         cu_stream_asked_locked(s);
+        cuda->asking -= !query_stream;
         if (result != CUDA_ERROR_NOT_READY)
             settle_oldest_locked(s, &oldest, ns);
         pthread_mutex_unlock(&cuda->lock);

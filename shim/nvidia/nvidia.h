@@ -340,6 +340,9 @@ void cu_marks_before(struct reef_stream *s, struct reef_mark_plan *plan);
 void cu_marks_after(struct reef_stream *s, struct reef_mark_plan *plan);
 /** Whether the stream has nothing to do, the uncounted commands included. No lock held. */
 bool cu_stream_is_idle(struct reef_stream *s);
+/** Whether the driver knows the event. While something is captured it may not be asked: then it is
+ * taken for one. No lock held. */
+bool cu_event_is_one(cu_word event);
 /** Tells the core of commands that are over. No lock held. True if there were any. */
 bool cu_marks_reap(struct reef_stream *s, bool query_stream);
 
