@@ -209,6 +209,8 @@ static bool known_end(const char *structure, const struct cu_copy_end *end, cons
     if (type == CU_MEMORY_ARRAY)
         return known_array(field(structure, end->array), x, box->width, y, box->rows, z,
                            box->depth);
+    if (type != CU_MEMORY_HOST && type != CU_MEMORY_DEVICE && type != CU_MEMORY_UNIFIED)
+        return false;
     if (box->depth == 1 && z == 0 && height == 0)
         height = y + box->rows;
     if (pitch > INT32_MAX || x > pitch || box->width > pitch - x || y > height ||
