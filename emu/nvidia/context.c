@@ -15,7 +15,7 @@
 enum { MOST_CURRENT = 64, API_VERSION = 3020 };
 
 struct nv_context *nv_contexts;
-bool nv_initialized;
+_Atomic bool nv_initialized;
 
 static struct nv_context *primary;
 static unsigned primary_flags;

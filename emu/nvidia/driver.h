@@ -97,7 +97,7 @@ struct nv_context {
         *waits; /* what all later work of the context waits for; retained, may be NULL */
 };
 extern struct nv_context *nv_contexts;
-extern bool nv_initialized;
+extern _Atomic bool nv_initialized;
 
 /** The context that memory, code and errors belong to. */
 static inline struct nv_context *nv_base(struct nv_context *ctx)
