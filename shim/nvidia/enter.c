@@ -220,6 +220,20 @@ static cu_result context_create(struct cu_api *api, cu_word *a)
     return result;
 }
 
+/* The primary context of @device was released or reset. */
+static void forget_anchors(cu_word device)
+{
+    unsigned flags;
+    int active = 0;
+    if (cu.cuDevicePrimaryCtxGetState &&
+        cu.cuDevicePrimaryCtxGetState(device, cu_out(flags), cu_out(active)) == CUDA_SUCCESS &&
+        active)
+        return;
+    for (struct reef_context *c = __atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE); c;
+         c = c->next)
+        cu_anchor_forget(c);
+}
+
 static cu_result context_destroy(struct cu_api *api, cu_word *a)
 {
     if (atomic_load(&reef_cuda.exiting))
@@ -228,8 +242,10 @@ static cu_result context_destroy(struct cu_api *api, cu_word *a)
     cu_result result = pass(api, a);
     if (result == CUDA_SUCCESS)
         cu_guard_forget(0); /* of which context code was is not asked */
-    if (result == CUDA_SUCCESS && !context_argument(api, a))
+    if (result == CUDA_SUCCESS && !context_argument(api, a)) {
         cu_forget_errors(); /* of the primary context, whose handle may be used again */
+        forget_anchors(a[0]);
+    }
     if (result == CUDA_SUCCESS && context_argument(api, a)) {
         atomic_fetch_sub(&reef_cuda.contexts_created, 1);
         cu_forget_context(context_argument(api, a));
@@ -356,7 +372,7 @@ static bool is_code(const struct cu_api *api)
     return api->kind >= CU_KIND_CODE_LOAD && api->kind <= CU_KIND_CODE_ATTRIBUTE;
 }
 
-static cu_result enter(struct cu_api *api, cu_word *a)
+static cu_result route(struct cu_api *api, cu_word *a)
 {
     struct reef_stream *s = NULL;
     if (api->kind == CU_KIND_LAUNCH_EX)
@@ -370,8 +386,11 @@ static cu_result enter(struct cu_api *api, cu_word *a)
         return stream_destroy(api, a);
     if (api->stream < 0) {
         if (api->work && cu_is_rt()) {
-            cu_rt_arrive(api->per_thread ? cu_stream_per_thread() : cu_stream(0));
-            return api->per_thread ? cu_per_thread_call(api, a) : pass(api, a);
+            s = api->per_thread ? cu_stream_per_thread() : cu_stream(0);
+            cu_rt_arrive(s);
+            cu_result result = api->per_thread ? cu_per_thread_call(api, a) : pass(api, a);
+            cu_rt_returned(s);
+            return result;
         }
         return enter_other(api, a);
     }
@@ -399,7 +418,25 @@ static cu_result enter(struct cu_api *api, cu_word *a)
         return capture_begin(api, a, s);
     if (reef_unlikely(api->kind == CU_KIND_CAPTURE_END))
         return capture_end(api, a, s);
-    return pass(api, a);
+    cu_result result = pass(api, a);
+    if (api->work)
+        cu_rt_returned(s);
+    return result;
+}
+
+static cu_result enter(struct cu_api *api, cu_word *a)
+{
+    cu_result result = CUDA_SUCCESS;
+    if (!cu_is_rt())
+        return route(api, a);
+    bool anchors = reef_unlikely(atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed));
+    bool waited = anchors && api == &cu_api[CU_cuCtxSynchronize] && cu_anchor_wait_for_all(&result);
+    if (anchors && !waited)
+        cu_anchor_before(api, a);
+    if (!waited)
+        result = route(api, a);
+    cu_anchor_after(api, result);
+    return result;
 }
 
 /* The program was told that its context is broken: so it is for work that would be held, too. */
@@ -425,8 +462,11 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
     }
     if (reef_unlikely(is_code(api))) { /* nothing is started for these unless they are guarded */
         reef_start();
-        if (reef_state.config.guard == REEF_GUARD_OFF)
+        if (reef_state.config.guard == REEF_GUARD_OFF) {
+            if (reef_unlikely(atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed)))
+                cu_anchor_release();
             return cu_call(real, a, api->arguments);
+        }
     }
     if (reef_unlikely(!cu_active() && !is_code(api)))
         return cu_call(real, a, api->arguments);

@@ -167,14 +167,14 @@ static cu_result ask_stream(struct reef_stream *s)
         return result;
     pthread_mutex_lock(&cuda->lock);
     bool may = s->key != 0 && !s->querying && atomic_load(&cuda->captures) == 0;
-    s->querying = s->querying || may;
+    s->querying += may;
     cuda->asking += may;
     pthread_mutex_unlock(&cuda->lock);
     if (!may)
         return result;
     result = cu.cuStreamQuery(s->handle);
     pthread_mutex_lock(&cuda->lock);
-    s->querying = false;
+    s->querying--;
     cuda->asking--;
     pthread_mutex_unlock(&cuda->lock);
     return result;
