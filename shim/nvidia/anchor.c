@@ -129,19 +129,21 @@ static struct reef_anchor *anchor_of(const struct reef_context *context)
     return context ? atomic_load_explicit(&context->anchor, memory_order_acquire) : NULL;
 }
 
-static void release(struct reef_anchor *anchor)
+static bool release(struct reef_anchor *anchor)
 {
     if (!atomic_exchange(&anchor->up, false))
-        return;
+        return false;
     release_up_to(anchor, atomic_load(&anchor->number));
+    return true;
 }
 
-void cu_anchor_release(void)
+bool cu_anchor_release(void)
 {
+    bool any = false;
     for (struct reef_context *c = __atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE); c;
          c = c->next)
-        if (anchor_of(c))
-            release(anchor_of(c));
+        any = (anchor_of(c) && release(anchor_of(c))) || any;
+    return any;
 }
 
 static bool launch(const struct reef_anchor *anchor, uint32_t number)
@@ -318,8 +320,8 @@ static bool waits_for_work(const struct cu_api *api)
 
 void cu_anchor_before(const struct cu_api *api, const cu_word *a)
 {
-    if (!stays_for(api, a))
-        cu_anchor_release();
+    if (!stays_for(api, a) && cu_anchor_release())
+        reef_debug("anchor taken up for %s", api->symbol);
     if (is_cooperative(api, a))
         atomic_store(&put_off, true);
     forget_known(api, a);
@@ -385,10 +387,13 @@ static int record_all(struct reef_anchor *anchor, const struct reef_context *con
     return may ? recorded : -1;
 }
 
-bool cu_anchor_wait_for_all(cu_result *result)
+bool cu_anchor_wait_for_all(const struct cu_api *api, const cu_word *a, cu_result *result)
 {
     struct reef_context *context = cu_context();
     struct reef_anchor *anchor = anchor_of(context);
+    if (api != &cu_api[CU_cuCtxSynchronize] &&
+        (api != &cu_api[CU_cuCtxSynchronize_v2] || !context || a[0] != context->handle))
+        return false;
     if (!anchor || !atomic_load(&anchor->up) || pthread_mutex_trylock(&anchor->lock) != 0)
         return false;
     int count = cu.cuEventSynchronize ? record_all(anchor, context) : -1;

@@ -430,7 +430,8 @@ static cu_result enter(struct cu_api *api, cu_word *a)
     if (!cu_is_rt())
         return route(api, a);
     bool anchors = reef_unlikely(atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed));
-    bool waited = anchors && api == &cu_api[CU_cuCtxSynchronize] && cu_anchor_wait_for_all(&result);
+    bool waited =
+        anchors && api->kind == CU_KIND_SYNC_ALL && cu_anchor_wait_for_all(api, a, &result);
     if (anchors && !waited)
         cu_anchor_before(api, a);
     if (!waited)
@@ -464,7 +465,7 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
         reef_start();
         if (reef_state.config.guard == REEF_GUARD_OFF) {
             if (reef_unlikely(atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed)))
-                cu_anchor_release();
+                cu_anchor_before(api, a);
             return cu_call(real, a, api->arguments);
         }
     }

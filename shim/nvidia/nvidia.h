@@ -364,10 +364,11 @@ extern _Atomic bool cu_anchor_in_use;
 /** Around every call of the program. */
 void cu_anchor_before(const struct cu_api *api, const cu_word *a);
 void cu_anchor_after(const struct cu_api *api, cu_result result);
-/** Does cuCtxSynchronize in such a way that the anchor may stay. False: it did nothing. */
-bool cu_anchor_wait_for_all(cu_result *result);
-/** Tells all anchors to end. A store for each; any thread. */
-void cu_anchor_release(void);
+/** Does cuCtxSynchronize in such a way that the anchor may stay. False: it was another call, or
+ * that cannot be done; nothing was. */
+bool cu_anchor_wait_for_all(const struct cu_api *api, const cu_word *a, cu_result *result);
+/** Tells all anchors to end. A store for each; any thread. False: there were none. */
+bool cu_anchor_release(void);
 /** The agent, while real-time work is there; @over: it is not any more. */
 void cu_anchor_step(uint64_t now_ns, bool over);
 /** Whether the program probably only pauses. Agent. */
