@@ -285,6 +285,9 @@ static bool stays_for(const struct cu_api *api, const cu_word *a)
         return known(a[0]);
     case CU_KIND_LAUNCH_EX:
         return known(a[1]) && !is_cooperative(api, a);
+    case CU_KIND_CODE_FUNCTION: /* PyTorch asks before every launch */
+    case CU_KIND_CODE_OF_KERNEL:
+        return api == &cu_api[CU_cuKernelGetFunction] && known(a[1]);
     case CU_KIND_COPY:
     case CU_KIND_COPY_HTOA:
     case CU_KIND_COPY_ATOH:
