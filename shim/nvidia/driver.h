@@ -50,6 +50,8 @@
     X(cuMemFree_v2, 0, 1)                                                                          \
     X(cuMemHostAlloc, 0, 3)                                                                        \
     X(cuMemFreeHost, 0, 1)                                                                         \
+    X(cuMemHostRegister_v2, 0, 3)                                                                  \
+    X(cuEventSynchronize, 0, 1)                                                                    \
     X(cuMemHostGetDevicePointer_v2, 0, 3)                                                          \
     X(cuMemsetD32Async, 0, 4)                                                                      \
     X(cuStreamSynchronize, 0, 1)                                                                   \

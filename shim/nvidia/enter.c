@@ -364,7 +364,7 @@ static bool uses_gone(const struct cu_api *api, const cu_word *a)
     return api->stream >= 0 && cu_is_gone(a[(int)api->stream]);
 }
 
-static cu_result enter(struct cu_api *api, cu_word *a)
+static cu_result route(struct cu_api *api, cu_word *a)
 {
     struct reef_stream *s = NULL;
     bool any_gone = atomic_load_explicit(&reef_cuda.objects_gone, memory_order_relaxed) > 0;
@@ -381,8 +381,11 @@ static cu_result enter(struct cu_api *api, cu_word *a)
         return stream_destroy(api, a);
     if (api->stream < 0) {
         if (api->work && cu_is_rt()) {
-            cu_rt_arrive(api->per_thread ? cu_stream_per_thread() : cu_stream(0));
-            return api->per_thread ? cu_per_thread_call(api, a) : pass(api, a);
+            s = api->per_thread ? cu_stream_per_thread() : cu_stream(0);
+            cu_rt_arrive(s);
+            cu_result result = api->per_thread ? cu_per_thread_call(api, a) : pass(api, a);
+            cu_rt_returned(s);
+            return result;
         }
         return enter_other(api, a);
     }
@@ -410,7 +413,26 @@ static cu_result enter(struct cu_api *api, cu_word *a)
         return capture_begin(api, a, s);
     if (reef_unlikely(api->kind == CU_KIND_CAPTURE_END))
         return capture_end(api, a, s);
-    return pass(api, a);
+    cu_result result = pass(api, a);
+    if (api->work)
+        cu_rt_returned(s);
+    return result;
+}
+
+static cu_result enter(struct cu_api *api, cu_word *a)
+{
+    cu_result result = CUDA_SUCCESS;
+    if (!cu_is_rt())
+        return route(api, a);
+    bool anchors = reef_unlikely(atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed));
+    bool waited =
+        anchors && api->kind == CU_KIND_SYNC_ALL && cu_anchor_wait_for_all(api, a, &result);
+    if (anchors && !waited)
+        cu_anchor_before(api, a);
+    if (!waited)
+        result = route(api, a);
+    cu_anchor_after(api, result);
+    return result;
 }
 
 /* The program was told that its context is broken: so it is for work that would be held, too. */
@@ -436,8 +458,11 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
     }
     if (reef_unlikely(is_code(api))) { /* nothing is started for these unless they are guarded */
         reef_start();
-        if (reef_state.config.guard == REEF_GUARD_OFF)
+        if (reef_state.config.guard == REEF_GUARD_OFF) {
+            if (reef_unlikely(atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed)))
+                cu_anchor_before(api, a);
             return cu_call(real, a, api->arguments);
+        }
     }
     if (reef_unlikely(!cu_active() && !is_code(api)))
         return cu_call(real, a, api->arguments);

@@ -517,7 +517,9 @@ cu_result cu_launch_ex(struct cu_api *api, cu_word *a)
         uint64_t number = cu_rt_arrive(call.stream);
         if (cu_tracing())
             cu_trace_command(call.stream, number, &call.traced);
-        return cu_call(cu_real(api), words, api->arguments);
+        cu_result result = cu_call(cu_real(api), words, api->arguments);
+        cu_rt_returned(call.stream);
+        return result;
     }
     cu_result result = cu_submit(&call);
     if (reef_likely(result == CUDA_SUCCESS))

@@ -42,6 +42,7 @@
 struct reef_stream;
 struct reef_op;
 struct reef_guards;
+struct reef_anchor;
 struct reef_op_guard;
 struct reef_guarded;
 
@@ -70,8 +71,10 @@ struct reef_context {
     cu_word handle;
     int gpu; /* index */
     int greatest_priority;
-    struct reef_guards *guards; /* owned; NULL: not made */
-    bool no_guards;             /* they cannot be made */
+    struct reef_guards *guards;           /* owned; NULL: not made */
+    bool no_guards;                       /* they cannot be made */
+    _Atomic(struct reef_anchor *) anchor; /* NULL: not made */
+    _Atomic bool anchor_wanted;
     bool paused;            /* it may be destroyed just now: nothing is asked of it. cuda->lock */
     unsigned asking;        /* calls of ours that concern it and are under way. cuda->lock */
     _Atomic int late_error; /* cu_result of an operation that failed after its call had returned */
@@ -109,13 +112,13 @@ struct reef_stream {
     unsigned group_count;
     uint64_t group_ns;
     unsigned samples;
-    bool uncounted; /* it has, or had, commands that the core does not know of */
-    bool querying;  /* the driver is asked about it: it must not be destroyed now */
+    bool uncounted;    /* it has, or had, commands that the core does not know of */
+    unsigned querying; /* by so many the driver is asked about it: it must not be destroyed now */
     _Atomic bool capturing;
 
     /* RT */
-    _Atomic uint64_t arrivals;
-    uint64_t idle_at; /* agent: arrivals when it was last seen idle */
+    _Atomic uint64_t arrivals, returned; /* calls that bring work: begun, and given to the driver */
+    uint64_t idle_at;                    /* agent: arrivals when it was last seen idle */
 };
 
 /** A held operation. */
@@ -196,7 +199,7 @@ struct reef_cuda {
 
     _Atomic uint64_t rt_arrivals;
     bool rt_watching;
-    uint64_t rt_since_ns, rt_moved_ns, rt_arrivals_seen;
+    uint64_t rt_since_ns, rt_moved_ns, rt_idle_ns, rt_arrivals_seen;
     _Atomic uint64_t launches, unmanaged;
     _Atomic unsigned records;            /* held records of events */
     _Atomic bool any_guarded;            /* there are functions with guarded twins */
@@ -366,10 +369,35 @@ cu_result cu_graph_instantiate(struct cu_api *api, cu_word *a);
 cu_result cu_graph_exec_destroy(struct cu_api *api, cu_word *a);
 
 /* --- rt.c --- */
-/** Returns how many came before on the stream. */
+/** Before a call that puts work on the stream. Returns how many came before. @s may be NULL. */
 uint64_t cu_rt_arrive(struct reef_stream *s);
+/** After that call. */
+static inline void cu_rt_returned(struct reef_stream *s)
+{
+    if (reef_likely(s != NULL))
+        atomic_fetch_add_explicit(&s->returned, 1, memory_order_release);
+}
 uint64_t cu_rt_step(uint64_t now_ns);
 void cu_rt_end(void);
+
+/* --- anchor.c: of a real-time process --- */
+/** There are anchors, or were: cu_anchor_before() is to be called. */
+extern _Atomic bool cu_anchor_in_use;
+/** Around every call of the program. */
+void cu_anchor_before(const struct cu_api *api, const cu_word *a);
+void cu_anchor_after(const struct cu_api *api, cu_result result);
+/** Does cuCtxSynchronize in such a way that the anchor may stay. False: it was another call, or
+ * that cannot be done; nothing was. */
+bool cu_anchor_wait_for_all(const struct cu_api *api, const cu_word *a, cu_result *result);
+/** Tells all anchors to end. A store for each; any thread. False: there were none. */
+bool cu_anchor_release(void);
+/** The agent, while real-time work is there; @over: it is not any more. */
+void cu_anchor_step(uint64_t now_ns, bool over);
+/** Whether the program probably only pauses. Agent. */
+bool cu_anchor_lingers(uint64_t now_ns, uint64_t idle_since_ns);
+void cu_anchor_forget(struct reef_context *context);
+/** How many there were. */
+unsigned cu_anchor_count(void);
 
 /* --- resolve.c --- */
 cu_result cu_resolve(struct cu_api *api, void *real_resolver, const cu_word *a);

@@ -110,6 +110,8 @@ static void at_exit(void)
         cu_is_rt() ? atomic_load(&reef_cuda.rt_arrivals) : atomic_load(&reef_cuda.launches);
     reef_info("%llu launches scheduled, %llu ways to launch handed out unmanaged",
               (unsigned long long)launches, (unsigned long long)unmanaged);
+    if (cu_anchor_count() > 0)
+        reef_info("%u anchors", cu_anchor_count());
     if (atomic_load(&reef_cuda.any_guarded) && reef_cuda.core) {
         struct reef_core_stats core;
         pthread_mutex_lock(&reef_cuda.lock);
@@ -357,6 +359,7 @@ static void forget_context(struct reef_context *c)
             cu_stream_forget_locked(s);
     pthread_mutex_unlock(&cuda->lock);
     cu_guards_forget(c);
+    cu_anchor_forget(c);
     __atomic_store_n(&c->handle, 0, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&open_lock);
 }

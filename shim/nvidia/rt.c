@@ -43,10 +43,13 @@ static bool runs(struct reef_stream *s)
 {
     struct reef_cuda *cuda = &reef_cuda;
     pthread_mutex_lock(&cuda->lock);
+    uint64_t returned = atomic_load(&s->returned); /* before it: never more than it */
     uint64_t arrivals = atomic_load(&s->arrivals);
     bool has_work = s->key != 0 && arrivals != s->idle_at;
-    /* Until then it is not destroyed, and no capture begins. */
-    bool may_ask = has_work && atomic_load(&cuda->captures) == 0 && cu_stream_ask_locked(s);
+    /* In the middle of a call the stream may look idle, and be busy the next moment. Until it was
+     * asked it is not destroyed, and no capture begins. */
+    bool may_ask = has_work && returned == arrivals && atomic_load(&cuda->captures) == 0 &&
+                   cu_stream_ask_locked(s);
     cu_word handle = s->handle, context = s->legacy ? s->context->handle : 0;
     cuda->asking += may_ask;
     pthread_mutex_unlock(&cuda->lock);
@@ -110,6 +113,12 @@ uint64_t cu_rt_step(uint64_t now_ns)
     if (count > 0)
         atomic_store(&reef_board_stats(cuda->gpus[0].board)->launches_rt, arrivals);
     bool stalled = now_ns - cuda->rt_moved_ns > STALL_NS;
+    if (running || cuda->rt_idle_ns < cuda->rt_moved_ns)
+        cuda->rt_idle_ns = now_ns;
+    bool over = !running && !cu_anchor_lingers(now_ns, cuda->rt_idle_ns);
+    cu_anchor_step(now_ns, over || stalled);
+    if (!running && !over)
+        return POLL_MIN_NS;
     if (running && !stalled) {
         uint64_t poll_ns = (now_ns - cuda->rt_since_ns) / 8;
         return poll_ns < POLL_MIN_NS ? POLL_MIN_NS : poll_ns > POLL_MAX_NS ? POLL_MAX_NS : poll_ns;
@@ -126,6 +135,7 @@ void cu_rt_end(void)
 {
     struct reef_cuda *cuda = &reef_cuda;
     int count = atomic_load(&cuda->gpu_count);
+    cu_anchor_release();
     for (int i = 0; i < count; i++)
         if (atomic_exchange(&cuda->gpus[i].rt_raised, false)) {
             REEF_TRACE_EVENT(REEF_TRACE_RT_END, 0, 0, 0, 0, 0);

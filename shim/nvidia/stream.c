@@ -106,14 +106,14 @@ bool cu_stream_ask_locked(struct reef_stream *s)
 {
     if (!s->key || s->querying || s->context->paused)
         return false;
-    s->querying = true;
+    s->querying++;
     s->context->asking++;
     return true;
 }
 
 void cu_stream_asked_locked(struct reef_stream *s)
 {
-    s->querying = false;
+    s->querying--;
     s->context->asking--;
 }
 

@@ -2,6 +2,8 @@
 /* See kit.h. */
 #include "tests/gpu/kit.h"
 
+#include <math.h>
+
 static const char ptx[] = ".version 6.3\n"
                           ".target sm_70\n"
                           ".address_size 64\n"
@@ -118,6 +120,11 @@ void kit_sleep_until_us(double us)
     struct timespec t = {.tv_sec = (time_t)(us / 1e6)};
     t.tv_nsec = (long)((us - (double)t.tv_sec * 1e6) * 1e3);
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+}
+
+double kit_period_us(double mean_us, unsigned *seed)
+{
+    return seed ? -mean_us * log((rand_r(seed) + 1.0) / (RAND_MAX + 2.0)) : mean_us;
 }
 
 static int compare(const void *a, const void *b)

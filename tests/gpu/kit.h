@@ -49,6 +49,8 @@ void kit_scale(const struct kit *kit, CUstream stream, CUdeviceptr at, uint64_t 
 
 double kit_now_us(void);
 void kit_sleep_until_us(double us);
+/** @mean_us; with a seed, an exponentially distributed time of that mean. */
+double kit_period_us(double mean_us, unsigned *seed);
 /** The value below which @share of the sorted values lie. */
 double kit_percentile(const double *sorted, int count, double share);
 void kit_sort(double *values, int count);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * rt PERIODS PERIOD_US KERNELS KERNEL_US [each|graph]: a periodic program: every period it launches
- * some kernels on a stream and waits for them (each: after every one; graph: as a CUDA graph).
+ * rt PERIODS PERIOD_US KERNELS KERNEL_US [each|each-context|graph|poisson]: a periodic program:
+ * every period it launches some kernels on a stream and waits for them (each: for every one by
+ * itself; each-context: so, by cuCtxSynchronize; graph: as a CUDA graph; poisson: periods of random
+ * length, exponentially distributed with that mean).
  * Prints the latency from the beginning of a request to its end, in us, and whether all results
  * were right.
  */
@@ -38,7 +40,9 @@ int main(int argc, char **argv)
         return 2;
     int periods = atoi(argv[1]), kernels = atoi(argv[3]), wrong = 0;
     double period_us = atof(argv[2]), kernel_us = atof(argv[4]);
-    int each = argc > 5 && strcmp(argv[5], "each") == 0;
+    int each = argc > 5 && strncmp(argv[5], "each", 4) == 0;
+    int by_context = argc > 5 && strcmp(argv[5], "each-context") == 0;
+    int poisson = argc > 5 && strcmp(argv[5], "poisson") == 0;
     int graph = argc > 5 && strcmp(argv[5], "graph") == 0;
     if (periods < 1 || periods > MAX_PERIODS)
         return 2;
@@ -53,8 +57,9 @@ int main(int argc, char **argv)
     TRY(cuStreamSynchronize(stream));
     uint32_t want = last_value(&kit, out);
     CUgraphExec exec = graph ? make_graph(&kit, stream, out, kernels, rounds) : NULL;
+    unsigned seed = 1;
     double next_us = kit_now_us() + period_us;
-    for (int i = 0; i < periods; i++, next_us += period_us) {
+    for (int i = 0; i < periods; i++, next_us += kit_period_us(period_us, poisson ? &seed : NULL)) {
         kit_sleep_until_us(next_us);
         double begin_us = kit_now_us();
         if (graph)
@@ -62,7 +67,7 @@ int main(int argc, char **argv)
         for (int k = 0; k < kernels && !graph; k++) {
             kit_spin(&kit, stream, out, rounds);
             if (each)
-                TRY(cuStreamSynchronize(stream));
+                TRY(by_context ? cuCtxSynchronize() : cuStreamSynchronize(stream));
         }
         TRY(cuStreamSynchronize(stream));
         us[i] = kit_now_us() - begin_us;

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""torch_loop.py same | compiled | triton | infer SECONDS | train SECONDS | resnet SECONDS | transformer SECONDS:
+"""torch_loop.py same | compiled | triton | infer SECONDS | steps SECONDS | eager SECONDS | train SECONDS | resnet SECONDS | transformer SECONDS:
 small PyTorch loops for scripts/gpu-kit.
 
 same         a fixed training and inference run, eager and as a CUDA graph: prints a digest of the results
 compiled     inference by torch.compile, with its own CUDA graphs: a digest
 triton       a kernel of Triton: a digest
 infer        inference every 20 ms, as a CUDA graph: latency percentiles in ms
+steps        inference every 20 ms, eager, waiting for the GPU after each layer: latency percentiles in ms
+eager        inference every 20 ms, eager: latency percentiles in ms
 train        training without a pause: iterations per second
 resnet       a residual network, eager, inference without a pause: iterations per second
 transformer  a small encoder, training without a pause: iterations per second
@@ -147,10 +149,8 @@ def transformer(seconds):
     return per_second(step, seconds)
 
 
-def infer(seconds):
-    model = network().eval()
-    x = torch.randn(1, 3, 224, 224).cuda()
-    graph, _ = capture(model, x)
+def latencies(request, seconds):
+    """A request every 20 ms, from its start until the GPU is done."""
     times = []
     end = time.monotonic() + seconds
     following = time.monotonic()
@@ -158,11 +158,37 @@ def infer(seconds):
         following += 0.02
         time.sleep(max(0.0, following - time.monotonic()))
         begin = time.perf_counter()
-        graph.replay()
+        request()
         torch.cuda.synchronize()
         times.append((time.perf_counter() - begin) * 1e3)
     times = sorted(times[10:])
     return {'requests': len(times), 'p50_ms': times[len(times) // 2], 'p99_ms': times[int(len(times) * .99)], 'max_ms': times[-1]}
+
+
+def infer(seconds):
+    graph, _ = capture(network().eval(), torch.randn(1, 3, 224, 224).cuda())
+    return latencies(graph.replay, seconds)
+
+
+def eager(seconds):
+    model = network().eval()
+    x = torch.randn(1, 3, 224, 224).cuda()
+    with torch.no_grad():
+        return latencies(lambda: model(x), seconds)
+
+
+def steps(seconds):
+    model = network().eval()
+    x = torch.randn(1, 3, 224, 224).cuda()
+
+    def request():
+        y = x
+        for layer in model:
+            y = layer(y)
+            torch.cuda.synchronize()
+
+    with torch.no_grad():
+        return latencies(request, seconds)
 
 
 def train(seconds):
@@ -174,6 +200,6 @@ def train(seconds):
 
 
 if __name__ == '__main__':
-    loops = {'same': same, 'compiled': compiled, 'triton': triton_kernel, 'infer': infer, 'train': train,
+    loops = {'same': same, 'compiled': compiled, 'triton': triton_kernel, 'infer': infer, 'eager': eager, 'steps': steps, 'train': train,
              'resnet': resnet, 'transformer': transformer}
     print(json.dumps(loops[sys.argv[1]](*map(float, sys.argv[2:]))))
