@@ -446,8 +446,9 @@ CUmemoryPool nv_pool_handle(const struct nv_pool *pool);
 void nv_pool_carry_out_free(uint64_t va);
 
 /* ---- copy.c ---- */
-void nv_copy_carry_out(const struct nv_copy *copy);
-void nv_fill_carry_out(const struct nv_fill *fill);
+/** False: memory that it uses is gone (a program's error). */
+bool nv_copy_carry_out(const struct nv_copy *copy);
+bool nv_fill_carry_out(const struct nv_fill *fill);
 uint64_t nv_copy_ns(const struct nv_copy *copy);
 uint64_t nv_fill_ns(const struct nv_fill *fill);
 
