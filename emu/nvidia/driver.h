@@ -436,6 +436,8 @@ CUresult nv_launch(CUfunction f, const struct nv_kernel_args *args, bool own_pri
 struct emu_shape nv_shape(const struct nv_function *function, const uint32_t block[3],
                           uint32_t dynamic_shared);
 uint32_t nv_max_threads(const struct nv_function *function);
+/** A launch overwrites what was set for its function by the functions of CUDA 2. */
+void nv_legacy_launched(const struct nv_kernel_args *args);
 
 /* ---- hostfunc.c ---- */
 void nv_host_enqueue(struct nv_command *command);
