@@ -127,7 +127,8 @@ static void record_standing(int socket, CUevent e, CUstream s)
     peer_wait(socket);
     gate_open(&gate);
     OK(cuEventSynchronize(e));
-    peer_wait(socket); /* until the other one has seen it */
+    peer_wait(socket); /* until the other one has seen it; then it may record the event itself */
+    peer_go(socket);
 }
 
 static void wait_standing(int socket, CUevent e, CUstream s, CUdeviceptr at)
@@ -145,6 +146,7 @@ static void wait_standing(int socket, CUevent e, CUstream s, CUdeviceptr at)
     EQUAL(peek(at), before + 7);
     OK(cuEventQuery(e));
     peer_go(socket);
+    peer_wait(socket);
 }
 
 PEER(takes_turns)
