@@ -19,20 +19,21 @@
 
 enum { ARRIVALS_MAX = 4000, KERNELS_MAX = 1 << 17, LINE = 256, AHEAD = 16 };
 
-/* What real-time and best-effort program are run with. There is a place for one more: kernels that
- * carry PTX, evicted by guards. Until then evict_p50_us is null. */
+/* What real-time and best-effort program are run with. */
 static const struct means {
     const char *key, *label;
-    bool be, reef, mps;
+    bool be, reef, mps, guard;
     const char *timeslice; /* REEF_TIMESLICE */
 } means[] = {
-    {"alone", "alone", false, false, false, NULL},
-    {"stock", "without libreef", true, false, false, NULL},
-    {"hold", "hold", true, true, false, "off"},
-    {"timeslice", "hold + timeslice", true, true, false, "1"},
-    {"side_by_side", "hold, no turns (MPS)", true, true, true, "off"},
+    {"alone", "alone", false, false, false, false, NULL},
+    {"stock", "without libreef", true, false, false, false, NULL},
+    {"hold", "hold", true, true, false, false, "off"},
+    {"timeslice", "hold + timeslice", true, true, false, false, "1"},
+    {"guard", "hold + guards", true, true, false, true, "off"},
+    {"side_by_side", "hold, no turns (MPS)", true, true, true, false, "off"},
+    {"guard_side_by_side", "hold + guards, no turns", true, true, true, true, "off"},
 };
-enum { ALONE, STOCK, HOLD, TIMESLICE, SIDE_BY_SIDE, MEANS };
+enum { ALONE, STOCK, HOLD, TIMESLICE, GUARD, SIDE_BY_SIDE, GUARD_SIDE_BY_SIDE, MEANS };
 
 struct setting {
     const struct means *means;
@@ -47,18 +48,22 @@ static const int depths[] = {1, 4, 16, 64};
 static struct arrival {
     uint64_t wall_ns, device_ns, held_ns; /* held_ns: wall; 0: not seen */
     double first_us, all_us;
+    bool evicted; /* flags were raised for it */
 } arrivals[ARRIVALS_MAX];
 static int arrival_count;
 
-static struct kernel {
+/* Of the device's time. */
+struct span {
     uint64_t begin_ns, end_ns;
-} kernels[KERNELS_MAX];
-static int kernel_count;
+};
+static struct span kernels[KERNELS_MAX], busy[KERNELS_MAX];
+static int kernel_count, busy_count;
 
 struct figures {
-    double hold[ARRIVALS_MAX], drained[ARRIVALS_MAX], first[ARRIVALS_MAX], all[ARRIVALS_MAX];
-    int holds, drains, count;
-    uint64_t preemptions;
+    double hold[ARRIVALS_MAX], evict[ARRIVALS_MAX], drained[ARRIVALS_MAX];
+    double first[ARRIVALS_MAX], all[ARRIVALS_MAX];
+    int holds, evicts, drains, count;
+    uint64_t preemptions, ended;
 };
 
 /* --- running --- */
@@ -96,6 +101,8 @@ static bool prepare(const struct setting *s)
     return set("REEF_BOARD_DIR", work) && set("REEF_EMU_DIR", work) &&
            set("REEF_TIMESLICE", s->means->timeslice) &&
            set("REEF_EMU_MPS", s->means->mps ? "1" : NULL) &&
+           set("REEF_GUARD", s->means->guard ? "ptx" : "off") &&
+           set("REEF_RESTARTABLE", "assume") && /* the occupant's kernel notes the time */
            set_number("REEF_CUDA_DEPTH", s->depth) && set_number("REEF_CUDA_DEPTH_US", s->depth_us);
 }
 
@@ -135,6 +142,7 @@ static pid_t start_occupant(const struct reef_bench_libraries *libraries, const 
                     (char *)in_work("stop"),
                     (char *)in_work("ready"),
                     (char *)in_work("stamps"),
+                    (char *)in_work("busy"),
                     NULL};
     pid_t process = reef_bench_spawn(libraries, s->means->reef ? "be" : NULL, argv, -1);
     if (process > 0 && await_file(in_work("ready"), process))
@@ -156,16 +164,18 @@ static bool read_arrival(const char *line)
 static bool run_arrivals(const struct reef_bench_libraries *libraries, const struct setting *s)
 {
     static char program[PATH_MAX];
-    char count[16], gap[32], line[LINE];
+    char count[16], gap[32], lead[32], line[LINE];
     int ends[2], status;
     if (!reef_bench_find_app("cuda/arrivals", program) || pipe2(ends, O_CLOEXEC) != 0)
         return false;
     snprintf(count, sizeof(count), "%d", s->arrivals);
     /* In wall time: in between there is to be room for some best-effort kernels. */
     snprintf(gap, sizeof(gap), "%d", (s->means->be ? s->kernel_us * 2 + 1500 : 1000) * 20);
+    /* What was called before a real-time program was there is not bounded, and has no guards. */
+    snprintf(lead, sizeof(lead), "%d", s->means->be ? s->kernel_us * AHEAD * 3 : 0);
     set("REEF_LOG", "error");
     set("REEF_LOG_FILE", NULL);
-    char *argv[] = {program, count, gap, (char *)"1", NULL};
+    char *argv[] = {program, count, gap, (char *)"1", lead, NULL};
     pid_t process = reef_bench_spawn(libraries, s->means->reef ? "rt" : NULL, argv, ends[1]);
     close(ends[1]);
     FILE *out = fdopen(ends[0], "r");
@@ -182,37 +192,45 @@ static bool run_arrivals(const struct reef_bench_libraries *libraries, const str
 
 /* --- reading --- */
 
+static struct arrival *arrival_at(uint64_t wall_ns)
+{
+    struct arrival *a = NULL;
+    for (int i = 0; i < arrival_count && arrivals[i].wall_ns <= wall_ns; i++)
+        a = &arrivals[i];
+    return a;
+}
+
 static void read_log(void)
 {
     char line[LINE];
     unsigned long long seconds, micros;
     FILE *log = fopen(in_work("log"), "r");
     while (log && fgets(line, sizeof(line), log)) {
-        if (!strstr(line, "best-effort work is held") ||
-            sscanf(line, "reef[%*d] %llu.%llu", &seconds, &micros) != 2)
+        bool held = strstr(line, "best-effort work is held"), raised = strstr(line, "raised flags");
+        if ((!held && !raised) || sscanf(line, "reef[%*d] %llu.%llu", &seconds, &micros) != 2)
             continue;
         uint64_t at_ns = seconds * 1000000000ull + micros * 1000 + 999;
-        struct arrival *a = NULL;
-        for (int i = 0; i < arrival_count && arrivals[i].wall_ns <= at_ns; i++)
-            a = &arrivals[i];
-        if (a && !a->held_ns)
+        struct arrival *a = arrival_at(at_ns);
+        if (a && held && !a->held_ns)
             a->held_ns = at_ns;
+        if (a && raised)
+            a->evicted = true;
     }
     if (log)
         fclose(log);
 }
 
-static void read_stamps(void)
+static int read_spans(const char *path, struct span *spans)
 {
     char line[LINE];
-    FILE *stamps = fopen(in_work("stamps"), "r");
-    kernel_count = 0;
-    while (stamps && kernel_count < KERNELS_MAX && fgets(line, sizeof(line), stamps)) {
-        struct kernel *k = &kernels[kernel_count];
-        kernel_count += sscanf(line, "%" SCNu64 " %" SCNu64, &k->begin_ns, &k->end_ns) == 2;
-    }
-    if (stamps)
-        fclose(stamps);
+    int count = 0;
+    FILE *file = fopen(path, "r");
+    while (file && count < KERNELS_MAX && fgets(line, sizeof(line), file))
+        count +=
+            sscanf(line, "%" SCNu64 " %" SCNu64, &spans[count].begin_ns, &spans[count].end_ns) == 2;
+    if (file)
+        fclose(file);
+    return count;
 }
 
 /* How long after the arrival the last best-effort kernel ended that had begun before the real-time
@@ -229,27 +247,40 @@ static double drained_us(const struct arrival *a)
                : -1;
 }
 
-static uint64_t read_preemptions(void)
+/* How long after an arrival for which flags were raised the last best-effort block was there, of
+ * those that did not begin after the real-time work; -1: none was, or none were raised. */
+static double evicted_us(const struct arrival *a)
+{
+    uint64_t all_ns = a->device_ns + (uint64_t)(a->all_us * 1e3), last_ns = 0;
+    for (int i = 0; i < busy_count && a->evicted; i++)
+        if (busy[i].begin_ns < all_ns && busy[i].end_ns > last_ns)
+            last_ns = busy[i].end_ns < all_ns ? busy[i].end_ns : all_ns;
+    return last_ns > a->device_ns ? (double)(last_ns - a->device_ns) / 1e3 : -1;
+}
+
+static void read_board(struct figures *f)
 {
     static struct reef_board_peer peers[REEF_BOARD_SLOTS];
     static char gpus[4][REEF_BOARD_NAME];
-    uint64_t preemptions = 0;
     int count = reef_board_list(work, gpus, 4);
     for (int g = 0; g < count; g++) {
         int n = reef_board_read(work, gpus[g], peers, REEF_BOARD_SLOTS);
-        for (int p = 0; p < n; p++)
-            preemptions += peers[p].stats.preemptions;
+        for (int p = 0; p < n; p++) {
+            f->preemptions += peers[p].stats.preemptions;
+            f->ended += peers[p].stats.evicted;
+        }
     }
-    return preemptions;
 }
 
 static void collect(struct figures *f, bool be)
 {
     for (int i = 0; i < arrival_count; i++) {
         const struct arrival *a = &arrivals[i];
-        double drained = be ? drained_us(a) : -1;
+        double drained = be ? drained_us(a) : -1, evicted = evicted_us(a);
         if (a->held_ns)
             f->hold[f->holds++] = (double)(a->held_ns - a->wall_ns) / 1000;
+        if (evicted >= 0)
+            f->evict[f->evicts++] = evicted;
         if (drained >= 0)
             f->drained[f->drains++] = drained;
         f->first[f->count] = a->first_us;
@@ -267,7 +298,7 @@ static bool measure(const struct reef_bench_libraries *libraries, const struct s
     pid_t occupant = s->means->be ? start_occupant(libraries, s) : 0;
     bool ok = occupant >= 0 && run_arrivals(libraries, s);
     if (occupant > 0) {
-        f->preemptions = read_preemptions();
+        read_board(f);
         int fd = open(in_work("stop"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
         if (fd >= 0)
             close(fd);
@@ -276,7 +307,8 @@ static bool measure(const struct reef_bench_libraries *libraries, const struct s
             ok = false;
         }
         read_log();
-        read_stamps();
+        kernel_count = read_spans(in_work("stamps"), kernels);
+        busy_count = read_spans(in_work("busy"), busy);
     }
     if (ok)
         collect(f, s->means->be);
@@ -308,7 +340,9 @@ static void put_figures(FILE *json, struct figures *f)
 {
     put(json, "hold_p50_us", percentile(f->hold, f->holds, 50));
     put(json, "hold_p99_us", percentile(f->hold, f->holds, 99));
-    put(json, "evict_p50_us", -1);
+    put(json, "evict_p50_us", percentile(f->evict, f->evicts, 50));
+    put(json, "evict_p99_us", percentile(f->evict, f->evicts, 99));
+    fprintf(json, "\"evicted\": %d, \"ended\": %" PRIu64 ", ", f->evicts, f->ended);
     put(json, "drained_p50_us", percentile(f->drained, f->drains, 50));
     put(json, "drained_p99_us", percentile(f->drained, f->drains, 99));
     fprintf(json, "\"drained\": %d, ", f->drains);
@@ -334,6 +368,7 @@ static void say(const char *what, struct figures *f)
     say_value(percentile(f->first, f->count, 50));
     say_value(percentile(f->first, f->count, 99));
     say_value(percentile(f->first, f->count, 100));
+    say_value(percentile(f->evict, f->evicts, 50));
     say_value(percentile(f->drained, f->drains, 50));
     say_value(percentile(f->hold, f->holds, 50));
     printf(" %6" PRIu64 "\n", f->preemptions);
@@ -382,7 +417,7 @@ static bool by_kernel_time(const struct reef_bench_libraries *libraries, int cou
 /* The depth is what matters where work in flight is waited for. */
 static bool by_depth(const struct reef_bench_libraries *libraries, int count, FILE *json)
 {
-    static const int which[] = {HOLD, SIDE_BY_SIDE};
+    static const int which[] = {HOLD, SIDE_BY_SIDE, GUARD_SIDE_BY_SIDE};
     bool ok = true;
     for (unsigned m = 0; m < COUNT(which) && ok; m++)
         for (unsigned d = 0; d < COUNT(depths) && ok; d++) {
@@ -401,9 +436,9 @@ bool reef_bench_preempt_cuda(const struct reef_bench_libraries *libraries, int r
     const struct setting alone = {.means = &means[ALONE], .arrivals = rounds};
     bool ok;
     printf("preemption on the emulated %s, CUDA: kernels on every multiprocessor, %d called ahead\n"
-           "  %-34s %26s %8s %8s\n  %-34s %8s %8s %8s %8s %8s %6s\n",
-           libraries->profile, AHEAD, "", "first block, device us", "drained", "hold", "", "p50",
-           "p99", "max", "device", "wall", "count");
+           "  %-34s %26s %8s %8s %8s\n  %-34s %8s %8s %8s %8s %8s %8s %6s\n",
+           libraries->profile, AHEAD, "", "first block, device us", "evict", "drained", "hold", "",
+           "p50", "p99", "max", "device", "device", "wall", "count");
     if (json)
         fprintf(json, "\"cuda\": {\"profile\": \"%s\", \"ahead\": %d,\n \"alone\": [",
                 libraries->profile, AHEAD);

@@ -40,6 +40,7 @@ static bool loud; /* say what is wrong */
     X(UNMAP_ALL, unmap_all, 0, 1, 0, 1)                                                            \
     X(COUNT, count_only, 0, 1, 0, 1)                                                               \
     X(MPS, mps, 0, 1, 0, 1)                                                                        \
+    X(REUSE_HANDLES, reuse_handles, 0, 1, 0, 1)                                                    \
     X(TIMESLICE_US, timeslice_us, 0, 1e6, 0, 1)
 
 #define NAME(name, ...) #name,

@@ -15,7 +15,7 @@
 enum { MOST_CURRENT = 64, API_VERSION = 3020 };
 
 struct nv_context *nv_contexts;
-bool nv_initialized;
+_Atomic bool nv_initialized;
 
 static struct nv_context *primary;
 static unsigned primary_flags;
@@ -126,6 +126,8 @@ void nv_context_destroy(struct nv_context *ctx)
     ctx->destroyed = true;
     nv_channel_group_free(ctx->channel_group);
     nv_memory_forget(ctx);
+    if (emu_settings()->reuse_handles)
+        nv_handles_drop(ctx);
     if (ctx == primary)
         primary = NULL;
 }

@@ -71,6 +71,9 @@ void *nv_handle_new(enum nv_kind kind, void *object);
  */
 void *nv_object(const void *handle, enum nv_kind kind);
 void nv_handle_free(void *handle);
+struct nv_context;
+/** Frees the context's handle and those of its streams, events, modules and functions. */
+void nv_handles_drop(struct nv_context *ctx);
 
 /* ---- contexts ---- */
 struct nv_stream;
@@ -94,7 +97,7 @@ struct nv_context {
         *waits; /* what all later work of the context waits for; retained, may be NULL */
 };
 extern struct nv_context *nv_contexts;
-extern bool nv_initialized;
+extern _Atomic bool nv_initialized;
 
 /** The context that memory, code and errors belong to. */
 static inline struct nv_context *nv_base(struct nv_context *ctx)

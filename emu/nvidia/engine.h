@@ -52,7 +52,7 @@ struct nv_run {
 };
 
 struct nv_engine {
-    pid_t pid; /* 0: none */
+    _Atomic pid_t pid; /* 0: none */
     pthread_cond_t work_cond, settled, completed;
     bool stopping, sleeping, parked;
     pthread_t device_thread, thread[NV_MAX_THREADS];

@@ -187,6 +187,9 @@ CUresult cuEventQuery(CUevent hEvent)
     }
     if (event->ctx->sticky != CUDA_SUCCESS)
         return nv_leave(event->ctx->sticky);
+    rc = nv_capture_check_unsafe();
+    if (rc != CUDA_SUCCESS)
+        return nv_leave(rc);
     return nv_leave(is_ready(event) ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY);
 }
 

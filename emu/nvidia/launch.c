@@ -100,6 +100,10 @@ static CUresult copy_params(const struct ptx_function *ptx, void **params, void 
         else
             return CUDA_ERROR_INVALID_VALUE;
     }
+    /* A real driver reads through it; here that would be an error of ours. */
+    for (uint32_t i = 0; params && i < ptx->param_count; i++)
+        if (!params[i])
+            return CUDA_ERROR_INVALID_VALUE;
     if (ptx->param_count && !params && !(buffer && bytes > 0))
         return CUDA_ERROR_INVALID_VALUE;
     copy = calloc(1, ptx->param_bytes + 16);

@@ -2,7 +2,8 @@
 /*
  * Handles. A program may hand us any pointer, also one of an object that is gone, so handles point
  * into one table that is never unmapped, and are looked up there. Freed entries are used again as
- * late as possible.
+ * late as possible; with REEF_EMU_REUSE_HANDLES=1 at once, so that who keeps a handle for too long
+ * is found out.
  *
  * The driver's lock guards it.
  */
@@ -23,6 +24,7 @@ static uint32_t used = 1, first_free, last_free;
 
 void *nv_handle_new(enum nv_kind kind, void *object)
 {
+    bool reuse = emu_settings()->reuse_handles && first_free;
     struct entry *entry;
 
     if (!entries) {
@@ -33,7 +35,7 @@ void *nv_handle_new(enum nv_kind kind, void *object)
             return NULL;
         entries = map;
     }
-    if (used < ENTRIES && (used < 4096 || !first_free)) {
+    if (!reuse && used < ENTRIES && (used < 4096 || !first_free)) {
         entry = &entries[used++];
     } else if (first_free) {
         entry = &entries[first_free];
@@ -64,10 +66,53 @@ void nv_handle_free(void *handle)
     struct entry *entry = handle;
     uint32_t index = (uint32_t)(entry - entries);
 
+    if (!handle)
+        return;
     *entry = (struct entry){NV_FREE, 0, NULL};
+    if (emu_settings()->reuse_handles) {
+        entry->next = first_free;
+        first_free = index;
+        return;
+    }
     if (last_free)
         entries[last_free].next = index;
     else
         first_free = index;
     last_free = index;
+}
+
+/* Where the object keeps its handle, if it goes with the context; else NULL. */
+static void **handle_within(const struct entry *entry, const struct nv_context *ctx)
+{
+    struct nv_function *function = entry->object;
+    struct nv_stream *stream = entry->object;
+    struct nv_module *module = entry->object;
+    struct nv_event *event = entry->object;
+
+    switch (entry->kind) {
+    case NV_STREAM:
+        return stream->ctx == ctx ? &stream->handle : NULL;
+    case NV_EVENT:
+        return event->ctx == ctx ? &event->handle : NULL;
+    case NV_MODULE:
+        return module->ctx == ctx ? &module->handle : NULL;
+    case NV_FUNCTION:
+        return function->module->ctx == ctx ? &function->handle : NULL;
+    default:
+        return NULL;
+    }
+}
+
+void nv_handles_drop(struct nv_context *ctx)
+{
+    for (uint32_t i = 1; i < used; i++) {
+        void **handle = handle_within(&entries[i], ctx);
+
+        if (!handle)
+            continue;
+        nv_handle_free(*handle);
+        *handle = NULL;
+    }
+    nv_handle_free(ctx->handle);
+    ctx->handle = NULL;
 }

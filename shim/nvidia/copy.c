@@ -173,7 +173,10 @@ struct reef_op *cu_copy_event(const struct reef_call *call)
     uint32_t flags = record && call->api->arguments < 3 ? 0 : cu_u32(a[2]);
     if (record && cu_many_contexts())
         return NULL; /* only the driver knows whether the event is of the stream's context */
-    return a[record ? 0 : 1] != 0 && flags == 0 ? cu_op_new(call, 0) : NULL;
+    cu_word event = a[record ? 0 : 1];
+    if (event == 0 || flags != 0)
+        return NULL;
+    return cu_event_is_one(event) ? cu_op_new(call, 0) : NULL;
 }
 
 static cu_word word_at(const char *structure, unsigned offset)
@@ -206,6 +209,8 @@ static bool known_end(const char *structure, const struct cu_copy_end *end, cons
     if (type == CU_MEMORY_ARRAY)
         return known_array(field(structure, end->array), x, box->width, y, box->rows, z,
                            box->depth);
+    if (type != CU_MEMORY_HOST && type != CU_MEMORY_DEVICE && type != CU_MEMORY_UNIFIED)
+        return false;
     if (box->depth == 1 && z == 0 && height == 0)
         height = y + box->rows;
     if (pitch > INT32_MAX || x > pitch || box->width > pitch - x || y > height ||

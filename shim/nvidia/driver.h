@@ -27,7 +27,6 @@
     X(cuStreamQuery, 1, 1)                                                                         \
     X(cuStreamWaitEvent, 1, 3)                                                                     \
     X(cuStreamIsCapturing, 1, 2)                                                                   \
-    X(cuStreamGetFlags, 1, 2)                                                                      \
     X(cuStreamGetCtx, 1, 2)                                                                        \
     X(cuFuncGetAttribute, 0, 3)                                                                    \
     X(cuFuncGetName, 0, 2)                                                                         \
@@ -38,6 +37,9 @@
     X(cuPointerGetAttribute, 0, 3)                                                                 \
     X(cuArray3DGetDescriptor_v2, 0, 2)                                                             \
     X(cuDevicePrimaryCtxGetState, 0, 3)                                                            \
+    X(cuDevicePrimaryCtxRetain, 0, 2)                                                              \
+    X(cuDevicePrimaryCtxRelease_v2, 0, 1)                                                          \
+    X(cuCtxFromGreenCtx, 0, 2)                                                                     \
     X(cuGraphChildGraphNodeGetGraph, 0, 2)                                                         \
     X(cuGraphExecGetFlags, 0, 2)                                                                   \
     X(cuGraphGetNodes, 0, 3)                                                                       \

@@ -27,6 +27,11 @@ static bool event_is(cu_word event, bool *exported, bool *captured)
     return o != NULL;
 }
 
+static bool objects_kept(void)
+{
+    return atomic_load_explicit(&reef_cuda.objects_kept, memory_order_relaxed) > 0;
+}
+
 static void event_captured(cu_word event, bool captured)
 {
     pthread_mutex_lock(&reef_cuda.lock);
@@ -43,7 +48,7 @@ static cu_result event_record(struct cu_api *api, cu_word *a, struct reef_stream
         event_captured(a[0], true);
         return pass(api, a);
     }
-    if (reef_unlikely(reef_cuda.objects_kept > 0) && event_is(a[0], &exported, &captured)) {
+    if (reef_unlikely(objects_kept()) && event_is(a[0], &exported, &captured)) {
         if (captured)
             event_captured(a[0], false);
         if (exported) { /* other processes look at the event, not at our queues */
@@ -60,7 +65,7 @@ static cu_result event_record(struct cu_api *api, cu_word *a, struct reef_stream
 static cu_result event_wait(struct cu_api *api, cu_word *a, struct reef_stream *s)
 {
     bool exported = false, captured = false;
-    if (reef_unlikely(reef_cuda.objects_kept > 0) && event_is(a[1], &exported, &captured) &&
+    if (reef_unlikely(objects_kept()) && event_is(a[1], &exported, &captured) &&
         (exported || captured)) {
         /* A wait for an event that was recorded in a capture joins the stream to it. One for
          * another process's record is for the latest at the time of the call. */
@@ -78,12 +83,29 @@ static cu_result event_destroy(struct cu_api *api, cu_word *a)
     bool exported, captured;
     if (!event_is(a[0], &exported, &captured))
         return pass(api, a);
-    if (cu_put_off(api, a, NULL))
+    if (cu_put_off(api, a))
         return CUDA_SUCCESS;
     pthread_mutex_lock(&reef_cuda.lock);
     cu_object_forget_locked(a[0]);
     pthread_mutex_unlock(&reef_cuda.lock);
     return pass(api, a);
+}
+
+/* Not ready while a record of either is held; but what is wrong with the other one is said at once.
+ */
+static cu_result event_elapsed(struct cu_api *api, cu_word *a)
+{
+    bool pending[] = {cu_event_pending(a[1]), cu_event_pending(a[2])};
+    float ms;
+    if (a[0] == 0 || (!pending[0] && !pending[1]))
+        return pass(api, a);
+    for (unsigned i = 0; i < 2; i++) {
+        cu_result result =
+            pending[i] ? CUDA_SUCCESS : cu.cuEventElapsedTime(cu_out(ms), a[1 + i], a[1 + i]);
+        if (result != CUDA_SUCCESS)
+            return result;
+    }
+    return CUDA_ERROR_NOT_READY;
 }
 
 /* Other processes look at the event as well from now on. */
@@ -147,11 +169,10 @@ static cu_result stream_create(struct cu_api *api, cu_word *a)
     struct reef_context *context = NULL;
     bool raise = api->kind == CU_KIND_STREAM_CREATE && cu_is_rt() && made &&
                  (context = cu_context()) && context->greatest_priority < 0;
-    unsigned flags = cu_u32(a[api->kind == CU_KIND_STREAM_CREATE_GREEN ? 2 : 1]);
     cu_result result = raise ? cu.cuStreamCreateWithPriority(
                                    a[0], a[1], (cu_word)(int64_t)context->greatest_priority)
                              : pass(api, a);
-    struct reef_stream *s = result == CUDA_SUCCESS && made ? cu_stream_created(*made, flags) : NULL;
+    struct reef_stream *s = result == CUDA_SUCCESS && made ? cu_stream_created(*made) : NULL;
     if (s && raise)
         s->changed_priority = true; /* shown as 0, the default */
     return result;
@@ -162,7 +183,10 @@ static cu_result stream_destroy(struct cu_api *api, cu_word *a)
     struct reef_stream *s = a[0] > CU_STREAM_PER_THREAD_HANDLE ? cu_stream(a[0]) : NULL;
     if (!s)
         return pass(api, a);
-    if (s->head && cu_put_off(api, a, s))
+    pthread_mutex_lock(&reef_cuda.lock);
+    bool waits = s->head != NULL;
+    pthread_mutex_unlock(&reef_cuda.lock);
+    if (waits && cu_put_off(api, a))
         return CUDA_SUCCESS;
     cu_take_turn(s, false);
     return cu_stream_destroy_now(s, api, a);
@@ -205,52 +229,6 @@ static cu_result query_stream(struct cu_api *api, cu_word *a, struct reef_stream
             return CUDA_ERROR_NOT_READY;
     }
     return after_wait(api, a);
-}
-
-static cu_word context_argument(const struct cu_api *api, const cu_word *a)
-{
-    return strncmp(api->name, "cuCtxDe", 7) == 0 ? a[0] : 0;
-}
-
-static cu_result context_create(struct cu_api *api, cu_word *a)
-{
-    cu_result result = pass(api, a);
-    if (result == CUDA_SUCCESS)
-        atomic_fetch_add(&reef_cuda.contexts_created, 1);
-    return result;
-}
-
-/* The primary context of @device was released or reset. */
-static void forget_anchors(cu_word device)
-{
-    unsigned flags;
-    int active = 0;
-    if (cu.cuDevicePrimaryCtxGetState &&
-        cu.cuDevicePrimaryCtxGetState(device, cu_out(flags), cu_out(active)) == CUDA_SUCCESS &&
-        active)
-        return;
-    for (struct reef_context *c = __atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE); c;
-         c = c->next)
-        cu_anchor_forget(c);
-}
-
-static cu_result context_destroy(struct cu_api *api, cu_word *a)
-{
-    if (atomic_load(&reef_cuda.exiting))
-        cu_drop_all();
-    cu_take_turn(NULL, false);
-    cu_result result = pass(api, a);
-    if (result == CUDA_SUCCESS)
-        cu_guard_forget(0); /* of which context code was is not asked */
-    if (result == CUDA_SUCCESS && !context_argument(api, a)) {
-        cu_forget_errors(); /* of the primary context, whose handle may be used again */
-        forget_anchors(a[0]);
-    }
-    if (result == CUDA_SUCCESS && context_argument(api, a)) {
-        atomic_fetch_sub(&reef_cuda.contexts_created, 1);
-        cu_forget_context(context_argument(api, a));
-    }
-    return result;
 }
 
 static cu_result sync_all(struct cu_api *api, cu_word *a)
@@ -362,19 +340,18 @@ static cu_result enter_other(struct cu_api *api, cu_word *a)
     case CU_KIND_INSTANTIATE_TURN:
         return cu_graph_instantiate(api, a);
     case CU_KIND_CTX_CREATE:
-        return context_create(api, a);
+        return cu_context_create(api, a);
     case CU_KIND_SYNC_ALL:
         return sync_all(api, a);
     case CU_KIND_CTX_DESTROY:
-        return context_destroy(api, a);
+        return cu_context_destroy(api, a);
     case CU_KIND_EVENT_QUERY:
         return cu_event_pending(a[0]) ? CUDA_ERROR_NOT_READY : after_wait(api, a);
     case CU_KIND_EVENT_SYNC:
         cu_take_turn_behind(a[0], true);
         return after_wait(api, a);
     case CU_KIND_EVENT_ELAPSED:
-        return cu_event_pending(a[1]) || cu_event_pending(a[2]) ? CUDA_ERROR_NOT_READY
-                                                                : pass(api, a);
+        return event_elapsed(api, a);
     case CU_KIND_EVENT_DESTROY:
         return event_destroy(api, a);
     case CU_KIND_EVENT_EXPORT:
@@ -389,9 +366,27 @@ static bool is_code(const struct cu_api *api)
     return api->kind >= CU_KIND_CODE_LOAD && api->kind <= CU_KIND_CODE_ATTRIBUTE;
 }
 
+/* Whether the call names something that the program has destroyed and we have not: then the driver
+ * is to say so, and not before it is. */
+static bool uses_gone(const struct cu_api *api, const cu_word *a)
+{
+    bool launch = api->kind == CU_KIND_LAUNCH || api->kind == CU_KIND_LAUNCH_COOPERATIVE;
+    const struct cu_launch_config *config =
+        api->kind == CU_KIND_LAUNCH_EX ? cu_pointer(a[0]) : NULL;
+    if (config)
+        return cu_is_gone(config->stream);
+    for (unsigned i = 0; i < 3 && i < api->arguments && !launch; i++)
+        if (cu_is_gone(a[i]))
+            return true;
+    return api->stream >= 0 && cu_is_gone(a[(int)api->stream]);
+}
+
 static cu_result route(struct cu_api *api, cu_word *a)
 {
     struct reef_stream *s = NULL;
+    bool any_gone = atomic_load_explicit(&reef_cuda.objects_gone, memory_order_relaxed) > 0;
+    if (reef_unlikely(any_gone) && uses_gone(api, a))
+        cu_take_turn(NULL, false);
     if (api->kind == CU_KIND_LAUNCH_EX)
         return cu_launch_ex(api, a);
     if (is_code(api))

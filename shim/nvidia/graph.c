@@ -96,7 +96,7 @@ cu_result cu_graph_exec_destroy(struct cu_api *api, cu_word *a)
     struct reef_object *o = cu_object_locked(a[0], false);
     bool pending = o && o->pending > 0;
     pthread_mutex_unlock(&reef_cuda.lock);
-    if (pending && cu_put_off(api, a, NULL))
+    if (pending && cu_put_off(api, a))
         return CUDA_SUCCESS;
     if (o) {
         pthread_mutex_lock(&reef_cuda.lock);

@@ -26,6 +26,7 @@ enum {
     HOST_PORTABLE_MAPPED = 3, /* CU_MEMHOSTALLOC_PORTABLE | _DEVICEMAP */
     WRITE_VALUE_32 = 2,       /* CU_STREAM_MEM_OP_WRITE_VALUE_32 */
     NONBLOCKING = 1,
+    CHANGES = 256, /* of lines in one step; the rest in the next one */
 };
 
 /* CUstreamBatchMemOpParams, a union of 48 bytes: its writeValue. */
@@ -198,8 +199,9 @@ struct change {
 static bool wanted_locked(struct reef_stream *s, struct change *c)
 {
     bool lower_chain = s->chain_is_up && s->in_flight == 0 && !s->flags_wanted;
-    if (s->line == 0 || (s->flags_wanted == s->flags_are_up && !lower_chain))
+    if (s->line == 0 || s->context->paused || (s->flags_wanted == s->flags_are_up && !lower_chain))
         return false;
+    s->context->asking++; /* until it is done: the context is not destroyed meanwhile */
     *c = (struct change){
         .guards = s->guards,
         .context = s->context,
@@ -217,15 +219,17 @@ void cu_guards_step(void)
 {
     struct reef_cuda *cuda = &reef_cuda;
     struct reef_guards *waits[8] = {0};
-    unsigned waiting = 0;
+    unsigned waiting = 0, changes = 0;
+    struct reef_context *of[CHANGES];
     for (struct reef_stream *s = __atomic_load_n(&cuda->streams, __ATOMIC_ACQUIRE); s;
          s = s->all_next) {
         struct change c;
         pthread_mutex_lock(&cuda->lock);
-        bool any = s->key && wanted_locked(s, &c);
+        bool any = s->key && changes < CHANGES && wanted_locked(s, &c);
         pthread_mutex_unlock(&cuda->lock);
         if (!any)
             continue;
+        of[changes++] = c.context;
         cu_make_current(c.context->handle);
         cu_result result = write_line(c.guards, c.line, c.flags, c.chain, c.raise);
         reef_debug("%s flags of stream %llx: %d", c.raise ? "raised" : "lowered",
@@ -243,4 +247,8 @@ void cu_guards_step(void)
     }
     for (unsigned i = 0; i < waiting; i++)
         cu.cuStreamSynchronize(waits[i]->control);
+    pthread_mutex_lock(&cuda->lock);
+    for (unsigned i = 0; i < changes; i++)
+        of[i]->asking--;
+    pthread_mutex_unlock(&cuda->lock);
 }

@@ -212,11 +212,14 @@ void cu_unlink_locked(struct reef_op *op)
 void cu_make_current(cu_word context)
 {
     static _Thread_local cu_word current;
+    static _Thread_local unsigned gone;
     static _Thread_local bool known;
-    if (known && current == context)
+    unsigned now_gone = atomic_load(&reef_cuda.contexts_gone);
+    if (known && current == context && gone == now_gone)
         return;
     cu.cuCtxSetCurrent(context);
     current = context;
+    gone = now_gone;
     known = true;
 }
 
@@ -248,16 +251,15 @@ cu_result cu_stream_destroy_now(struct reef_stream *s, struct cu_api *api, const
 
 static cu_result call_now(struct reef_op *op)
 {
-    if (op->api->kind == CU_KIND_STREAM_DESTROY) {
-        struct reef_stream *s = cu_stream(op->a[0]);
-        if (s)
-            return cu_stream_destroy_now(s, op->api, op->a);
-    }
-    if (op->api->kind == CU_KIND_EVENT_DESTROY || op->api->kind == CU_KIND_EXEC_DESTROY) {
+    bool stream = op->api->kind == CU_KIND_STREAM_DESTROY;
+    struct reef_stream *s = stream ? cu_stream(op->a[0]) : NULL;
+    if (!op->stream) { /* a destruction: its handle may mean another one from the call on */
         pthread_mutex_lock(&reef_cuda.lock);
         cu_object_forget_locked(op->a[0]);
         pthread_mutex_unlock(&reef_cuda.lock);
     }
+    if (s)
+        return cu_stream_destroy_now(s, op->api, op->a);
     return cu_call(cu_real(op->api), op->a, op->api->arguments);
 }
 

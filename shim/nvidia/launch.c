@@ -176,6 +176,9 @@ static bool acceptable(const struct shape *shape, const struct function *f)
         return false;
     if (shape->parameters && shape->extra)
         return false;
+    for (unsigned i = 0; shape->parameters && i < f->count; i++)
+        if (!shape->parameters[i])
+            return false;
     return shape->parameters || shape->extra || f->count == 0;
 }
 
@@ -379,26 +382,54 @@ cu_result cu_launch(struct cu_api *api, cu_word *a)
 
 /* --- cuLaunchKernelEx --- */
 
-/* Whether all attributes are plain values that the driver will accept. */
-static bool plain_attributes(const struct cu_launch_config *config)
+static bool good_cluster(const struct cu_launch_config *config, const uint32_t *value)
+{
+    for (unsigned d = 0; d < 3; d++)
+        if (value[d] == 0 || config->grid[d] % value[d] != 0)
+            return false;
+    return (uint64_t)value[0] * value[1] * value[2] <= 8;
+}
+
+/* Whether the attribute is a plain value that the driver will accept. */
+static bool plain_attribute(const struct cu_launch_config *config, const struct reef_stream *s,
+                            uint32_t id, const uint32_t *value)
+{
+    int number = (int)value[0];
+    switch (id) {
+    case 0: /* CU_LAUNCH_ATTRIBUTE_IGNORE */
+        return true;
+    case CU_ATTRIBUTE_COOPERATIVE: /* whether the grid fits on the device only the driver knows */
+        return number == 0;
+    case CU_ATTRIBUTE_SYNC_POLICY: /* CU_SYNC_POLICY_AUTO .. _BLOCKING_SYNC */
+        return number >= 1 && number <= 4;
+    case CU_ATTRIBUTE_CLUSTER:
+    case CU_ATTRIBUTE_PREFERRED_CLUSTER:
+        return good_cluster(config, value);
+    case CU_ATTRIBUTE_CLUSTER_POLICY: /* CU_CLUSTER_SCHEDULING_POLICY_DEFAULT .. _LOAD_BALANCING */
+        return value[0] <= 2;
+    case CU_ATTRIBUTE_SERIALIZATION:
+    case CU_ATTRIBUTE_SYNC_DOMAIN: /* CU_LAUNCH_MEM_SYNC_DOMAIN_DEFAULT, _REMOTE */
+    case CU_ATTRIBUTE_NVLINK:
+        return value[0] <= 1;
+    case CU_ATTRIBUTE_PRIORITY:
+        return number <= 0 && number >= s->context->greatest_priority;
+    case CU_ATTRIBUTE_CARVEOUT: /* CU_SHAREDMEM_CARVEOUT_DEFAULT, or per cent */
+        return number >= -1 && number <= 100;
+    default:
+        return false;
+    }
+}
+
+static bool plain_attributes(const struct cu_launch_config *config, const struct reef_stream *s)
 {
     const char *at = config->attributes;
     if (config->attribute_count > 0 && !at)
         return false;
     for (uint32_t i = 0; i < config->attribute_count; i++, at += CU_LAUNCH_ATTRIBUTE_BYTES) {
-        enum { COOPERATIVE = 2, CLUSTER = 4, PREFERRED_CLUSTER = 11 };
         uint32_t id, value[3];
         memcpy(&id, at, sizeof(id));
         memcpy(value, at + 8, sizeof(value));
-        if (id == COOPERATIVE && value[0])
-            return false;
-        if (id == CLUSTER || id == PREFERRED_CLUSTER)
-            for (unsigned d = 0; d < 3; d++)
-                if (value[d] == 0 || config->grid[d] % value[d] != 0 ||
-                    (uint64_t)value[0] * value[1] * value[2] > 8)
-                    return false;
-        bool known = id <= CU_LAUNCH_ATTRIBUTE_KNOWN && id != CU_LAUNCH_ATTRIBUTE_EVENT;
-        if (!known && id != CU_LAUNCH_ATTRIBUTE_CARVEOUT && id != CU_LAUNCH_ATTRIBUTE_NVLINK)
+        if (!plain_attribute(config, s, id, value))
             return false;
     }
     return true;
@@ -415,7 +446,7 @@ static bool ordinary_attributes(const struct cu_launch_config *config)
     for (uint32_t i = 0; i < config->attribute_count; i++, at += CU_LAUNCH_ATTRIBUTE_BYTES) {
         uint32_t id;
         memcpy(&id, at, sizeof(id));
-        if (id > CU_LAUNCH_ATTRIBUTE_CARVEOUT || !(ORDINARY >> id & 1))
+        if (id > CU_ATTRIBUTE_CARVEOUT || !(ORDINARY >> id & 1))
             return false;
     }
     return true;
@@ -428,7 +459,7 @@ static struct reef_op *copy_launch_ex(const struct reef_call *call)
     const struct function *f = function_of(shape->function);
     size_t attributes = (size_t)config->attribute_count * CU_LAUNCH_ATTRIBUTE_BYTES;
     if (config->attribute_count > 32 || !acceptable(shape, f) || !of_context(f, call->stream) ||
-        !plain_attributes(config))
+        !plain_attributes(config, call->stream))
         return NULL;
     const struct reef_guarded *g = fits_twin(shape, f, call->guarded) ? call->guarded : NULL;
     size_t bytes = arguments_bytes(shape, f, g);

@@ -158,23 +158,20 @@ static bool complete_locked(struct reef_stream *s, uint64_t last, uint64_t last_
     return complete;
 }
 
-/* Whether the stream has nothing to do. @s is not destroyed meanwhile. */
-static cu_result ask_stream(struct reef_stream *s)
+/* Whether the stream has nothing to do. It is being asked about (cu_stream_ask_locked). */
+static cu_result query(struct reef_stream *s)
 {
     struct reef_cuda *cuda = &reef_cuda;
-    cu_result result = CUDA_ERROR_NOT_READY;
     if (s->legacy && cu_current_context() != s->context->handle)
-        return result;
+        return CUDA_ERROR_NOT_READY;
     pthread_mutex_lock(&cuda->lock);
-    bool may = s->key != 0 && !s->querying && atomic_load(&cuda->captures) == 0;
-    s->querying += may;
+    bool may = atomic_load(&cuda->captures) == 0;
     cuda->asking += may;
     pthread_mutex_unlock(&cuda->lock);
     if (!may)
-        return result;
-    result = cu.cuStreamQuery(s->handle);
+        return CUDA_ERROR_NOT_READY;
+    cu_result result = cu.cuStreamQuery(s->handle);
     pthread_mutex_lock(&cuda->lock);
-    s->querying--;
     cuda->asking--;
     pthread_mutex_unlock(&cuda->lock);
     return result;
@@ -182,7 +179,17 @@ static cu_result ask_stream(struct reef_stream *s)
 
 bool cu_stream_is_idle(struct reef_stream *s)
 {
-    return ask_stream(s) != CUDA_ERROR_NOT_READY;
+    struct reef_cuda *cuda = &reef_cuda;
+    pthread_mutex_lock(&cuda->lock);
+    bool may = cu_stream_ask_locked(s);
+    pthread_mutex_unlock(&cuda->lock);
+    if (!may)
+        return false;
+    cu_result result = query(s);
+    pthread_mutex_lock(&cuda->lock);
+    cu_stream_asked_locked(s);
+    pthread_mutex_unlock(&cuda->lock);
+    return result != CUDA_ERROR_NOT_READY;
 }
 
 static bool reap_tail(struct reef_stream *s)
@@ -193,7 +200,7 @@ static bool reap_tail(struct reef_stream *s)
     bool any =
         s->mark_count == 0 && (s->resolved < issued || (cu_tracing() && s->traced_done < s->done));
     pthread_mutex_unlock(&cuda->lock);
-    if (!any || ask_stream(s) == CUDA_ERROR_NOT_READY)
+    if (!any || !cu_stream_is_idle(s))
         return false;
     pthread_mutex_lock(&cuda->lock);
     if (s->key && s->core_queue >= 0 && issued > 0)
@@ -202,45 +209,95 @@ static bool reap_tail(struct reef_stream *s)
     return true;
 }
 
+bool cu_event_is_one(cu_word event)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    pthread_mutex_lock(&cuda->lock);
+    bool may = atomic_load(&cuda->captures) == 0;
+    cuda->asking += may;
+    pthread_mutex_unlock(&cuda->lock);
+    if (!may)
+        return true;
+    cu_result result = cu.cuEventQuery(event);
+    pthread_mutex_lock(&cuda->lock);
+    cuda->asking--;
+    pthread_mutex_unlock(&cuda->lock);
+    return result == CUDA_SUCCESS || result == CUDA_ERROR_NOT_READY;
+}
+
+/* The oldest mark of a stream, as it was when the driver was to be asked about it. */
+struct oldest {
+    struct reef_mark *mark;
+    cu_word start, end;
+    uint64_t last;
+    bool timed;
+    uint8_t state;
+};
+
+/* False: the driver may not be asked. @agent: whose questions disturb no capture (process.c). */
+static bool take_oldest_locked(struct reef_stream *s, struct oldest *o, bool agent)
+{
+    struct reef_mark *m = &s->marks[s->mark_head];
+    *o = (struct oldest){m, m->start, m->end, m->last, m->timed, atomic_load(&m->state)};
+    if (o->state == REEF_MARK_PENDING || (!agent && atomic_load(&reef_cuda.captures) > 0) ||
+        !cu_stream_ask_locked(s))
+        return false;
+    reef_cuda.asking += !agent;
+    return true;
+}
+
+/* NOT_READY: what it closes is not over. @ns: what its only command took; 0: that is not known. */
+static cu_result ask_mark(struct reef_stream *s, const struct oldest *o, bool query_stream,
+                          uint64_t *ns)
+{
+    bool recorded = o->state == REEF_MARK_RECORDED;
+    cu_result result = recorded       ? cu.cuEventQuery(o->end)
+                       : query_stream ? query(s)
+                                      : CUDA_ERROR_NOT_READY;
+    float ms = 0;
+    *ns = 0;
+    if (o->timed && recorded && result == CUDA_SUCCESS &&
+        cu.cuEventElapsedTime(cu_out(ms), o->start, o->end) == CUDA_SUCCESS && ms >= 0)
+        *ns = (uint64_t)(ms * 1e6f) < LEAST_KERNEL_NS ? LEAST_KERNEL_NS : (uint64_t)(ms * 1e6f);
+    return result;
+}
+
+/* Its mark is over: what it closed is complete. */
+static void settle_oldest_locked(struct reef_stream *s, const struct oldest *o, uint64_t ns)
+{
+    if (complete_locked(s, o->last, ns) && ns)
+        reef_estimator_learn(&reef_cuda.estimator, o->mark->key, ns);
+    atomic_store(&o->mark->state, REEF_MARK_FREE);
+    s->mark_head = (s->mark_head + 1) % REEF_MARKS;
+    s->mark_count--;
+}
+
 bool cu_marks_reap(struct reef_stream *s, bool query_stream)
 {
     struct reef_cuda *cuda = &reef_cuda;
     bool any = false;
     for (;;) {
+        struct oldest oldest;
+        uint64_t ns;
         pthread_mutex_lock(&cuda->lock);
-        struct reef_mark *m = &s->marks[s->mark_head];
         bool there = s->key && s->mark_count > 0;
         /* What became of launches in flight the agent finds out: it may be issuing one. */
-        bool not_mine = !query_stream && s->in_flight > 0;
-        struct reef_mark seen = {.start = m->start, .end = m->end, .last = m->last};
-        seen.timed = m->timed;
-        uint8_t state = atomic_load_explicit(&m->state, memory_order_acquire);
+        bool mine = query_stream || s->in_flight == 0;
+        bool asking = there && mine && take_oldest_locked(s, &oldest, query_stream);
         pthread_mutex_unlock(&cuda->lock);
-        if (not_mine)
-            return any;
-        if (!there)
+        if (!there && mine)
             return (query_stream && reap_tail(s)) || any;
-        if (state == REEF_MARK_PENDING)
+        if (!asking)
             return any;
-        cu_result result = state == REEF_MARK_RECORDED ? cu.cuEventQuery(seen.end)
-                           : query_stream              ? ask_stream(s)
-                                                       : CUDA_ERROR_NOT_READY;
+        cu_result result = ask_mark(s, &oldest, query_stream, &ns);
+        pthread_mutex_lock(&cuda->lock);
+        cu_stream_asked_locked(s);
+        cuda->asking -= !query_stream;
+        if (result != CUDA_ERROR_NOT_READY)
+            settle_oldest_locked(s, &oldest, ns);
+        pthread_mutex_unlock(&cuda->lock);
         if (result == CUDA_ERROR_NOT_READY)
             return any;
-        float ms = 0;
-        uint64_t ns = 0;
-        if (seen.timed && result == CUDA_SUCCESS && state == REEF_MARK_RECORDED &&
-            cu.cuEventElapsedTime(cu_out(ms), seen.start, seen.end) == CUDA_SUCCESS && ms >= 0)
-            ns = (uint64_t)(ms * 1e6f) < LEAST_KERNEL_NS ? LEAST_KERNEL_NS : (uint64_t)(ms * 1e6f);
-        pthread_mutex_lock(&cuda->lock);
-        if (s->key && s->mark_count > 0 && &s->marks[s->mark_head] == m && m->last == seen.last) {
-            if (complete_locked(s, seen.last, ns) && ns)
-                reef_estimator_learn(&cuda->estimator, m->key, ns);
-            atomic_store(&m->state, REEF_MARK_FREE);
-            s->mark_head = (s->mark_head + 1) % REEF_MARKS;
-            s->mark_count--;
-            any = true;
-        }
-        pthread_mutex_unlock(&cuda->lock);
+        any = true;
     }
 }

@@ -75,6 +75,8 @@ struct reef_context {
     bool no_guards;                       /* they cannot be made */
     _Atomic(struct reef_anchor *) anchor; /* NULL: not made */
     _Atomic bool anchor_wanted;
+    bool paused;            /* it may be destroyed just now: nothing is asked of it. cuda->lock */
+    unsigned asking;        /* calls of ours that concern it and are under way. cuda->lock */
     _Atomic int late_error; /* cu_result of an operation that failed after its call had returned */
 };
 
@@ -85,10 +87,9 @@ struct reef_stream {
     uint32_t number;     /* in traces: of all streams of the process */
     cu_word handle;      /* as the driver wants it */
     struct reef_context *context;
-    bool legacy, nonblocking, substitute;
+    bool legacy;
     int shown_priority; /* what the program chose; only if changed_priority */
     bool changed_priority;
-    bool zombie; /* destroyed by the program, not yet by us */
 
     /* BE */
     struct reef_op *head, *tail; /* of what is not over: first what is in flight (guard.h), */
@@ -139,7 +140,8 @@ struct reef_op {
     cu_word a[];    /* arguments; payload behind them */
 };
 
-/** An event or CUgraphExec that held operations use, or of which something is to be remembered. */
+/** An event or CUgraphExec that held operations use, or of which something is to be remembered; or
+ * a stream that is gone. */
 struct reef_object {
     struct reef_object *next;
     cu_word handle;
@@ -148,11 +150,12 @@ struct reef_object {
     bool exported;    /* an event of other processes */
     bool captured;    /* an event recorded in a capturing stream */
     bool in_turn;     /* a CUgraphExec whose launches may be refused */
+    bool gone;        /* destroyed by the program, not yet by us */
 };
 /** Something of it is to be remembered while nothing that is held uses it. */
 static inline bool cu_object_kept(const struct reef_object *o)
 {
-    return o->exported || o->captured || o->in_turn;
+    return o->exported || o->captured || o->in_turn || o->gone;
 }
 
 struct reef_cuda_gpu {
@@ -183,9 +186,11 @@ struct reef_cuda {
     struct reef_stream *fence_stream; /* but what is of this stream */
     _Atomic unsigned pending;         /* operations */
     unsigned fences;
-    unsigned objects_kept;        /* see cu_object_kept */
-    _Atomic int contexts_created; /* and not destroyed: by name, not primary ones */
-    _Atomic int late_errors;      /* ever */
+    _Atomic unsigned objects_kept;  /* see cu_object_kept */
+    _Atomic unsigned objects_gone;  /* of them */
+    _Atomic unsigned contexts_gone; /* ever: a handle may mean another one since */
+    _Atomic int contexts_created;   /* and not destroyed: by name, not primary ones */
+    _Atomic int late_errors;        /* ever */
     uint64_t next_seq;
     uint32_t streams_made;
     size_t held_bytes;
@@ -228,8 +233,10 @@ bool cu_active(void);
  * held. */
 struct reef_context *cu_context(void);
 struct reef_context *cu_context_of(cu_word handle);
-void cu_forget_context(cu_word handle);
-void cu_forget_errors(void);
+/** A context may be destroyed by the call that follows: waits for what we ask of it, and asks
+ * nothing more until it is forgotten (@gone) or goes on. No lock held. */
+void cu_context_pause(cu_word handle);
+void cu_context_resume(cu_word handle, bool gone);
 bool cu_context_known(cu_word handle);
 /** Whether the process has more than one context of a GPU: then a function or an event may be of
  * another one than the stream, which only the driver knows. */
@@ -246,10 +253,14 @@ struct reef_stream *cu_stream(cu_word handle);
 struct reef_stream *cu_stream_per_thread(void);
 /** A call that is ordered in the per-thread default stream without naming it. */
 cu_result cu_per_thread_call(struct cu_api *api, const cu_word *a);
-struct reef_stream *cu_stream_created(cu_word handle, unsigned flags);
+struct reef_stream *cu_stream_created(cu_word handle);
 /** Puts the real stream in place of a per-thread one among @a. False: it cannot be. */
 bool cu_stream_substitute(const struct cu_api *api, cu_word *word);
 void cu_stream_forget_locked(struct reef_stream *s);
+/** The driver is asked about @s or its marks: neither they nor its context are destroyed before the
+ * end. False: not now. Lock held. */
+bool cu_stream_ask_locked(struct reef_stream *s);
+void cu_stream_asked_locked(struct reef_stream *s);
 /** Whether @s is being captured now (asks the driver if any stream is). */
 bool cu_stream_captured(struct reef_stream *s);
 
@@ -280,8 +291,11 @@ struct reef_call {
 cu_result cu_submit(struct reef_call *call);
 /** An operation with @payload bytes behind its words, or NULL. */
 struct reef_op *cu_op_new(const struct reef_call *call, size_t payload);
-/** Puts off an administrative call behind everything held. False: nothing is held, or no memory. */
-bool cu_put_off(struct cu_api *api, const cu_word *a, struct reef_stream *zombie);
+/** Puts off the destruction of a[0] behind everything held. False: nothing is held, or no memory.
+ */
+bool cu_put_off(struct cu_api *api, const cu_word *a);
+/** Whether @handle is something that the program has destroyed, and we have not yet. */
+bool cu_is_gone(cu_word handle);
 /** In turn behind @stream (NULL: all). @work: also while BE is held. */
 void cu_take_turn(struct reef_stream *stream, bool work);
 /** Forgets what is known of an event or graph that is no more. Lock held. */
@@ -329,6 +343,9 @@ void cu_marks_before(struct reef_stream *s, struct reef_mark_plan *plan);
 void cu_marks_after(struct reef_stream *s, struct reef_mark_plan *plan);
 /** Whether the stream has nothing to do, the uncounted commands included. No lock held. */
 bool cu_stream_is_idle(struct reef_stream *s);
+/** Whether the driver knows the event. While something is captured it may not be asked: then it is
+ * taken for one. No lock held. */
+bool cu_event_is_one(cu_word event);
 /** Tells the core of commands that are over. No lock held. True if there were any. */
 bool cu_marks_reap(struct reef_stream *s, bool query_stream);
 
@@ -340,6 +357,11 @@ cu_result cu_copy(struct cu_api *api, cu_word *a, struct reef_stream *s);
 /** For struct reef_call.copy: put off only what the driver would surely accept. */
 struct reef_op *cu_copy_checked(const struct reef_call *call);
 struct reef_op *cu_copy_event(const struct reef_call *call);
+
+/* --- context.c --- */
+cu_result cu_context_create(struct cu_api *api, cu_word *a);
+/** Of all calls that may destroy one. */
+cu_result cu_context_destroy(struct cu_api *api, cu_word *a);
 
 /* --- graph.c --- */
 cu_result cu_graph_launch(struct cu_api *api, cu_word *a, struct reef_stream *s);

@@ -6,6 +6,7 @@
  * together.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -301,13 +302,6 @@ struct reef_context *cu_context(void)
     return c ? c : open_context(handle);
 }
 
-void cu_forget_errors(void)
-{
-    for (struct reef_context *c = __atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE); c;
-         c = c->next)
-        atomic_store(&c->late_error, CUDA_SUCCESS);
-}
-
 bool cu_context_known(cu_word handle)
 {
     return handle && find_context(handle);
@@ -338,22 +332,48 @@ struct reef_context *cu_context_of(cu_word handle)
     return c;
 }
 
-void cu_forget_context(cu_word handle)
+void cu_context_pause(cu_word handle)
 {
     struct reef_cuda *cuda = &reef_cuda;
+    struct reef_context *c = handle ? find_context(handle) : NULL;
+    if (!c)
+        return;
+    pthread_mutex_lock(&cuda->lock);
+    c->paused = true;
+    while (c->asking > 0) { /* calls of the driver that do not block */
+        pthread_mutex_unlock(&cuda->lock);
+        sched_yield();
+        pthread_mutex_lock(&cuda->lock);
+    }
+    pthread_mutex_unlock(&cuda->lock);
+}
+
+static void forget_context(struct reef_context *c)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    pthread_mutex_lock(&open_lock);
+    atomic_fetch_add(&cuda->contexts_gone, 1);
     pthread_mutex_lock(&cuda->lock);
     for (struct reef_stream *s = cuda->streams; s; s = s->all_next)
-        if (s->key && s->context && s->context->handle == handle)
+        if (s->key && s->context == c)
             cu_stream_forget_locked(s);
     pthread_mutex_unlock(&cuda->lock);
-    pthread_mutex_lock(&open_lock);
-    struct reef_context *c = handle ? find_context(handle) : NULL;
-    if (c) {
-        cu_guards_forget(c);
-        cu_anchor_forget(c);
-        __atomic_store_n(&c->handle, 0, __ATOMIC_RELEASE);
-    }
+    cu_guards_forget(c);
+    cu_anchor_forget(c);
+    __atomic_store_n(&c->handle, 0, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&open_lock);
+}
+
+void cu_context_resume(cu_word handle, bool gone)
+{
+    struct reef_context *c = handle ? find_context(handle) : NULL;
+    if (!c)
+        return;
+    if (gone)
+        forget_context(c);
+    pthread_mutex_lock(&reef_cuda.lock);
+    c->paused = false;
+    pthread_mutex_unlock(&reef_cuda.lock);
 }
 
 void reef_cuda_forked(void)

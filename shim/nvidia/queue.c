@@ -62,7 +62,8 @@ void cu_object_forget_locked(cu_word handle)
     struct reef_object *o = *at;
     if (!o || o->pending > 0)
         return;
-    reef_cuda.objects_kept -= cu_object_kept(o);
+    atomic_fetch_sub(&reef_cuda.objects_kept, cu_object_kept(o));
+    atomic_fetch_sub(&reef_cuda.objects_gone, o->gone);
     *at = o->next;
     free(o);
 }
@@ -83,9 +84,9 @@ bool cu_object_pending(cu_word handle)
 
 void cu_object_keep_locked(struct reef_object *o, bool *what, bool value)
 {
-    reef_cuda.objects_kept -= cu_object_kept(o);
+    bool kept = cu_object_kept(o);
     *what = value;
-    reef_cuda.objects_kept += cu_object_kept(o);
+    atomic_fetch_add(&reef_cuda.objects_kept, cu_object_kept(o) - kept);
 }
 
 bool cu_event_pending(cu_word event)
@@ -167,7 +168,10 @@ struct reef_op *cu_op_new(const struct reef_call *call, size_t payload)
     size_t bytes = sizeof(struct reef_op) + count * sizeof(cu_word) + payload;
     if (bytes > REEF_HELD_BYTES / 4)
         return NULL;
-    struct reef_op *op = malloc(bytes);
+    cu_word context = cu_current_context();
+    /* Without one, or in a host function of the driver's, only the driver knows what is to be said.
+     */
+    struct reef_op *op = context || !call->stream ? malloc(bytes) : NULL;
     if (!op)
         return NULL;
     *op = (struct reef_op){
@@ -176,7 +180,7 @@ struct reef_op *cu_op_new(const struct reef_call *call, size_t payload)
         .key = call->key,
         .fence = call->fence,
         .bytes = (uint32_t)bytes,
-        .context = cu_current_context(),
+        .context = context,
     };
     memcpy(op->a, call->a, count * sizeof(cu_word));
     return op;
@@ -276,7 +280,16 @@ static bool hold(const struct reef_call *call)
     return true;
 }
 
-bool cu_put_off(struct cu_api *api, const cu_word *a, struct reef_stream *zombie)
+bool cu_is_gone(cu_word handle)
+{
+    pthread_mutex_lock(&reef_cuda.lock);
+    struct reef_object *o = cu_object_locked(handle, false);
+    bool gone = o && o->gone;
+    pthread_mutex_unlock(&reef_cuda.lock);
+    return gone;
+}
+
+bool cu_put_off(struct cu_api *api, const cu_word *a)
 {
     struct reef_cuda *cuda = &reef_cuda;
     const struct reef_call call = {.api = api, .a = (cu_word *)a, .fence = true};
@@ -286,8 +299,11 @@ bool cu_put_off(struct cu_api *api, const cu_word *a, struct reef_stream *zombie
     if (!op)
         return false;
     pthread_mutex_lock(&cuda->lock);
-    if (zombie)
-        zombie->zombie = true;
+    struct reef_object *o = cu_object_locked(a[0], true);
+    if (o) {
+        cu_object_keep_locked(o, &o->gone, true);
+        atomic_fetch_add(&cuda->objects_gone, 1);
+    }
     append_locked(op);
     cu_announce_locked();
     pthread_mutex_unlock(&cuda->lock);

@@ -46,10 +46,11 @@ static bool runs(struct reef_stream *s)
     uint64_t returned = atomic_load(&s->returned); /* before it: never more than it */
     uint64_t arrivals = atomic_load(&s->arrivals);
     bool has_work = s->key != 0 && arrivals != s->idle_at;
-    /* In the middle of a call the stream may look idle, and be busy the next moment. */
-    bool may_ask = has_work && returned == arrivals && atomic_load(&cuda->captures) == 0;
+    /* In the middle of a call the stream may look idle, and be busy the next moment. Until it was
+     * asked it is not destroyed, and no capture begins. */
+    bool may_ask = has_work && returned == arrivals && atomic_load(&cuda->captures) == 0 &&
+                   cu_stream_ask_locked(s);
     cu_word handle = s->handle, context = s->legacy ? s->context->handle : 0;
-    s->querying += may_ask; /* until then it is not destroyed, and no capture begins */
     cuda->asking += may_ask;
     pthread_mutex_unlock(&cuda->lock);
     if (!may_ask)
@@ -58,7 +59,7 @@ static bool runs(struct reef_stream *s)
         cu.cuCtxSetCurrent(context);
     bool idle = cu.cuStreamQuery(handle) != CUDA_ERROR_NOT_READY;
     pthread_mutex_lock(&cuda->lock);
-    s->querying--;
+    cu_stream_asked_locked(s);
     cuda->asking--;
     if (idle)
         s->idle_at = arrivals;

@@ -51,16 +51,15 @@ static struct reef_stream *unused(void)
 }
 
 /* A record is used again. It stays where it is in the list of all, which is walked without the
- * lock. */
+ * lock, and its key, which is looked at without it, is 0 already. */
 static void reset(struct reef_stream *s)
 {
-    memset((char *)s + offsetof(struct reef_stream, key), 0,
-           sizeof(*s) - offsetof(struct reef_stream, key));
+    memset((char *)s + offsetof(struct reef_stream, number), 0,
+           sizeof(*s) - offsetof(struct reef_stream, number));
     s->core_queue = -1;
 }
 
-static struct reef_stream *add(cu_word key, cu_word handle, struct reef_context *context,
-                               unsigned flags)
+static struct reef_stream *add(cu_word key, cu_word handle, struct reef_context *context)
 {
     struct reef_cuda *cuda = &reef_cuda;
     pthread_mutex_lock(&cuda->lock);
@@ -70,7 +69,6 @@ static struct reef_stream *add(cu_word key, cu_word handle, struct reef_context 
         s->handle = handle;
         s->context = context;
         s->legacy = (key & 1) != 0;
-        s->nonblocking = (flags & CU_NON_BLOCKING) != 0;
         s->number = cuda->streams_made++;
         if (cuda->core)
             s->core_queue = reef_core_queue_open(cuda->core, REEF_STREAM_OPS);
@@ -104,19 +102,32 @@ void cu_stream_forget_locked(struct reef_stream *s)
     atomic_store(&s->key, 0);
 }
 
+bool cu_stream_ask_locked(struct reef_stream *s)
+{
+    if (!s->key || s->querying || s->context->paused)
+        return false;
+    s->querying++;
+    s->context->asking++;
+    return true;
+}
+
+void cu_stream_asked_locked(struct reef_stream *s)
+{
+    s->querying--;
+    s->context->asking--;
+}
+
 static struct reef_stream *legacy_stream(void)
 {
     struct reef_context *context = cu_context();
     if (!context)
         return NULL;
     struct reef_stream *s = find(context->handle | 1);
-    return s ? s : add(context->handle | 1, 0, context, 0);
+    return s ? s : add(context->handle | 1, 0, context);
 }
 
 struct reef_stream *cu_stream(cu_word handle)
 {
-    unsigned flags = 0;
-    cu_word context = 0;
     if (handle <= CU_STREAM_LEGACY_HANDLE)
         return legacy_stream();
     struct reef_stream *s = find(handle);
@@ -128,20 +139,16 @@ struct reef_stream *cu_stream(cu_word handle)
     if (s)
         return s;
     /* One that was made before we were started, or in a way that we do not see. */
-    if (cu.cuStreamGetFlags(handle, cu_out(flags)) != CUDA_SUCCESS ||
-        cu.cuStreamGetCtx(handle, cu_out(context)) != CUDA_SUCCESS)
-        return NULL;
-    struct reef_context *c = cu_context_of(context);
-    return c ? add(handle, handle, c, flags) : NULL;
+    return cu_stream_created(handle);
 }
 
-struct reef_stream *cu_stream_created(cu_word handle, unsigned flags)
+struct reef_stream *cu_stream_created(cu_word handle)
 {
     cu_word context = 0;
     if (cu.cuStreamGetCtx(handle, cu_out(context)) != CUDA_SUCCESS)
         return NULL;
     struct reef_context *c = cu_context_of(context);
-    return c ? add(handle, handle, c, flags) : NULL;
+    return c ? add(handle, handle, c) : NULL;
 }
 
 /* --- the per-thread default stream --- */
@@ -149,6 +156,7 @@ struct reef_stream *cu_stream_created(cu_word handle, unsigned flags)
 struct own {
     struct own *next;
     struct reef_stream *stream;
+    uint32_t number; /* of the stream: its record and its handle are used again */
     cu_word context, handle;
     cu_word event; /* between the two streams; 0: not made yet */
 };
@@ -157,6 +165,12 @@ static pthread_once_t own_once = PTHREAD_ONCE_INIT;
 static bool own_key_made;
 static _Thread_local struct own *own_last; /* the one used last */
 
+/* Whether the stream is still there: it goes with its context. */
+static bool is_there(const struct own *own)
+{
+    return own->stream->key == own->handle && own->stream->number == own->number;
+}
+
 /* The thread ends: as the driver does with its own, the streams go when their work is done. */
 static void thread_ends(void *list)
 {
@@ -164,11 +178,12 @@ static void thread_ends(void *list)
     own_last = NULL;
     while (own) {
         struct own *next = own->next;
-        if (!atomic_load(&reef_state.forked) && own->stream->key == own->handle) {
+        bool there = !atomic_load(&reef_state.forked) && is_there(own);
+        if (there) {
             cu_word a[] = {own->handle};
             cu_enter(&cu_api[CU_cuStreamDestroy_v2], a);
         }
-        if (own->event && !atomic_load(&reef_state.forked))
+        if (own->event && there)
             cu.cuEventDestroy_v2(own->event);
         free(own);
         own = next;
@@ -184,13 +199,13 @@ struct reef_stream *cu_stream_per_thread(void)
 {
     cu_word context = cu_current_context(), handle = 0;
     struct own *own = own_last;
-    if (reef_likely(own && own->context == context && own->stream->key == own->handle))
+    if (reef_likely(own && own->context == context && is_there(own)))
         return own->stream;
     pthread_once(&own_once, make_key);
     if (!own_key_made || !context)
         return NULL;
     for (own = pthread_getspecific(own_key); own; own = own->next)
-        if (own->context == context && own->stream->key == own->handle)
+        if (own->context == context && is_there(own))
             return (own_last = own)->stream;
     struct reef_context *c = cu_context();
     int priority = c && cu_is_rt() ? c->greatest_priority : 0;
@@ -201,14 +216,14 @@ struct reef_stream *cu_stream_per_thread(void)
         free(own);
         return NULL;
     }
-    own->stream = add(handle, handle, c, 0);
+    own->stream = add(handle, handle, c);
     if (!own->stream) {
         cu.cuStreamDestroy_v2(handle);
         free(own);
         return NULL;
     }
-    own->stream->substitute = true;
     own->stream->changed_priority = true;
+    own->number = own->stream->number;
     own->context = context;
     own->handle = handle;
     own->next = pthread_getspecific(own_key);

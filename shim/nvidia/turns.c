@@ -14,7 +14,7 @@
 enum { PATIENCE_TURNS = 5, PATIENCE_LEAST_NS = 20000000, TRIES = 4 };
 
 static struct reef_turns turns;
-static bool started;
+static _Atomic bool started;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* the agent's, but at the end */
 
 static void start(void)

@@ -190,6 +190,24 @@ CASE(event_elapsed_not_ready, "elapsed time of a record that has not happened is
     CHECK(ms >= 0);
 }
 
+CASE(event_elapsed_wrong,
+     "elapsed time with an event that is none is refused while the other is to come")
+{
+    CUevent recorded = event(), never = event();
+    CUstream s = stream();
+    struct gate gate;
+    float ms;
+
+    gate_close(&gate, s);
+    OK(cuEventRecord(recorded, s));
+    IS(cuEventElapsedTime(&ms, recorded, recorded), CUDA_ERROR_NOT_READY);
+    IS(cuEventElapsedTime(&ms, never, recorded), CUDA_ERROR_INVALID_HANDLE);
+    IS(cuEventElapsedTime(&ms, recorded, NULL), CUDA_ERROR_INVALID_HANDLE);
+    IS(cuEventElapsedTime(NULL, recorded, recorded), CUDA_ERROR_INVALID_VALUE);
+    gate_open(&gate);
+    OK(cuStreamSynchronize(s));
+}
+
 CASE(event_elapsed_untimed, "events without timing, or without a record, have no elapsed time")
 {
     CUevent a = event(), b;

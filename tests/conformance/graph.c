@@ -485,6 +485,25 @@ CASE(graph_exec_update, "an executable graph takes over another graph of the sam
     CHECK(info.result != CU_GRAPH_EXEC_UPDATE_SUCCESS);
 }
 
+CASE(graph_exec_update_standing, "updating an executable graph does not change launches before it")
+{
+    CUstream s = stream(), other = stream();
+    CUdeviceptr at = words(2);
+    CUgraphExecUpdateResultInfo info;
+    CUgraph next = captured(other, at + 4, 3);
+    CUgraphExec exec = instantiate(captured(other, at, 3));
+    struct gate gate;
+
+    gate_close(&gate, s);
+    OK(cuGraphLaunch(exec, s));
+    OK(cuGraphExecUpdate(exec, next, &info));
+    OK(cuGraphLaunch(exec, s));
+    OK(cuGraphDestroy(next));
+    gate_open(&gate);
+    EQUAL(word(at), expected(0, 3));
+    EQUAL(word(at + 4), expected(0, 3));
+}
+
 CASE(graph_node_disabled, "a disabled node does nothing, but keeps the order of the others")
 {
     CUstream s = stream();

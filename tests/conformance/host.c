@@ -71,6 +71,79 @@ CASE(hostfunc_no_calls, "a call of the driver from a host function is not permit
     EQUAL(word(at), 0);
 }
 
+/* What is put into a stream, by a function of each kind. */
+struct attempts {
+    CUdeviceptr at;
+    CUstream s;
+    CUevent e;
+    CUfunction f;
+    CUresult results[6];
+};
+
+static void CUDA_CB try_all(void *arg)
+{
+    struct attempts *a = arg;
+
+    a->results[0] = cuLaunchKernel(a->f, 1, 1, 1, 1, 1, 1, 0, a->s, NULL, NULL);
+    a->results[1] = cuMemsetD32Async(a->at, 1, 1, a->s);
+    a->results[2] = cuEventRecord(a->e, a->s);
+    a->results[3] = cuLaunchHostFunc(a->s, look, NULL);
+    a->results[4] = cuStreamWaitEvent(a->s, a->e, 0);
+    a->results[5] = cuStreamQuery(a->s);
+}
+
+static void CUDA_CB try_all_called_back(CUstream s, CUresult status, void *arg)
+{
+    try_all(arg);
+}
+
+CASE(hostfunc_no_work, "work that a host function or a callback submits is refused, none is done")
+{
+    struct attempts a = {.at = words(1), .s = free_stream(), .e = event(), .f = fn("bump")};
+    CUstream s = stream();
+
+    for (int callback = 0; callback < 2; callback++) {
+        struct gate gate;
+
+        gate_close(&gate, s); /* work is held while it runs, where it is held at gates */
+        if (callback)
+            OK(cuStreamAddCallback(s, try_all_called_back, &a, 0));
+        else
+            OK(cuLaunchHostFunc(s, try_all, &a));
+        gate_begun(&gate);
+        hold_here();
+        sem_post(&gate.go);
+        OK(cuStreamSynchronize(s));
+        hold_end();
+        for (int i = 0; i < 6; i++)
+            EQUAL(a.results[i], CUDA_ERROR_NOT_PERMITTED);
+        OK(cuStreamQuery(a.s));
+        EQUAL(word(a.at), 0);
+    }
+}
+
+static void CUDA_CB spin(void *arg)
+{
+    while (*(volatile uint32_t *)arg == 0) {
+    }
+}
+
+CASE(hostfunc_waits, "a host function may wait for what another stream does")
+{
+    uint32_t *flag = pinned(1);
+    CUstream s = free_stream(), other = free_stream();
+    CUdeviceptr at = words(1);
+
+    OK(cuLaunchHostFunc(s, spin, flag));
+    affine(s, at, 1, 2);
+    hold_here();
+    chain(other, at);
+    affine(other, (CUdeviceptr)(uintptr_t)flag, 0, 1);
+    OK(cuStreamSynchronize(s));
+    hold_end();
+    CHECK(word(at) == CHAIN + 2);
+}
+
 CASE(hostfunc_many, "many host functions run once each, in order")
 {
     static uint32_t order[100], next;

@@ -2,6 +2,41 @@
 /* Launches: arguments, attributes, errors that come from the call itself. */
 #include "conformance.h"
 
+#include <signal.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t in_call;
+
+static void on_fault(int signal)
+{
+    _exit(in_call ? 0 : 1);
+}
+
+CASE(launch_null_argument,
+     "a null pointer among kernelParams is refused or faults in the call, not later")
+{
+    CUdeviceptr at = words(1);
+    uint32_t a = 1;
+    void *args[] = {&at, &a, NULL};
+
+    signal(SIGSEGV, on_fault);
+    for (int held = 0; held < 2; held++) {
+        struct gate gate;
+        CUstream s = stream();
+        CUresult result;
+
+        if (held)
+            gate_close(&gate, s);
+        in_call = 1;
+        result = cuLaunchKernel(fn("affine"), 1, 1, 1, 1, 1, 1, 0, s, args, NULL);
+        in_call = 0;
+        CHECK(result != CUDA_SUCCESS);
+        if (held)
+            gate_open(&gate);
+        EQUAL(word(at), 0);
+    }
+}
+
 CASE(launch_runs, "a launch runs each thread of the grid once")
 {
     CUdeviceptr at = words(1);

@@ -3,6 +3,7 @@
 #include "conformance.h"
 
 #include <dlfcn.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,6 +88,81 @@ CASE(exec_with_work, "a process may become another program with work in its stre
     fflush(stdout);
     execlp("true", "true", (char *)NULL);
     CHECK(false);
+}
+
+/* ---- another process that ends with work to come ---- */
+
+/* Says who it is, submits work that nobody waits for, and then waits to be ended. */
+PEER(is_killed)
+{
+    CUstream s = stream();
+    CUdeviceptr at = words(1);
+    pid_t self = getpid();
+
+    hold_here();
+    chain(s, at);
+    chain(NULL, at);
+    peer_put(socket, &self, sizeof(self));
+    for (;;)
+        pause();
+}
+
+CASE(process_killed, "whatever ends a process with work to come, others use the device as before")
+{
+    static const int signals[] = {SIGTERM, SIGKILL, SIGABRT};
+    CUdeviceptr at = words(1);
+    CUstream s = stream();
+
+    for (int i = 0; i < 3; i++) {
+        int socket = peer_start("is_killed"), status;
+        pid_t pid;
+
+        chain(s, at);
+        peer_get(socket, &pid, sizeof(pid));
+        CHECK(kill(pid, signals[i]) == 0);
+        CHECK(waitpid(pid, &status, 0) == pid);
+        CHECK(WIFSIGNALED(status));
+        close(socket);
+        OK(cuStreamSynchronize(s));
+        EQUAL(peek(at), (i + 1) * CHAIN);
+    }
+    hold_end();
+}
+
+PEER(leaves_at_once)
+{
+    CUdeviceptr at = words(1);
+
+    hold_here();
+    chain(stream(), at);
+    peer_go(socket);
+    _exit(0);
+}
+
+PEER(returns)
+{
+    CUdeviceptr at = words(1);
+
+    chain(stream(), at);
+    chain(CU_STREAM_PER_THREAD, at);
+    affine(NULL, at, 1, 1);
+    peer_go(socket);
+}
+
+CASE(never_synchronizes, "a program may end without waiting for its work, by _exit or by returning")
+{
+    static const char *const peers[] = {"leaves_at_once", "returns"};
+    CUdeviceptr at = words(1);
+
+    for (int i = 0; i < 2; i++) {
+        int socket = peer_start(peers[i]);
+
+        peer_wait(socket);
+        peer_end(socket);
+        affine(NULL, at, 1, 4);
+        EQUAL(word(at), 4 * (i + 1));
+        hold_end();
+    }
 }
 
 static void *waits_for_stream(void *arg)

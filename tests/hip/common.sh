@@ -1,65 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the end-to-end tests share: real HIP programs, libreef.so and the emulated MI50, each test on a device
-# and a board of its own. Sourced with the build directory as $1.
+# What the end-to-end tests of HIP programs share: real HIP programs, libreef.so and the emulated MI50. Sourced with the build
+# directory as $1.
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # used by what is sourced, and by who sources this
 set -u
 
 build=$1
 reef=$build/tools/reef
 apps=$build/tests/apps
 emulator=$build/emu/amd/libreef-emu-amd.so
+profile=mi50
 
 [ -x "$apps/vadd" ] || {
     echo "the HIP programs were not built (no hipcc)"
     exit 77
 }
-
-work=$(mktemp -d)
-trap 'trap - EXIT; kill -KILL $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$work"' EXIT
-export REEF_EMU_DIR=$work REEF_BOARD_DIR=$work REEF_LOG_FILE=$work/reef.log REEF_LOG=info
-unset REEF_PRIORITY LD_PRELOAD
-
-fail() {
-    echo "FAILED: $*"
-    for log in "$work"/*.err "$work"/reef.log; do
-        [ -s "$log" ] && { echo "--- ${log##*/}"; tail -n 15 "$log"; }
-    done
-    exit 1
-}
+# shellcheck source-path=SCRIPTDIR source=../end_to_end.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../end_to_end.sh"
 
 # bare PROGRAM ...: on the emulated GPU, without libreef
 bare() {
     LD_PRELOAD=$emulator "$@"
-}
-
-# under CLASS PROGRAM ...: on the emulated GPU, with libreef
-under() {
-    local class=$1
-    shift
-    "$reef" run --priority "$class" --emulate mi50 -- "$@"
-}
-
-# The same for the background, "become CLASS PROGRAM ... &": $! is then the program itself.
-become() {
-    local class=$1
-    shift
-    exec "$reef" run --priority "$class" --emulate mi50 -- "$@"
-}
-
-# A counter of the process $1, summed over the boards: stat PID NAME
-stat() {
-    "$reef" stats --json | python3 -c '
-import json, sys
-pid, name = int(sys.argv[1]), sys.argv[2]
-print(sum(p[name] for p in json.load(sys.stdin)["peers"] if p["pid"] == pid))' "$1" "$2"
-}
-
-# Polls until a command succeeds: await SECONDS COMMAND ...
-await() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        [ $SECONDS -lt $end ] || return 1
-        sleep 0.02
-    done
 }

@@ -10,7 +10,7 @@ fail() { echo "$1"; cat "$work/err"; exit 1; }
 
 # run CLASS CASE: with the environment as it is
 run() {
-    LD_PRELOAD="${REEF_TEST_RUNTIME:+$REEF_TEST_RUNTIME:}$library" REEF_PRIORITY=$1 timeout 60 "$cases" "$2" 2>"$work/err"
+    LD_PRELOAD="${TEST_RUNTIME:+$TEST_RUNTIME:}$library" REEF_PRIORITY=$1 timeout 60 "$cases" "$2" 2>"$work/err"
 }
 # one line says why
 warned() { [ "$(grep -c 'disabled:' "$work/err")" = 1 ] || fail "$1: no reason was given"; }

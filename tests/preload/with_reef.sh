@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # with_reef.sh LIBREEF CLASS PROGRAM [ARGUMENT…]: runs the program under libreef.so with a board of its own.
-# REEF_TEST_RUNTIME: libraries to preload before it (a sanitizer's runtime must come first).
+# TEST_RUNTIME: libraries to preload before it (a sanitizer's runtime must come first).
 set -eu
 library=$1 class=$2
 shift 2
@@ -14,5 +14,5 @@ REEF_BOARD_DIR=${TEST_BOARD:-$(mktemp -d)}
 [ -n "${TEST_BOARD:-}" ] || trap 'rm -rf "$REEF_BOARD_DIR"' EXIT
 export REEF_BOARD_DIR REEF_PRIORITY="$class"
 status=0
-LD_PRELOAD="${REEF_TEST_RUNTIME:+$REEF_TEST_RUNTIME:}$library" "$@" || status=$?
+LD_PRELOAD="${TEST_RUNTIME:+$TEST_RUNTIME:}$library" "$@" || status=$?
 exit "$status"

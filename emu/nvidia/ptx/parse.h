@@ -128,6 +128,12 @@ bool ptx_skip_to(struct ptx_parser *p, const char *text);
 /* ---- parse.c ---- */
 /** A number and a flag for functions; false: unknown. */
 bool ptx_symbol_find(const struct ptx_parser *p, const char *text, size_t length, uint32_t *id);
+/** @name lives as long as the module (ptx_copy_name). False: no memory. */
+bool ptx_symbol_add(struct ptx_parser *p, char *name, uint32_t id);
+/** NULL: no memory. */
+char *ptx_copy_name(struct ptx_parser *p, const char *text, size_t length);
+/** .entry and .func, from the name on. */
+bool ptx_function_directive(struct ptx_parser *p, bool entry);
 /** A variable's declaration behind its state space. */
 struct ptx_declaration {
     enum ptx_type type;
@@ -156,7 +162,8 @@ uint32_t ptx_source(struct ptx_parser *p, const struct ptx_operand *o, enum ptx_
 uint32_t ptx_target(struct ptx_parser *p, const struct ptx_operand *o, enum ptx_type type);
 uint32_t ptx_list_add(struct ptx_parser *p, const uint32_t *places, uint32_t count);
 
-/* ---- decode.c, decode_memory.c, decode_texture.c, decode_control.c ---- */
+/* ---- decode.c, decode_compute.c, decode_move.c, decode_memory.c, decode_texture.c,
+ * decode_control.c ---- */
 bool ptx_instruction(struct ptx_parser *p);
 
 enum { PTX_MAX_TYPES = 4 };
@@ -173,6 +180,9 @@ struct ptx_spelling {
 };
 
 bool ptx_has(const struct ptx_spelling *s, const char *modifier);
+bool ptx_part_is(const struct ptx_spelling *s, unsigned i, const char *text);
+/** NULL: there is none of that name. */
+const struct ptx_opcode *ptx_find_opcode(const char *name);
 /** The last type, PTX_T_b32 if there is none. */
 enum ptx_type ptx_main_type(const struct ptx_spelling *s);
 /** Appends an instruction of the tables; NULL after an error (an unknown one is one). */
@@ -183,6 +193,20 @@ struct ptx_insn *ptx_emit_control(struct ptx_parser *p, enum ptx_kind kind);
 const struct ptx_operand *ptx_nth(struct ptx_parser *p, const struct ptx_spelling *s, unsigned i);
 
 typedef bool ptx_decoder(struct ptx_parser *p, struct ptx_spelling *s);
+/** One instruction of @opcode with a result and @count operands of @types. False: failed. */
+bool ptx_simple(struct ptx_parser *p, const struct ptx_spelling *s, const char *opcode,
+                enum ptx_type result, const enum ptx_type *types, unsigned count, uint32_t aux);
+/** The same where all are of one type. */
+bool ptx_same(struct ptx_parser *p, const struct ptx_spelling *s, const char *opcode,
+              enum ptx_type type, unsigned count, uint32_t aux);
+/** What the modifiers say of rounding, and of floating point as a whole. */
+unsigned ptx_rounding(const struct ptx_spelling *s);
+uint32_t ptx_float_modifiers(const struct ptx_spelling *s);
+ptx_decoder ptx_decode_arithmetic, ptx_decode_testp, ptx_decode_dp, ptx_decode_logic,
+    ptx_decode_shift, ptx_decode_shf, ptx_decode_field, ptx_decode_lop3, ptx_decode_prmt,
+    ptx_decode_fns, ptx_decode_compare, ptx_decode_select, ptx_decode_move, ptx_decode_cvt,
+    ptx_decode_cvta, ptx_decode_isspacep, ptx_decode_nop, ptx_decode_nanosleep,
+    ptx_decode_activemask;
 ptx_decoder ptx_decode_load, ptx_decode_store, ptx_decode_atomic, ptx_decode_fence;
 ptx_decoder ptx_decode_texture, ptx_decode_surface;
 ptx_decoder ptx_decode_branch, ptx_decode_branch_indexed, ptx_decode_return, ptx_decode_exit,

@@ -58,8 +58,10 @@ struct value ptx_name_value(struct analysis *a, uint32_t number)
         [REEF_PTX_FUNCTION] = V_NUMBER, [REEF_PTX_LABEL] = V_NUMBER,
     };
     enum reef_ptx_name_kind kind = a->body->names.name[number].kind;
-    if (kind == REEF_PTX_CHANGING)
-        ptx_analysis_fail(a, "reads a clock, or where it runs");
+    if (kind == REEF_PTX_CHANGING && !a->changing && a->inst) {
+        a->changing = true;
+        a->changing_line = a->inst->line;
+    }
     return kind == REEF_PTX_REGISTER ? a->values[number] : value_of(kinds[kind]);
 }
 
@@ -300,7 +302,10 @@ static void decide(struct analysis *a)
     struct reef_ptx_analysis *out = a->out;
     if (a->failed)
         return;
-    if (a->shared_atomics && a->others_matter) {
+    if (a->changing) {
+        ptx_analysis_fail(a, "reads a clock, or where it runs");
+        out->line = a->changing_line;
+    } else if (a->shared_atomics && a->others_matter) {
         ptx_analysis_fail(a, "the order of atomic operations may decide what it does");
     } else if (out->writes && a->reads_unknown) {
         ptx_analysis_fail(a, "loads from memory that cannot be traced to a kernel parameter");

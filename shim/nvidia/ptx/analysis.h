@@ -39,12 +39,12 @@ enum reef_ptx_style {
 
 struct reef_ptx_analysis {
     enum reef_ptx_restart restart;
-    enum reef_ptx_style style;
-    const char *reason;     /* static text; never NULL */
-    uint32_t line;          /* of the text, that the reason is about; 0: none */
-    uint64_t reads, writes; /* slots whose buffers are read and written */
-    uint64_t mixed;         /* slots to which a loaded number was added: a null pointer there may be
-                               no null address */
+    enum reef_ptx_style style; /* ENTRY where the analysis could not be finished */
+    const char *reason;        /* static text; never NULL */
+    uint32_t line;             /* of the text, that the reason is about; 0: none */
+    uint64_t reads, writes;    /* slots whose buffers are read and written */
+    uint64_t mixed; /* slots to which a loaded number was added: a null pointer there may be
+                       no null address */
     bool variables; /* reads variables of its module: nothing it writes may be one of them */
 };
 

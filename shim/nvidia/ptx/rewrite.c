@@ -217,7 +217,9 @@ static uint32_t weight_of(const struct reef_ptx_body *b, uint32_t first, uint32_
         const struct reef_ptx_inst *inst = &b->inst[i];
         bool waits = reef_ptx_op_is(inst, "ld") && !reef_ptx_op_has(inst, "param") &&
                      !reef_ptx_op_has(inst, "shared");
-        weight += waits || reef_ptx_op_is(inst, "shfl") ? LOAD : 1;
+        weight += waits || reef_ptx_op_is(inst, "shfl") ? LOAD
+                  : reef_ptx_op_is(inst, "nanosleep")   ? REEF_PTX_ROUND
+                                                        : 1;
     }
     return weight;
 }
@@ -314,9 +316,6 @@ static bool note(struct reef_ptx_rewritten *out, const struct reef_ptx_body *b,
 static void apply_word(struct reef_ptx_analysis *analysis, int word)
 {
     if (word > 0) {
-        /* How its threads may be ended is not known then. */
-        if (analysis->restart == REEF_PTX_NEVER)
-            analysis->style = REEF_PTX_ENTRY;
         analysis->restart = REEF_PTX_ALWAYS;
         analysis->reason = "assumed to be restartable";
         analysis->reads = analysis->writes = 0; /* nothing to be asked of a launch */

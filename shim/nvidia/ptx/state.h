@@ -45,8 +45,8 @@ struct analysis {
     bool changed, failed;
     bool last; /* nothing changes any more: what is not known now never will be */
     bool barriers, odd_barriers, shared_read, shared_atomics, others_matter;
-    bool reads_unknown;
-    uint32_t reads_unknown_line;
+    bool reads_unknown, changing; /* changing: reads what is different the second time */
+    uint32_t reads_unknown_line, changing_line;
 };
 
 /** Ends the analysis: never restartable. */

@@ -3,13 +3,15 @@
  * A real-time program whose launches arrive at random moments and need every multiprocessor: how
  * long until its blocks run, in device time.
  *
- *   arrivals COUNT MEAN_GAP_US SEED
+ *   arrivals COUNT MEAN_GAP_US SEED [LEAD_US]
  *
- * Prints for each arrival "WALL_NS DEVICE_NS FIRST_US ALL_US": the wall clock (CLOCK_MONOTONIC)
- * just before the first call; the device's clock when the work arrived there; how long until the
- * first block ran and until the last one did. The arrival is an event in front of the kernel; the
- * kernel stamps when its blocks begin and when the last one ends, and the way from there to the
- * event behind it counts as nothing (some tenths of a microsecond).
+ * First it arrives now and then for LEAD_US of the device's time, and says nothing of it: what
+ * others had given the GPU before it came is over then. Prints for each arrival "WALL_NS DEVICE_NS
+ * FIRST_US ALL_US": the wall clock (CLOCK_MONOTONIC) just before the first call; the device's clock
+ * when the work arrived there; how long until the first block ran and until the last one did. The
+ * arrival is an event in front of the kernel; the kernel stamps when its blocks begin and when the
+ * last one ends, and the way from there to the event behind it counts as nothing (some tenths of a
+ * microsecond).
  */
 #include "tests/apps/cuda/common.h"
 
@@ -38,7 +40,8 @@ static void set_up(void)
     TRY(cuMemHostAlloc((void **)&stamps, blocks * 2 * sizeof(*stamps), CU_MEMHOSTALLOC_DEVICEMAP));
 }
 
-static void arrive(bool print)
+/* When the first block ran, on the device's clock. */
+static uint64_t arrive(bool print)
 {
     uint64_t first_ns = UINT64_MAX, last_ns = 0, end_ns = 0;
     CUdeviceptr at;
@@ -62,16 +65,19 @@ static void arrive(bool print)
     if (print)
         printf("%.0f %.0f %.2f %.2f\n", wall_us * 1e3, (double)first_ns - first_us * 1e3, first_us,
                ms * 1e3 - (double)(end_ns - last_ns) / 1e3);
+    return first_ns;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 4)
-        app_fail("arrivals COUNT MEAN_GAP_US SEED");
+    if (argc != 4 && argc != 5)
+        app_fail("arrivals COUNT MEAN_GAP_US SEED [LEAD_US]");
     int count = atoi(argv[1]);
     float *gaps = app_floats((size_t)count + 1, 0.5, 1.5, (uint64_t)atoi(argv[3]));
     set_up();
-    arrive(false);
+    uint64_t begun_ns = arrive(false), lead_ns = argc > 4 ? (uint64_t)atof(argv[4]) * 1000 : 0;
+    while (lead_ns > 0 && arrive(false) - begun_ns < lead_ns)
+        app_sleep_us(20000);
     for (int n = 0; n < count; n++) {
         app_sleep_us(atof(argv[2]) * gaps[n]);
         arrive(true);

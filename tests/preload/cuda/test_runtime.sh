@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_runtime.sh LIBREEF LIBCUDA CUDART_FOLDER PROGRAM: which of the driver's functions the CUDA runtime has in
 # its hands. Without libreef, and with it off: only the driver's own. In every class: only hooks, also of all
-# ways to launch.
+# ways to launch: ten, and one more in CUDA 12 (launches on several devices).
 set -eu
 library=$(realpath "$1")
 program=$4
@@ -24,6 +24,6 @@ expect() {
 }
 expect 'hooks 0, own [1-9][0-9][0-9], launch hooks 0' native
 expect 'hooks 0, own [1-9][0-9][0-9], launch hooks 0' off
-expect 'hooks [1-9][0-9][0-9], own 0, launch hooks 10' rt
-expect 'hooks [1-9][0-9][0-9], own 0, launch hooks 10' be
+expect 'hooks [1-9][0-9][0-9], own 0, launch hooks 1[01]' rt
+expect 'hooks [1-9][0-9][0-9], own 0, launch hooks 1[01]' be
 echo "the runtime has hooks only"

@@ -6,6 +6,7 @@
  */
 #include "rig.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -339,12 +340,35 @@ static void test_word(void **unused)
     }
 }
 
+/* A kernel that reads a clock only its user can say to be restartable; how its threads may be ended
+ * is known all the same. A loop that sleeps looks at its flag in every round. */
+static void test_clock(void **unused)
+{
+    static const char text[] =
+        HEAD ".entry k(.param .u64 at) {" REGS "ld.param.u64 %d1, [at];\nL: nanosleep.u32 1000; "
+             "mov.u64 %d2, %globaltimer; st.global.u64 [%d1], %d2; add.u32 %r1, %r1, 1; "
+             "setp.lt.u32 %p1, %r1, 9; @%p1 bra L; ret; }\n";
+    unsigned add = 0;
+    int say = 1;
+    struct reef_ptx_rewritten r;
+    assert_true(reef_ptx_rewrite(&r, text, sizeof(text), word, &say));
+    assert_int_equal(r.kernels, 1);
+    assert_int_equal(r.kernel[0].analysis.restart, REEF_PTX_ALWAYS);
+    assert_int_equal(r.kernel[0].analysis.style, REEF_PTX_THREADS);
+    assert_int_equal(r.kernel[0].points, 1);
+    const char *way_back = strstr(r.text, "add.u32 %__reef_w1, %__reef_w1, ");
+    assert_non_null(way_back);
+    assert_int_equal(sscanf(way_back, "add.u32 %%__reef_w1, %%__reef_w1, %u", &add), 1);
+    assert_true(add >= REEF_PTX_ROUND);
+    reef_ptx_rewritten_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts),   cmocka_unit_test(test_slots),
         cmocka_unit_test(test_left_alone), cmocka_unit_test(test_same),
-        cmocka_unit_test(test_word),
+        cmocka_unit_test(test_word),       cmocka_unit_test(test_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
