@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <time.h>
 #include <vector>
 
 /** Ends the program with exit status 1 and the line "FAILED: ...". */
@@ -102,6 +103,19 @@ static inline std::vector<double> check_doubles(size_t count, double low, double
     for (double &x : v)
         x = random.real(low, high);
     return v;
+}
+
+/** Waits for @stream without polling hard: where the runtime's own wait and its event thread meet at
+ * one signal, one of them takes a CPU core (ROCR-Runtime 5.2, Signal::WaitAny) from the
+ * interpreters. */
+static inline void check_wait(hipStream_t stream)
+{
+    const struct timespec nap = {0, 100000};
+    hipError_t error;
+
+    while ((error = hipStreamQuery(stream)) == hipErrorNotReady)
+        nanosleep(&nap, nullptr);
+    HIP(error);
 }
 
 /* Device memory. */
