@@ -99,7 +99,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < iterations || (!until.empty() && access(until.c_str(), F_OK) != 0); i++) {
         // Now and then as most programs do: the runtime waits, for every copy too, which keeps a
         // core busy.
-        const bool waits = i % 4 == 0;
+        const bool waits = i % 8 == 0;
         for (int n = 0; n < streams; n++)
             run(lanes[n], n ? &lanes[n - 1] : nullptr, n, waits);
         for (lane &l : lanes) {
