@@ -15,7 +15,9 @@ struct block {
     int32_t next[2];       /* blocks; -1: none */
     uint32_t visits;
     bool queued;
+    bool loop; /* a way leads back here */
     struct state in;
+    struct range_edges of_lanes, of_wavefront; /* that came so far, with what held on them */
 };
 
 struct program {
@@ -156,6 +158,39 @@ static void link_block(struct program *p, struct block *block)
         block->next[0] = -2; /* runs out of the kernel */
 }
 
+/* Blocks that a way from themselves leads to: in order of depth, those that are still being looked
+ * at when a way to them is found. */
+static bool find_loops(struct program *p)
+{
+    enum { NEW, OPEN, DONE };
+    uint32_t *stack = malloc(p->block_count * sizeof(*stack)), depth = 1;
+    uint8_t *state = calloc(p->block_count, 2), *looked_at = state + p->block_count;
+    if (stack && state) {
+        stack[0] = 0;
+        state[0] = OPEN;
+    }
+    while (stack && state && depth > 0) {
+        uint32_t block = stack[depth - 1];
+        if (looked_at[block] == 2) {
+            state[block] = DONE;
+            depth--;
+            continue;
+        }
+        int32_t next = p->blocks[block].next[looked_at[block]++];
+        if (next < 0 || state[next] == DONE)
+            continue;
+        p->blocks[next].loop |= state[next] == OPEN;
+        if (state[next] == NEW) {
+            state[next] = OPEN;
+            stack[depth++] = (uint32_t)next;
+        }
+    }
+    bool ok = stack && state;
+    free(stack);
+    free(state);
+    return ok;
+}
+
 static bool make_blocks(struct analysis *a, struct program *p)
 {
     if (!mark_leaders(a, p))
@@ -182,7 +217,7 @@ static bool make_blocks(struct analysis *a, struct program *p)
             return false;
         }
     }
-    return true;
+    return find_loops(p);
 }
 
 /* --- states --- */
@@ -209,9 +244,32 @@ static void state_copy(const struct analysis *a, struct state *to, const struct 
     memcpy(scalar, from->scalar, (SCALAR_SLOTS + vector_count(a)) * sizeof(struct value));
 }
 
+/* A way from one block to another. */
+struct edge {
+    struct block *to;
+    uint32_t number; /* of the block it goes to */
+    int32_t from;    /* its own name */
+    struct range_conditions of_lanes, of_wavefront;
+};
+
 static bool join_one(struct value *to, struct value from)
 {
     struct value joined = value_join(*to, from);
+    bool changed = memcmp(&joined, to, sizeof(joined)) != 0;
+    *to = joined;
+    return changed;
+}
+
+/* The same of a register, slot @slot, which may get an expression of its own here. */
+static bool join_slot(struct analysis *a, const struct edge *edge, uint32_t slot, unsigned family,
+                      struct value *to, struct value from)
+{
+    struct value joined = value_join(*to, from);
+    if (a->numbers && to->kinds && from.kinds)
+        joined.number =
+            range_meet(a->numbers, edge->number, edge->to->loop, slot, family,
+                       family ? &edge->to->of_lanes : &edge->to->of_wavefront, to->number,
+                       edge->from, from.number, family ? &edge->of_lanes : &edge->of_wavefront);
     bool changed = memcmp(&joined, to, sizeof(joined)) != 0;
     *to = joined;
     return changed;
@@ -225,6 +283,31 @@ static bool join_vector(const struct analysis *a, struct state *s, unsigned to,
     for (unsigned i = 0; i < a->vgprs; i++)
         changed |= join_one(&s->vector[to * a->vgprs + i], other->vector[from * a->vgprs + i]);
     return changed;
+}
+
+/* The same set of two states. Lanes of one set step together (ranges/nodes.h: family). */
+static bool join_set(struct analysis *a, const struct edge *edge, struct state *to,
+                     const struct state *from, unsigned set)
+{
+    bool changed = false;
+    for (uint32_t i = set * a->vgprs; i < (set + 1) * a->vgprs; i++)
+        changed |= join_slot(a, edge, SCALAR_SLOTS + i, set + 1, &to->vector[i], from->vector[i]);
+    return changed;
+}
+
+static void note_edge(struct range_edges *edges, int32_t from,
+                      const struct range_conditions *conditions)
+{
+    unsigned n = 0;
+    while (n < edges->count && n < RANGE_WAYS && edges->from[n] != from)
+        n++;
+    if (n >= RANGE_WAYS) {
+        edges->count = RANGE_WAYS + 1; /* too many */
+        return;
+    }
+    edges->from[n] = from;
+    edges->conditions[n] = *conditions;
+    edges->count += n == edges->count;
 }
 
 /* The loops of @from are found or put among those of @to; if there is no room, their lanes may come
@@ -257,11 +340,30 @@ static bool join_loops(const struct analysis *a, struct state *to, const struct 
     return changed;
 }
 
-static bool state_join(struct analysis *a, struct state *to, const struct state *from)
+/* The first state that comes to a block, where it is known which registers get expressions of
+ * their own there. */
+static void enter(struct analysis *a, const struct edge *edge)
 {
+    struct state *s = &edge->to->in;
+    for (unsigned i = 0; a->numbers && i < a->numbers->phis; i++) {
+        struct range_phi *phi = &a->numbers->phi[i];
+        if (!phi->real || phi->block != edge->number)
+            continue;
+        struct value *value =
+            phi->slot < SCALAR_SLOTS ? &s->scalar[phi->slot] : &s->vector[phi->slot - SCALAR_SLOTS];
+        if (value->kinds)
+            value->number = range_enter(a->numbers, phi, edge->from, value->number,
+                                        phi->family ? &edge->of_lanes : &edge->of_wavefront);
+    }
+}
+
+static bool state_join(struct analysis *a, const struct edge *edge, const struct state *from)
+{
+    struct state *to = &edge->to->in;
     bool changed = false;
     if (!to->reached) {
         state_copy(a, to, from);
+        enter(a, edge);
         return true;
     }
     if (to->depth != from->depth) {
@@ -269,12 +371,31 @@ static bool state_join(struct analysis *a, struct state *to, const struct state 
         return false;
     }
     for (unsigned i = 0; i < SCALAR_SLOTS; i++)
-        changed |= join_one(&to->scalar[i], from->scalar[i]);
+        changed |= join_slot(a, edge, i, 0, &to->scalar[i], from->scalar[i]);
     for (unsigned i = 0; i < SET_LOOP; i++)
-        changed |= join_vector(a, to, i, from, i);
+        changed |= join_set(a, edge, to, from, i);
     changed |= join_loops(a, to, from);
     changed |= join_vector(a, to, SET_LOST, from, SET_LOST);
+    changed |= symbolic_join_conditions(to, from);
     return changed;
+}
+
+/* The same as expressions: the packet's address, work-group ids behind the user SGPRs, and
+ * work-item ids. */
+static void number_entry(const struct analysis *a, struct state *s, const uint8_t *descriptor,
+                         uint16_t properties)
+{
+    uint32_t rsrc2;
+    memcpy(&rsrc2, descriptor + REEF_KD_RSRC2, sizeof(rsrc2));
+    unsigned next = rsrc2 >> 1 & 31, packet = properties & 1 ? 4 : 0;
+    for (unsigned part = 0; part < 2 && properties & 2; part++)
+        s->scalar[packet + part].number = range_leaf(a->numbers, RANGE_DISPATCH, part, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        if (rsrc2 >> (7 + i) & 1)
+            s->scalar[next++].number = range_leaf(a->numbers, RANGE_GROUP, i, 0);
+        if (i <= (rsrc2 >> 11 & 3) && i < a->vgprs)
+            s->vector[i].number = range_leaf(a->numbers, RANGE_ITEM, i, RANGE_LANES);
+    }
 }
 
 /* What the hardware sets up (LLVM AMDGPU usage guide, "Initial Kernel Execution State"): user SGPRs
@@ -297,6 +418,8 @@ static void state_at_entry(const struct analysis *a, struct state *s, const uint
         for (unsigned part = 0; properties >> i & 1 && part < user[i].count; part++)
             s->scalar[next++] = value_of(user[i].kind);
     s->reached = true;
+    if (a->numbers)
+        number_entry(a, s, descriptor, properties);
 }
 
 /* --- one instruction --- */
@@ -378,11 +501,40 @@ static void transfer(struct analysis *a)
 
 /* --- iteration --- */
 
-/* What is known at the end of one block is known at the beginning of the next. */
-static void go_on(struct analysis *a, struct program *p, int32_t next, const struct state *work)
+/* What way @n out of a block says: it branches on SCC, or does not. */
+static unsigned fact_of(const struct analysis *a, int n)
 {
-    if (next >= 0 && !a->failed && state_join(a, &p->blocks[next].in, work))
+    enum isa_id id = isa_id(a->inst->op);
+    unsigned condition = a->now->scalar[S_SCC].number;
+    bool is_1 = id == ISA_ID_s_cbranch_scc1;
+    if ((!is_1 && id != ISA_ID_s_cbranch_scc0) ||
+        !range_is_condition(a->numbers->node[condition].op))
+        return 0;
+    return is_1 == (n == 1) ? condition : range_negation(a->numbers, condition);
+}
+
+/* What is known at the end of one block is known at the beginning of the next. */
+static void go_on(struct analysis *a, struct program *p, const struct block *block, int n,
+                  struct state *work)
+{
+    int32_t next = block->next[n];
+    uint16_t facts[FACTS];
+    if (next < 0 || a->failed)
+        return;
+    struct edge edge = {.to = &p->blocks[next],
+                        .number = (uint32_t)next,
+                        .from = 2 * (int32_t)(block - p->blocks) + n};
+    memcpy(facts, work->fact, sizeof(facts));
+    if (a->numbers) {
+        symbolic_add_fact(work, fact_of(a, n));
+        symbolic_conditions(work, true, &edge.of_lanes);
+        symbolic_conditions(work, false, &edge.of_wavefront);
+    }
+    if (state_join(a, &edge, work))
         p->blocks[next].queued = true;
+    note_edge(&edge.to->of_lanes, edge.from, &edge.of_lanes);
+    note_edge(&edge.to->of_wavefront, edge.from, &edge.of_wavefront);
+    memcpy(work->fact, facts, sizeof(facts));
 }
 
 static void run_block(struct analysis *a, struct program *p, struct block *block,
@@ -391,6 +543,7 @@ static void run_block(struct analysis *a, struct program *p, struct block *block
     state_copy(a, work, &block->in);
     a->now = work;
     a->both = false;
+    memset(a->unless, 0, sizeof(a->unless));
     for (uint32_t i = 0; i < block->count && !a->failed; i++) {
         a->inst = &p->inst[block->first + i];
         transfer(a);
@@ -402,10 +555,10 @@ static void run_block(struct analysis *a, struct program *p, struct block *block
     int without = last == ISA_ID_s_cbranch_execz ? 1 : last == ISA_ID_s_cbranch_execnz ? 0 : -1;
     for (int n = 0; n < 2; n++)
         if (n != without)
-            go_on(a, p, block->next[n], work);
+            go_on(a, p, block, n, work);
     if (without >= 0) {
         memset(&work->vector[SET_ACTIVE * a->vgprs], 0, a->vgprs * sizeof(struct value));
-        go_on(a, p, block->next[without], work);
+        go_on(a, p, block, without, work);
     }
 }
 
@@ -430,6 +583,23 @@ static void iterate(struct analysis *a, struct program *p, struct state *work)
     }
 }
 
+static void forget_states(const struct analysis *a, struct program *p)
+{
+    for (uint32_t i = 0; i < p->block_count; i++) {
+        struct block *block = &p->blocks[i];
+        struct state *s = &block->in;
+        struct value *scalar = s->scalar, *vector = s->vector;
+        memset(scalar, 0, (SCALAR_SLOTS + vector_count(a)) * sizeof(*scalar));
+        memset(s, 0, sizeof(*s));
+        s->scalar = scalar;
+        s->vector = vector;
+        memset(s->loop_mask, -1, sizeof(s->loop_mask));
+        memset(&block->of_lanes, 0, sizeof(block->of_lanes));
+        memset(&block->of_wavefront, 0, sizeof(block->of_wavefront));
+        block->visits = 0;
+    }
+}
+
 static void run(struct analysis *a, struct program *p, const uint8_t *descriptor)
 {
     struct state work = {0};
@@ -440,6 +610,11 @@ static void run(struct analysis *a, struct program *p, const uint8_t *descriptor
     if (enough) {
         state_at_entry(a, &p->blocks[0].in, descriptor);
         iterate(a, p, &work);
+        while (!a->failed && a->numbers && range_begin_again(a->numbers)) {
+            forget_states(a, p);
+            state_at_entry(a, &p->blocks[0].in, descriptor);
+            iterate(a, p, &work);
+        }
     } else {
         a->inst = NULL;
         analysis_fail(a, "too long");
@@ -482,11 +657,11 @@ static void conclude(struct analysis *a)
     out->reason = "if what it writes does not overlap what it reads";
 }
 
-void reef_analyse(struct reef_analysis *out, const struct reef_object *object,
-                  const struct reef_object_kernel *kernel)
+static void analyse(struct reef_analysis *out, const struct reef_object *object,
+                    const struct reef_object_kernel *kernel, struct range_builder *numbers)
 {
     enum { GFX906 = 0x2f };
-    struct analysis a = {.out = out};
+    struct analysis a = {.out = out, .numbers = numbers};
     struct program p = {0};
     uint64_t bytes = 0;
     uint32_t rsrc1;
@@ -508,4 +683,24 @@ void reef_analyse(struct reef_analysis *out, const struct reef_object *object,
         analysis_fail(&a, "too long");
     conclude(&a);
     program_free(&p);
+}
+
+void reef_analyse(struct reef_analysis *out, const struct reef_object *object,
+                  const struct reef_object_kernel *kernel)
+{
+    analyse(out, object, kernel, NULL);
+}
+
+struct reef_ranges *reef_analyse_ranges(const struct reef_object *object,
+                                        const struct reef_object_kernel *kernel)
+{
+    struct reef_analysis out;
+    struct range_builder *numbers = range_builder_make();
+    if (!numbers)
+        return NULL;
+    analyse(&out, object, kernel, numbers);
+    struct reef_ranges *ranges =
+        out.restart == REEF_RESTART_IF_DISJOINT ? range_finish(numbers) : NULL;
+    free(numbers);
+    return ranges;
 }
