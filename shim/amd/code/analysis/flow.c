@@ -1,32 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The analysis of a kernel: its instructions, its basic blocks, and what is known where each
- * begins, by iteration until nothing changes. Values only grow, and each can grow a bounded number
- * of times, so it ends. See analysis.h and state.h.
+ * The analysis of a kernel: what is known where each of its basic blocks begins, by iteration until
+ * nothing changes. Values only grow, and each can grow a bounded number of times, so it ends. See
+ * analysis.h and state.h.
  */
-#include <errno.h>
+#include "shim/amd/code/analysis/program.h"
 
-#include "shim/amd/code/analysis/state.h"
-
-enum { INSTRUCTIONS_MAX = 1 << 16, STATE_BYTES_MAX = 256 << 20, VISITS_MAX = 200 };
-
-struct block {
-    uint32_t first, count; /* instructions */
-    int32_t next[2];       /* blocks; -1: none */
-    uint32_t visits;
-    bool queued;
-    bool loop; /* a way leads back here */
-    struct state in;
-    struct range_edges of_lanes, of_wavefront; /* that came so far, with what held on them */
-};
-
-struct program {
-    struct isa_inst *inst;
-    uint32_t count;
-    uint32_t *block_of; /* by instruction: the block that begins there + 1 */
-    struct block *blocks;
-    uint32_t block_count;
-};
+enum { STATE_BYTES_MAX = 256 << 20, VISITS_MAX = 200 };
 
 void analysis_fail(struct analysis *a, const char *reason)
 {
@@ -35,391 +15,6 @@ void analysis_fail(struct analysis *a, const char *reason)
     a->failed = true;
     a->out->reason = reason;
     a->out->where = a->inst ? a->inst->address : 0;
-}
-
-/* --- instructions --- */
-
-static bool grow(struct program *p, uint32_t *capacity)
-{
-    if (p->count < *capacity)
-        return true;
-    *capacity = *capacity ? 2 * *capacity : 256;
-    void *grown = realloc(p->inst, *capacity * sizeof(*p->inst));
-    if (grown)
-        p->inst = grown;
-    return grown != NULL;
-}
-
-/* Up to the end of the function, or without its size up to the last s_endpgm that is not jumped
- * over. */
-static bool decode(struct analysis *a, struct program *p, const uint8_t *code, uint64_t bytes,
-                   bool exact, uint64_t address)
-{
-    uint32_t capacity = 0;
-    uint64_t furthest = address; /* target of a branch */
-    for (uint64_t at = 0; at + 4 <= bytes;) {
-        uint32_t words[3] = {0};
-        uint64_t left = bytes - at;
-        memcpy(words, code + at, left < sizeof(words) ? left : sizeof(words));
-        if (p->count == INSTRUCTIONS_MAX || !grow(p, &capacity)) {
-            analysis_fail(a, "too long");
-            return false;
-        }
-        struct isa_inst *inst = &p->inst[p->count];
-        a->inst = NULL;
-        if (isa_decode(words, left / 4 < 3 ? left / 4 : 3, address + at, inst) != ISA_OK) {
-            a->out->where = address + at;
-            a->failed = true;
-            a->out->reason = "an instruction that is not known";
-            return false;
-        }
-        p->count++;
-        at += inst->bytes;
-        if (inst->op->flags & ISA_BRANCH && isa_target(inst) > furthest &&
-            isa_target(inst) < address + bytes)
-            furthest = isa_target(inst);
-        if (!exact && inst->op->flags & ISA_END && address + at > furthest)
-            return true;
-    }
-    return p->count > 0;
-}
-
-static int32_t find_instruction(const struct program *p, uint64_t address)
-{
-    uint32_t low = 0, high = p->count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (p->inst[middle].address < address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < p->count && p->inst[low].address == address ? (int32_t)low : -1;
-}
-
-/* --- blocks --- */
-
-static bool has_target(const struct isa_inst *inst)
-{
-    return inst->op->flags & ISA_BRANCH && inst->operands > 0 &&
-           inst->operand[inst->operands - 1].kind == ISA_KIND_TARGET;
-}
-
-/* Whether the instruction is the last of its block. */
-static bool ends_block(const struct isa_inst *inst)
-{
-    return (inst->op->flags & (ISA_BRANCH | ISA_END)) != 0;
-}
-
-/* False: something is not understood. */
-static bool mark_leaders(struct analysis *a, struct program *p)
-{
-    p->block_of = calloc(p->count + 1, sizeof(*p->block_of));
-    if (!p->block_of)
-        return false;
-    p->block_of[0] = 1;
-    for (uint32_t i = 0; i < p->count; i++) {
-        const struct isa_inst *inst = &p->inst[i];
-        a->inst = inst;
-        if (ends_block(inst))
-            p->block_of[i + 1] = 1;
-        if (!(inst->op->flags & ISA_BRANCH))
-            continue;
-        if (inst->op->flags & ISA_CALL || !has_target(inst)) {
-            analysis_fail(a, "a call, or a jump to what a register holds");
-            return false;
-        }
-        int32_t target = find_instruction(p, isa_target(inst));
-        if (target < 0) {
-            analysis_fail(a, "a jump out of the kernel");
-            return false;
-        }
-        p->block_of[target] = 1;
-    }
-    return true;
-}
-
-static void link_block(struct program *p, struct block *block)
-{
-    const struct isa_inst *last = &p->inst[block->first + block->count - 1];
-    uint32_t behind = block->first + block->count;
-    block->next[0] = block->next[1] = -1;
-    if (last->op->flags & ISA_END)
-        return;
-    if (last->op->flags & ISA_BRANCH) {
-        int32_t target = find_instruction(p, isa_target(last));
-        block->next[1] = (int32_t)p->block_of[target] - 1;
-        if (!(last->op->flags & ISA_CONDITIONAL))
-            return;
-    }
-    if (behind < p->count)
-        block->next[0] = (int32_t)p->block_of[behind] - 1;
-    else
-        block->next[0] = -2; /* runs out of the kernel */
-}
-
-/* Blocks that a way from themselves leads to: in order of depth, those that are still being looked
- * at when a way to them is found. */
-static bool find_loops(struct program *p)
-{
-    enum { NEW, OPEN, DONE };
-    uint32_t *stack = malloc(p->block_count * sizeof(*stack)), depth = 1;
-    uint8_t *state = calloc(p->block_count, 2), *looked_at = state + p->block_count;
-    if (stack && state) {
-        stack[0] = 0;
-        state[0] = OPEN;
-    }
-    while (stack && state && depth > 0) {
-        uint32_t block = stack[depth - 1];
-        if (looked_at[block] == 2) {
-            state[block] = DONE;
-            depth--;
-            continue;
-        }
-        int32_t next = p->blocks[block].next[looked_at[block]++];
-        if (next < 0 || state[next] == DONE)
-            continue;
-        p->blocks[next].loop |= state[next] == OPEN;
-        if (state[next] == NEW) {
-            state[next] = OPEN;
-            stack[depth++] = (uint32_t)next;
-        }
-    }
-    bool ok = stack && state;
-    free(stack);
-    free(state);
-    return ok;
-}
-
-static bool make_blocks(struct analysis *a, struct program *p)
-{
-    if (!mark_leaders(a, p))
-        return false;
-    for (uint32_t i = 0; i < p->count; i++)
-        p->block_count += p->block_of[i] != 0;
-    p->blocks = calloc(p->block_count, sizeof(*p->blocks));
-    if (!p->blocks)
-        return false;
-    struct block *block = p->blocks - 1;
-    for (uint32_t i = 0; i < p->count; i++) {
-        if (p->block_of[i]) {
-            block++;
-            block->first = i;
-            p->block_of[i] = (uint32_t)(block - p->blocks) + 1;
-        }
-        block->count++;
-    }
-    for (uint32_t i = 0; i < p->block_count; i++) {
-        link_block(p, &p->blocks[i]);
-        a->inst = &p->inst[p->blocks[i].first];
-        if (p->blocks[i].next[0] == -2) {
-            analysis_fail(a, "code that runs out of the kernel");
-            return false;
-        }
-    }
-    return find_loops(p);
-}
-
-/* --- states --- */
-
-static size_t vector_count(const struct analysis *a)
-{
-    return (size_t)SETS * a->vgprs;
-}
-
-static bool state_make(const struct analysis *a, struct state *s)
-{
-    s->scalar = calloc(SCALAR_SLOTS + vector_count(a), sizeof(struct value));
-    s->vector = s->scalar ? s->scalar + SCALAR_SLOTS : NULL;
-    memset(s->loop_mask, -1, sizeof(s->loop_mask));
-    return s->scalar != NULL;
-}
-
-static void state_copy(const struct analysis *a, struct state *to, const struct state *from)
-{
-    struct value *scalar = to->scalar, *vector = to->vector;
-    *to = *from;
-    to->scalar = scalar;
-    to->vector = vector;
-    memcpy(scalar, from->scalar, (SCALAR_SLOTS + vector_count(a)) * sizeof(struct value));
-}
-
-/* A way from one block to another. */
-struct edge {
-    struct block *to;
-    uint32_t number; /* of the block it goes to */
-    int32_t from;    /* its own name */
-    struct range_conditions of_lanes, of_wavefront;
-};
-
-static bool join_one(struct value *to, struct value from)
-{
-    struct value joined = value_join(*to, from);
-    bool changed = memcmp(&joined, to, sizeof(joined)) != 0;
-    *to = joined;
-    return changed;
-}
-
-/* The same of a register, slot @slot, which may get an expression of its own here. */
-static bool join_slot(struct analysis *a, const struct edge *edge, uint32_t slot, unsigned family,
-                      struct value *to, struct value from)
-{
-    struct value joined = value_join(*to, from);
-    if (a->numbers && to->kinds && from.kinds)
-        joined.number =
-            range_meet(a->numbers, edge->number, edge->to->loop, slot, family,
-                       family ? &edge->to->of_lanes : &edge->to->of_wavefront, to->number,
-                       edge->from, from.number, family ? &edge->of_lanes : &edge->of_wavefront);
-    bool changed = memcmp(&joined, to, sizeof(joined)) != 0;
-    *to = joined;
-    return changed;
-}
-
-/* Joins set @from of one state to set @to of another. */
-static bool join_vector(const struct analysis *a, struct state *s, unsigned to,
-                        const struct state *other, unsigned from)
-{
-    bool changed = false;
-    for (unsigned i = 0; i < a->vgprs; i++)
-        changed |= join_one(&s->vector[to * a->vgprs + i], other->vector[from * a->vgprs + i]);
-    return changed;
-}
-
-/* The same set of two states. Lanes of one set step together (ranges/nodes.h: family). */
-static bool join_set(struct analysis *a, const struct edge *edge, struct state *to,
-                     const struct state *from, unsigned set)
-{
-    bool changed = false;
-    for (uint32_t i = set * a->vgprs; i < (set + 1) * a->vgprs; i++)
-        changed |= join_slot(a, edge, SCALAR_SLOTS + i, set + 1, &to->vector[i], from->vector[i]);
-    return changed;
-}
-
-static void note_edge(struct range_edges *edges, int32_t from,
-                      const struct range_conditions *conditions)
-{
-    unsigned n = 0;
-    while (n < edges->count && n < RANGE_WAYS && edges->from[n] != from)
-        n++;
-    if (n >= RANGE_WAYS) {
-        edges->count = RANGE_WAYS + 1; /* too many */
-        return;
-    }
-    edges->from[n] = from;
-    edges->conditions[n] = *conditions;
-    edges->count += n == edges->count;
-}
-
-/* The loops of @from are found or put among those of @to; if there is no room, their lanes may come
- * back at any time. */
-static bool join_loops(const struct analysis *a, struct state *to, const struct state *from)
-{
-    bool changed = false;
-    for (unsigned i = 0; i < LOOPS; i++) {
-        int found = -1;
-        if (from->loop_mask[i] < 0)
-            continue;
-        for (int j = LOOPS - 1; j >= 0; j--)
-            if (to->loop_mask[j] == from->loop_mask[i] || (to->loop_mask[j] < 0 && found < 0))
-                found = j;
-        for (int j = 0; j < LOOPS; j++)
-            if (to->loop_mask[j] == from->loop_mask[i])
-                found = j;
-        if (found < 0) {
-            changed |= join_vector(a, to, SET_LOST, from, SET_LOOP + i);
-            continue;
-        }
-        if (to->loop_mask[found] != from->loop_mask[i] ||
-            to->loop_depth[found] < from->loop_depth[i]) {
-            to->loop_mask[found] = from->loop_mask[i];
-            to->loop_depth[found] = from->loop_depth[i];
-            changed = true;
-        }
-        changed |= join_vector(a, to, SET_LOOP + (unsigned)found, from, SET_LOOP + i);
-    }
-    return changed;
-}
-
-/* The first state that comes to a block, where it is known which registers get expressions of
- * their own there. */
-static void enter(struct analysis *a, const struct edge *edge)
-{
-    struct state *s = &edge->to->in;
-    for (unsigned i = 0; a->numbers && i < a->numbers->phis; i++) {
-        struct range_phi *phi = &a->numbers->phi[i];
-        if (!phi->real || phi->block != edge->number)
-            continue;
-        struct value *value =
-            phi->slot < SCALAR_SLOTS ? &s->scalar[phi->slot] : &s->vector[phi->slot - SCALAR_SLOTS];
-        if (value->kinds)
-            value->number = range_enter(a->numbers, phi, edge->from, value->number,
-                                        phi->family ? &edge->of_lanes : &edge->of_wavefront);
-    }
-}
-
-static bool state_join(struct analysis *a, const struct edge *edge, const struct state *from)
-{
-    struct state *to = &edge->to->in;
-    bool changed = false;
-    if (!to->reached) {
-        state_copy(a, to, from);
-        enter(a, edge);
-        return true;
-    }
-    if (to->depth != from->depth) {
-        analysis_fail(a, "ways meet that are not nested alike");
-        return false;
-    }
-    for (unsigned i = 0; i < SCALAR_SLOTS; i++)
-        changed |= join_slot(a, edge, i, 0, &to->scalar[i], from->scalar[i]);
-    for (unsigned i = 0; i < SET_LOOP; i++)
-        changed |= join_set(a, edge, to, from, i);
-    changed |= join_loops(a, to, from);
-    changed |= join_vector(a, to, SET_LOST, from, SET_LOST);
-    changed |= symbolic_join_conditions(to, from);
-    return changed;
-}
-
-/* The same as expressions: the packet's address, work-group ids behind the user SGPRs, and
- * work-item ids. */
-static void number_entry(const struct analysis *a, struct state *s, const uint8_t *descriptor,
-                         uint16_t properties)
-{
-    uint32_t rsrc2;
-    memcpy(&rsrc2, descriptor + REEF_KD_RSRC2, sizeof(rsrc2));
-    unsigned next = rsrc2 >> 1 & 31, packet = properties & 1 ? 4 : 0;
-    for (unsigned part = 0; part < 2 && properties & 2; part++)
-        s->scalar[packet + part].number = range_leaf(a->numbers, RANGE_DISPATCH, part, 0);
-    for (unsigned i = 0; i < 3; i++) {
-        if (rsrc2 >> (7 + i) & 1)
-            s->scalar[next++].number = range_leaf(a->numbers, RANGE_GROUP, i, 0);
-        if (i <= (rsrc2 >> 11 & 3) && i < a->vgprs)
-            s->vector[i].number = range_leaf(a->numbers, RANGE_ITEM, i, RANGE_LANES);
-    }
-}
-
-/* What the hardware sets up (LLVM AMDGPU usage guide, "Initial Kernel Execution State"): user SGPRs
- * in the order of the bits of kernel_code_properties. The rest are numbers. */
-static void state_at_entry(const struct analysis *a, struct state *s, const uint8_t *descriptor)
-{
-    static const struct {
-        uint8_t count;
-        uint16_t kind;
-    } user[] = {{4, V_SCRATCH}, {2, V_HOST},   {2, V_HOST},  {2, V_KERNARG},
-                {2, V_NUMBER},  {2, V_NUMBER}, {1, V_NUMBER}};
-    uint16_t properties;
-    unsigned next = 0;
-    memcpy(&properties, descriptor + REEF_KD_PROPERTIES, sizeof(properties));
-    for (unsigned i = 0; i < SCALAR_SLOTS; i++)
-        s->scalar[i] = value_of(V_NUMBER);
-    for (unsigned i = 0; i < a->vgprs; i++)
-        s->vector[i] = value_of(V_NUMBER);
-    for (unsigned i = 0; i < sizeof(user) / sizeof(user[0]); i++)
-        for (unsigned part = 0; properties >> i & 1 && part < user[i].count; part++)
-            s->scalar[next++] = value_of(user[i].kind);
-    s->reached = true;
-    if (a->numbers)
-        number_entry(a, s, descriptor, properties);
 }
 
 /* --- one instruction --- */
@@ -530,10 +125,8 @@ static void go_on(struct analysis *a, struct program *p, const struct block *blo
         symbolic_conditions(work, true, &edge.of_lanes);
         symbolic_conditions(work, false, &edge.of_wavefront);
     }
-    if (state_join(a, &edge, work))
+    if (state_meet(a, &edge, work))
         p->blocks[next].queued = true;
-    note_edge(&edge.to->of_lanes, edge.from, &edge.of_lanes);
-    note_edge(&edge.to->of_wavefront, edge.from, &edge.of_wavefront);
     memcpy(work->fact, facts, sizeof(facts));
 }
 
@@ -583,23 +176,6 @@ static void iterate(struct analysis *a, struct program *p, struct state *work)
     }
 }
 
-static void forget_states(const struct analysis *a, struct program *p)
-{
-    for (uint32_t i = 0; i < p->block_count; i++) {
-        struct block *block = &p->blocks[i];
-        struct state *s = &block->in;
-        struct value *scalar = s->scalar, *vector = s->vector;
-        memset(scalar, 0, (SCALAR_SLOTS + vector_count(a)) * sizeof(*scalar));
-        memset(s, 0, sizeof(*s));
-        s->scalar = scalar;
-        s->vector = vector;
-        memset(s->loop_mask, -1, sizeof(s->loop_mask));
-        memset(&block->of_lanes, 0, sizeof(block->of_lanes));
-        memset(&block->of_wavefront, 0, sizeof(block->of_wavefront));
-        block->visits = 0;
-    }
-}
-
 static void run(struct analysis *a, struct program *p, const uint8_t *descriptor)
 {
     struct state work = {0};
@@ -611,7 +187,8 @@ static void run(struct analysis *a, struct program *p, const uint8_t *descriptor
         state_at_entry(a, &p->blocks[0].in, descriptor);
         iterate(a, p, &work);
         while (!a->failed && a->numbers && range_begin_again(a->numbers)) {
-            forget_states(a, p);
+            for (uint32_t i = 0; i < p->block_count; i++)
+                state_forget(a, &p->blocks[i]);
             state_at_entry(a, &p->blocks[0].in, descriptor);
             iterate(a, p, &work);
         }
@@ -620,15 +197,6 @@ static void run(struct analysis *a, struct program *p, const uint8_t *descriptor
         analysis_fail(a, "too long");
     }
     free(work.scalar);
-}
-
-static void program_free(struct program *p)
-{
-    for (uint32_t i = 0; p->blocks && i < p->block_count; i++)
-        free(p->blocks[i].in.scalar);
-    free(p->blocks);
-    free(p->block_of);
-    free(p->inst);
 }
 
 static void conclude(struct analysis *a)
@@ -676,8 +244,7 @@ static void analyse(struct reef_analysis *out, const struct reef_object *object,
     }
     if (kernel->code_bytes)
         bytes = kernel->code_bytes;
-    if (decode(&a, &p, code, bytes, kernel->code_bytes != 0, kernel->entry_va) &&
-        make_blocks(&a, &p))
+    if (program_read(&a, &p, code, bytes, kernel->code_bytes != 0, kernel->entry_va))
         run(&a, &p, kernel->descriptor);
     else
         analysis_fail(&a, "too long");
