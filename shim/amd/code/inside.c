@@ -351,7 +351,7 @@ static void go_on(struct copy *c, const struct loop *loop, uint64_t begin)
 static void send_for_flag(struct copy *c)
 {
     emit(c, 0xc0030000u | (c->s + REEF_INSIDE_WORD) << 6 | (c->s + REEF_INSIDE_POLL) >> 1);
-    emit(c, 0); /* s_load_dword word, poll, 0 glc */
+    emit(c, REEF_GUARD_REPLICA); /* s_load_dword word, poll, ... glc */
 }
 
 /* The flag is sent for at one look and tested at the next, so that nobody waits for it; but the
@@ -453,7 +453,8 @@ static void write_relay(struct copy *c, size_t back, size_t end_code)
 /* In place of the wait: waits, tests flag and chain, goes on behind it. What the guard in front has
  * put into the counter says whether to look at the board; then it begins as a counter. Where SCC
  * matters there is no register to keep it in meanwhile, and nobody looks. */
-static bool write_late(struct copy *c, const struct isa_inst *wait, uint64_t begin, size_t end_code)
+static bool write_late(struct copy *c, const struct isa_inst *wait, bool counts, uint64_t begin,
+                       size_t end_code)
 {
     size_t at = (wait->address - begin) / 4, stub = c->used, first = 0;
     unsigned word = c->s + REEF_INSIDE_WORD, count = c->s + REEF_INSIDE_COUNT;
@@ -466,7 +467,8 @@ static bool write_late(struct copy *c, const struct isa_inst *wait, uint64_t beg
     branch(c, S_CBRANCH_SCC1, end_code);
     if (!keep)
         emit(c, sop2(S_OR, saved, saved, count));
-    emit(c, 0xb0000000u | count << 16 | REEF_INSIDE_CYCLES); /* s_movk_i32 count, ... */
+    if (counts)
+        emit(c, 0xb0000000u | count << 16 | REEF_INSIDE_CYCLES); /* s_movk_i32 count, ... */
     if (keep) {
         restore_scc(c, SCC_UNKNOWN);
     } else {
@@ -484,12 +486,12 @@ static bool write_late(struct copy *c, const struct isa_inst *wait, uint64_t beg
     return retarget(c, at, stub);
 }
 
-static bool write_all(struct reef_inside *out, struct copy *c, uint64_t begin)
+static bool write_all(struct reef_inside *out, struct copy *c, unsigned stubs, uint64_t begin)
 {
     size_t end_code = c->used;
     const struct isa_inst *wait = first_wait(c);
     write_end(c);
-    if (wait && write_late(c, wait, begin, end_code))
+    if (wait && write_late(c, wait, stubs > 0, begin, end_code))
         out->late = true;
     else if (wait)
         return false;
@@ -554,7 +556,7 @@ static bool make(struct reef_inside *out, struct copy *c, const struct reef_obje
     memcpy(c->original, code, kernel->code_bytes);
     memcpy(c->words, code, kernel->code_bytes);
     c->used = kernel->code_bytes / 4;
-    if (!write_all(out, c, begin))
+    if (!write_all(out, c, stubs, begin))
         return true;
     out->code = (uint8_t *)c->words;
     out->bytes = c->used * 4;
