@@ -253,29 +253,48 @@ static bool wants_stub(const struct copy *c, const struct loop *loop)
 
 enum scc { SCC_DEAD, SCC_0, SCC_1, SCC_UNKNOWN };
 
-/* Whether what begins at @address reads SCC before it writes it; yes where the way parts. */
-static bool scc_matters(const struct copy *c, uint64_t address)
+static bool reads_scc(const struct isa_inst *inst)
 {
-    for (unsigned i = 0; i < c->count; i++) {
-        const struct isa_inst *inst = &c->inst[i];
-        if (inst->address < address)
-            continue;
-        if (inst->implicit & ISA_SCC_R || is_branch(inst))
+    for (unsigned n = 0; n < inst->operands; n++)
+        if (inst->operand[n].kind == ISA_KIND_SPECIAL)
             return true;
-        for (unsigned n = 0; n < inst->operands; n++)
-            if (inst->operand[n].kind == ISA_KIND_SPECIAL)
-                return true;
-        if (inst->implicit & ISA_SCC_W || inst->op->flags & ISA_END)
-            return false;
+    return (inst->implicit & ISA_SCC_R) != 0;
+}
+
+/* Whether on some way from instruction @from SCC is read before it is written. True if there is no
+ * memory to find out. */
+static bool scc_matters(const struct copy *c, unsigned from)
+{
+    uint8_t *seen = calloc(c->count, sizeof(*seen));
+    unsigned *open = malloc(c->count * sizeof(*open)), count = 0;
+    bool matters = !seen || !open || from >= c->count; /* the end of the code: as good as any */
+    if (!matters) {
+        open[count++] = from;
+        seen[from] = 1;
     }
-    return true;
+    while (count > 0 && !matters) {
+        unsigned i = open[--count];
+        matters = reads_scc(&c->inst[i]);
+        if (matters || c->inst[i].implicit & ISA_SCC_W)
+            continue;
+        for (unsigned nth = 0; nth < 2; nth++) {
+            int next = way(c, i, nth);
+            if (next < 0 || seen[next])
+                continue;
+            seen[next] = 1;
+            open[count++] = (unsigned)next;
+        }
+    }
+    free(seen);
+    free(open);
+    return matters;
 }
 
 /* What SCC is in the stub of @loop. */
 static enum scc scc_at(const struct copy *c, const struct loop *loop)
 {
     enum isa_id id = isa_id(c->inst[loop->tail].op);
-    if (!scc_matters(c, c->inst[loop->head].address))
+    if (!scc_matters(c, loop->head))
         return SCC_DEAD;
     if (loop->falls)
         return SCC_UNKNOWN;
@@ -365,11 +384,15 @@ static void write_stub(struct copy *c, const struct loop *loop, uint64_t begin, 
         emit(c, sop2(S_CSELECT, c->s + REEF_INSIDE_SAVED, 129, 128)); /* saved, 1, 0 */
     emit(c, sop2(S_SUB, count, count, 255));                          /* SCC is the borrow */
     emit(c, round);
-    size_t look = c->used;
-    branch(c, S_CBRANCH_SCC1, look);
-    restore_scc(c, scc);
-    go_on(c, loop, begin);
-    retarget(c, look, c->used);
+    if (!loop->falls && (scc == SCC_DEAD || scc == SCC_0)) { /* no borrow: SCC is 0 */
+        branch(c, S_CBRANCH_SCC0, (c->inst[loop->head].address - begin) / 4);
+    } else {
+        size_t look = c->used;
+        branch(c, S_CBRANCH_SCC1, look);
+        restore_scc(c, scc);
+        go_on(c, loop, begin);
+        retarget(c, look, c->used);
+    }
     if (round == REEF_INSIDE_LONG)
         send_for_flag(c);
     emit(c, 0xbf8cc07fu);                   /* s_waitcnt lgkmcnt(0) */
@@ -459,7 +482,7 @@ static bool write_late(struct copy *c, const struct isa_inst *wait, bool counts,
     size_t at = (wait->address - begin) / 4, stub = c->used, first = 0;
     unsigned word = c->s + REEF_INSIDE_WORD, count = c->s + REEF_INSIDE_COUNT;
     unsigned saved = c->s + REEF_INSIDE_SAVED;
-    bool keep = scc_matters(c, wait->address + 4);
+    bool keep = scc_matters(c, (unsigned)(wait - c->inst) + 1);
     emit(c, 0xbf8c0000u | (uint16_t)wait->fields.imm);
     if (keep)
         emit(c, sop2(S_CSELECT, saved, 129, 128));
