@@ -109,6 +109,12 @@ void write_register(struct analysis *a, const struct isa_operand *to, unsigned p
 /** symbolic.c: the expression of dword @part of what the instruction writes to its destination, or
  *  with @second to its other one (carry, SCC). 0: it is not known. */
 unsigned symbolic_result(struct analysis *a, bool second, unsigned part);
+/** The expression of dword @part of the @nth source, or 0. */
+unsigned symbolic_source(struct analysis *a, unsigned nth, unsigned part);
+
+/** conditions.c: what a compare writes to SCC; or a mask, if it writes one. 0: it is not known. */
+unsigned symbolic_compare(struct analysis *a);
+unsigned symbolic_mask(struct analysis *a, enum isa_id id, bool *is_mask);
 /** Before and behind its writes: what the mask in its destination says where it is 0. */
 void symbolic_masks_before(struct analysis *a);
 void symbolic_masks(struct analysis *a);

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What instructions compute, as expressions (ranges/builder.h), and what compares say of the lanes
- * and the way that follow. What has no rule here is not known.
- *
- * A mask of lanes says little where it is 0: the compare may have been made by fewer lanes. So its
- * contrary holds only for lanes that are still those which compared (state.h: unless).
+ * What instructions compute, as expressions (ranges/builder.h). What has no rule here is not known.
  */
 #include "shim/amd/code/analysis/state.h"
 
@@ -24,8 +20,7 @@ static unsigned chosen_bytes(struct analysis *a, const struct isa_operand *o, un
     return sel < 4 ? bits(a, x, 8 * sel, 8) : bits(a, x, 16 * (sel - 4), 16);
 }
 
-/* The expression of dword @part of the @nth source, or 0. */
-static unsigned source(struct analysis *a, unsigned nth, unsigned part)
+unsigned symbolic_source(struct analysis *a, unsigned nth, unsigned part)
 {
     const struct isa_inst *inst = a->inst;
     for (unsigned i = 0; i < inst->operands; i++) {
@@ -45,14 +40,15 @@ static unsigned source(struct analysis *a, unsigned nth, unsigned part)
 
 static unsigned source64(struct analysis *a, unsigned nth)
 {
-    return range_pair(a->numbers, source(a, nth, 0), source(a, nth, 1));
+    return range_pair(a->numbers, symbolic_source(a, nth, 0), symbolic_source(a, nth, 1));
 }
 
 /* --- 32 bits --- */
 
 static unsigned binary(struct analysis *a, enum range_op op, unsigned first, unsigned second)
 {
-    return range_binary(a->numbers, op, source(a, first, 0), source(a, second, 0));
+    return range_binary(a->numbers, op, symbolic_source(a, first, 0),
+                        symbolic_source(a, second, 0));
 }
 
 static unsigned add(struct analysis *a, unsigned x, unsigned y)
@@ -93,33 +89,34 @@ static bool constant(const struct analysis *a, unsigned x, uint32_t *value)
 static unsigned bit_field(struct analysis *a, bool scalar)
 {
     uint32_t offset, width;
-    if (!constant(a, source(a, 1, 0), &offset))
+    if (!constant(a, symbolic_source(a, 1, 0), &offset))
         return 0;
     if (scalar) {
         width = offset >> 16 & 127;
-    } else if (!constant(a, source(a, 2, 0), &width)) {
+    } else if (!constant(a, symbolic_source(a, 2, 0), &width)) {
         return 0;
     }
-    return bits(a, source(a, 0, 0), offset & 31, width & 31);
+    return bits(a, symbolic_source(a, 0, 0), offset & 31, width & 31);
 }
 
 static unsigned scaled_add(struct analysis *a, unsigned shift)
 {
     unsigned by = range_number(a->numbers, (int32_t)shift);
-    return add(a, range_binary(a->numbers, RANGE_SHL, source(a, 0, 0), by), source(a, 1, 0));
+    return add(a, range_binary(a->numbers, RANGE_SHL, symbolic_source(a, 0, 0), by),
+               symbolic_source(a, 1, 0));
 }
 
 /* A value that only some lanes took, or that a condition chose. */
 static unsigned selected(struct analysis *a)
 {
-    unsigned x = source(a, 0, 0), y = source(a, 1, 0);
+    unsigned x = symbolic_source(a, 0, 0), y = symbolic_source(a, 1, 0);
     return range_select(a->numbers, a->inst->address, x, y);
 }
 
 /* A number of one lane for all: the same if all have the same. */
 static unsigned first_lane(struct analysis *a)
 {
-    unsigned x = source(a, 0, 0);
+    unsigned x = symbolic_source(a, 0, 0);
     return range_flags(a->numbers, x) & RANGE_LANES ? 0 : x;
 }
 
@@ -130,7 +127,7 @@ static unsigned upper_sum(struct analysis *a, unsigned carry)
     const struct range_node low = b->node[carry];
     if (low.op != RANGE_CARRY)
         return 0;
-    unsigned x = source(a, 0, 0), y = source(a, 1, 0);
+    unsigned x = symbolic_source(a, 0, 0), y = symbolic_source(a, 1, 0);
     unsigned first = range_pair(b, low.a, x), second = range_pair(b, low.b, y);
     if (!first || !second) { /* in the other order */
         first = range_pair(b, low.a, y);
@@ -141,12 +138,12 @@ static unsigned upper_sum(struct analysis *a, unsigned carry)
 
 static unsigned narrow(struct analysis *a, enum isa_id id)
 {
-    unsigned third = source(a, 2, 0);
+    unsigned third = symbolic_source(a, 2, 0);
     switch (id) {
     case ISA_ID_s_mov_b32:
     case ISA_ID_v_mov_b32:
     case ISA_ID_s_movk_i32:
-        return source(a, 0, 0);
+        return symbolic_source(a, 0, 0);
     case ISA_ID_v_readfirstlane_b32:
         return first_lane(a);
     case ISA_ID_s_add_u32:
@@ -183,8 +180,8 @@ static unsigned narrow(struct analysis *a, enum isa_id id)
         return add(a, binary(a, RANGE_MUL_I24, 0, 1), third);
     case ISA_ID_v_mul_u32_u24:
     case ISA_ID_v_mad_u32_u24: {
-        unsigned product = range_binary(a->numbers, RANGE_MUL, low24(a, source(a, 0, 0)),
-                                        low24(a, source(a, 1, 0)));
+        unsigned product = range_binary(a->numbers, RANGE_MUL, low24(a, symbolic_source(a, 0, 0)),
+                                        low24(a, symbolic_source(a, 1, 0)));
         return id == ISA_ID_v_mul_u32_u24 ? product : add(a, product, third);
     }
     case ISA_ID_s_lshl_b32:
@@ -227,12 +224,12 @@ static unsigned narrow(struct analysis *a, enum isa_id id)
         return binary(a, RANGE_OR, 0, 1);
     case ISA_ID_s_xor_b32:
     case ISA_ID_v_xor_b32:
-        return turned(a, source(a, 0, 0), source(a, 1, 0));
+        return turned(a, symbolic_source(a, 0, 0), symbolic_source(a, 1, 0));
     case ISA_ID_s_not_b32:
     case ISA_ID_v_not_b32:
-        return turned(a, source(a, 0, 0), range_number(a->numbers, -1));
+        return turned(a, symbolic_source(a, 0, 0), range_number(a->numbers, -1));
     case ISA_ID_v_xad_u32:
-        return add(a, turned(a, source(a, 0, 0), source(a, 1, 0)), third);
+        return add(a, turned(a, symbolic_source(a, 0, 0), symbolic_source(a, 1, 0)), third);
     case ISA_ID_s_min_u32:
     case ISA_ID_v_min_u32:
         return binary(a, RANGE_MIN_U, 0, 1);
@@ -272,10 +269,10 @@ static unsigned shifted_back64(struct analysis *a, unsigned nth, unsigned by)
 {
     struct range_builder *b = a->numbers;
     uint32_t low, bits_of;
-    if (!constant(a, source(a, nth, 0), &low) || low != 0 || !constant(a, by, &bits_of) ||
+    if (!constant(a, symbolic_source(a, nth, 0), &low) || low != 0 || !constant(a, by, &bits_of) ||
         bits_of == 0 || bits_of > 32)
         return 0;
-    unsigned x = source(a, nth, 1);
+    unsigned x = symbolic_source(a, nth, 1);
     unsigned sign = range_binary(b, RANGE_ASHR, x, range_number(b, 31));
     return shifted64(a, range_pair(b, x, sign), range_number(b, 32 - (int32_t)bits_of));
 }
@@ -285,92 +282,20 @@ static unsigned wide(struct analysis *a, enum isa_id id)
     struct range_builder *b = a->numbers;
     switch (id) {
     case ISA_ID_s_lshl_b64:
-        return shifted64(a, source64(a, 0), source(a, 1, 0));
+        return shifted64(a, source64(a, 0), symbolic_source(a, 1, 0));
     case ISA_ID_v_lshlrev_b64:
-        return shifted64(a, source64(a, 1), source(a, 0, 0));
+        return shifted64(a, source64(a, 1), symbolic_source(a, 0, 0));
     case ISA_ID_s_ashr_i64:
-        return shifted_back64(a, 0, source(a, 1, 0));
+        return shifted_back64(a, 0, symbolic_source(a, 1, 0));
     case ISA_ID_v_ashrrev_i64:
-        return shifted_back64(a, 1, source(a, 0, 0));
+        return shifted_back64(a, 1, symbolic_source(a, 0, 0));
     case ISA_ID_v_mad_u64_u32: {
-        unsigned x = source(a, 0, 0), y = source(a, 1, 0);
+        unsigned x = symbolic_source(a, 0, 0), y = symbolic_source(a, 1, 0);
         unsigned product =
             x && y ? range_binary64(b, RANGE_MUL64_U, x < y ? x : y, x < y ? y : x) : 0;
         return range_binary64(b, RANGE_ADD64, product, source64(a, 2));
     }
     default:
-        return 0;
-    }
-}
-
-/* --- conditions --- */
-
-/* Compares of integers of 32 bits, by their names: v_cmp_lt_i32, s_cmp_lt_i32, s_cmpk_lt_i32. */
-static unsigned compare(struct analysis *a)
-{
-    static const struct {
-        char name[4];
-        uint8_t op_i, op_u;
-        bool swap, negate;
-    } compares[] = {
-        {"lt", RANGE_LESS_I, RANGE_LESS_U, false, false},
-        {"le", RANGE_LESS_EQUAL_I, RANGE_LESS_EQUAL_U, false, false},
-        {"gt", RANGE_LESS_I, RANGE_LESS_U, true, false},
-        {"ge", RANGE_LESS_EQUAL_I, RANGE_LESS_EQUAL_U, true, false},
-        {"eq", RANGE_EQUAL, RANGE_EQUAL, false, false},
-        {"ne", RANGE_NOT_EQUAL, RANGE_NOT_EQUAL, false, false},
-        {"lg", RANGE_NOT_EQUAL, RANGE_NOT_EQUAL, false, false},
-    };
-    const char *name = a->inst->op->name;
-    const char *what = strncmp(name, "s_cmpk_", 7) == 0 ? name + 7
-                       : strncmp(name, "v_cmp_", 6) == 0 || strncmp(name, "s_cmp_", 6) == 0
-                           ? name + 6
-                           : "";
-    for (unsigned i = 0; i < sizeof(compares) / sizeof(compares[0]); i++) {
-        size_t length = strlen(compares[i].name);
-        if (strncmp(what, compares[i].name, length) != 0)
-            continue;
-        bool is_signed = strcmp(what + length, "_i32") == 0;
-        if (!is_signed && strcmp(what + length, "_u32") != 0)
-            continue;
-        unsigned x = source(a, 0, 0), y = source(a, 1, 0);
-        return range_condition(a->numbers,
-                               (enum range_op)(is_signed ? compares[i].op_i : compares[i].op_u),
-                               compares[i].swap ? y : x, compares[i].swap ? x : y);
-    }
-    return 0;
-}
-
-/* The immediate of s_cmpk_*_u32 is not signed. */
-static bool has_large_immediate(const struct analysis *a)
-{
-    return a->inst->format == ISA_SOPK && a->inst->fields.imm < 0 &&
-           strncmp(a->inst->op->name, "s_cmpk_", 7) == 0 &&
-           strstr(a->inst->op->name, "_u32") != NULL;
-}
-
-static unsigned condition_or_zero(const struct analysis *a, unsigned x)
-{
-    return range_is_condition(a->numbers->node[x].op) ? x : 0;
-}
-
-static unsigned masks(struct analysis *a, enum isa_id id, bool *is_mask)
-{
-    struct range_builder *b = a->numbers;
-    *is_mask = true;
-    if (a->inst->format == ISA_VOPC || a->inst->op->format == ISA_VOPC)
-        return compare(a);
-    unsigned x = condition_or_zero(a, source(a, 0, 0)), y = condition_or_zero(a, source(a, 1, 0));
-    switch (id) {
-    case ISA_ID_s_mov_b64:
-        *is_mask = x != 0; /* else a number */
-        return x;
-    case ISA_ID_s_and_b64:
-        return range_condition(b, RANGE_BOTH, x, y);
-    case ISA_ID_s_or_b64:
-        return range_condition(b, RANGE_EITHER, x, y);
-    default:
-        *is_mask = false;
         return 0;
     }
 }
@@ -385,46 +310,19 @@ unsigned symbolic_result(struct analysis *a, bool second, unsigned part)
     if (second) {
         if (id == ISA_ID_v_add_co_u32 || id == ISA_ID_s_add_u32)
             return binary(a, RANGE_CARRY, 0, 1);
-        return a->inst->format == ISA_SOPC || a->inst->format == ISA_SOPK
-                   ? has_large_immediate(a) ? 0 : compare(a)
-                   : 0;
+        return symbolic_compare(a);
     }
-    unsigned mask = masks(a, id, &is_mask);
+    unsigned mask = symbolic_mask(a, id, &is_mask);
     if (is_mask)
         return mask;
     if (id == ISA_ID_s_mov_b64)
-        return source(a, 0, part);
+        return symbolic_source(a, 0, part);
     unsigned pair = wide(a, id);
     if (pair)
         return part == 0 ? range_low(b, pair) : part == 1 ? range_high(b, pair) : 0;
     if (id == ISA_ID_v_mad_u64_u32 && part == 0) /* of whose sum the upper half is not known */
-        return add(a, binary(a, RANGE_MUL, 0, 1), source(a, 2, 0));
+        return add(a, binary(a, RANGE_MUL, 0, 1), symbolic_source(a, 2, 0));
     return part == 0 ? narrow(a, id) : 0;
-}
-
-/* What holds for lanes whose bit is 0 in the result. */
-void symbolic_masks_before(struct analysis *a)
-{
-    const struct isa_fields *f = &a->inst->fields;
-    enum isa_id id = isa_id(a->inst->op);
-    a->unless_before = 0;
-    if (id == ISA_ID_s_and_b64 && (f->src[0] == ISA_EXEC || f->src[1] == ISA_EXEC)) {
-        unsigned mask = f->src[0] == ISA_EXEC ? f->src[1] : f->src[0];
-        a->unless_before = mask < SCALARS ? a->unless[mask] : 0;
-        return;
-    }
-    if (a->inst->op->format == ISA_VOPC && !(f->mods & ISA_MOD_SDWA))
-        a->unless_before = (uint16_t)range_negation(a->numbers, compare(a));
-    else if (id == ISA_ID_s_or_b64 && f->src[0] < SCALARS && f->src[1] < SCALARS)
-        a->unless_before = (uint16_t)range_condition(a->numbers, RANGE_BOTH, a->unless[f->src[0]],
-                                                     a->unless[f->src[1]]);
-}
-
-void symbolic_masks(struct analysis *a)
-{
-    unsigned to = a->inst->op->format == ISA_VOPC ? a->inst->fields.sdst : a->inst->fields.dst;
-    if (a->unless_before && to + 1 < SCALARS)
-        a->unless[to] = a->unless_before;
 }
 
 unsigned symbolic_address(struct analysis *a)
@@ -461,60 +359,4 @@ unsigned symbolic_packet(struct analysis *a, unsigned part)
             range_leaf(a->numbers, RANGE_DISPATCH, 1, 0))
         return 0;
     return range_leaf(a->numbers, RANGE_PACKET, m->offset[0] / 4 + (int64_t)part, 0);
-}
-
-/* --- conditions that hold --- */
-
-void symbolic_conditions(const struct state *s, bool of_lanes, struct range_conditions *out)
-{
-    unsigned n = 0;
-    memset(out, 0, sizeof(*out));
-    for (unsigned i = 0; i < 2 && of_lanes; i++)
-        if (s->lane_condition[i])
-            out->of[n++] = s->lane_condition[i];
-    for (unsigned i = s->depth; i-- > 0 && of_lanes && n < RANGE_CONDITIONS;)
-        if (s->level_condition[i])
-            out->of[n++] = s->level_condition[i];
-    for (unsigned i = FACTS; i-- > 0 && n < RANGE_CONDITIONS;)
-        if (s->fact[i])
-            out->of[n++] = s->fact[i];
-}
-
-void symbolic_add_fact(struct state *s, unsigned condition)
-{
-    if (condition == 0)
-        return;
-    memmove(&s->fact[0], &s->fact[1], sizeof(s->fact) - sizeof(s->fact[0]));
-    s->fact[FACTS - 1] = (uint16_t)condition;
-}
-
-/* Leaves those of @to that are in @from as well. */
-static bool keep_common(uint16_t *to, const uint16_t *from, unsigned count)
-{
-    bool changed = false;
-    for (unsigned i = 0; i < count; i++) {
-        bool found = to[i] == 0;
-        for (unsigned j = 0; j < count && !found; j++)
-            found = to[i] == from[j];
-        changed |= !found;
-        to[i] = found ? to[i] : 0;
-    }
-    return changed;
-}
-
-bool symbolic_join_conditions(struct state *to, const struct state *from)
-{
-    bool changed = keep_common(to->lane_condition, from->lane_condition, 2);
-    changed |= keep_common(to->fact, from->fact, FACTS);
-    for (unsigned i = 0; i < to->depth; i++) {
-        if (to->level_condition[i] != from->level_condition[i] && to->level_condition[i]) {
-            to->level_condition[i] = 0;
-            changed = true;
-        }
-        if (to->rest_condition[i] != from->rest_condition[i] && to->rest_condition[i]) {
-            to->rest_condition[i] = 0;
-            changed = true;
-        }
-    }
-    return changed;
 }
