@@ -276,6 +276,60 @@ static void test_edges()
     HIP(hipFree(b));
 }
 
+static hipMemcpy3DParms row(unsigned *to, const unsigned *from, hipMemcpyKind kind)
+{
+    const size_t size = N * sizeof(unsigned);
+    hipMemcpy3DParms p = {};
+
+    p.srcPtr = make_hipPitchedPtr((void *)from, size, size, 1);
+    p.dstPtr = make_hipPitchedPtr(to, size, size, 1);
+    p.extent = make_hipExtent(size, 1, 1);
+    p.kind = kind;
+    return p;
+}
+
+/* Copies given as boxes, asked, told, and told in the instance; and what a child graph is. (ROCm
+ * 5.2.3 does not take another child of the same shape in an instance.) */
+static void test_boxes_and_child()
+{
+    unsigned *a = check_upload(all(3)), *b = check_alloc<unsigned>(N);
+    std::vector<unsigned> first(N), second(N), third(N);
+    arguments kernel(b, a, 2, 1);
+    hipKernelNodeParams params = kernel.params();
+    hipMemcpy3DParms box = row(first.data(), b, hipMemcpyDeviceToHost), got;
+    hipGraph_t graph, part, inner;
+    hipGraphNode_t run, child, copy;
+    hipGraphExec_t exec;
+    size_t count = 0;
+
+    HIP(hipGraphCreate(&part, 0));
+    HIP(hipGraphAddKernelNode(&run, part, nullptr, 0, &params));
+    HIP(hipGraphCreate(&graph, 0));
+    HIP(hipGraphAddChildGraphNode(&child, graph, nullptr, 0, part));
+    HIP(hipGraphAddMemcpyNode(&copy, graph, &child, 1, &box));
+    HIP(hipGraphMemcpyNodeGetParams(copy, &got));
+    CHECK(got.dstPtr.ptr == first.data() && got.srcPtr.ptr == b && got.extent.width == N * 4);
+    HIP(hipGraphChildGraphNodeGetGraph(child, &inner));
+    HIP(hipGraphGetNodes(inner, nullptr, &count));
+    CHECK(count == 1);
+    box = row(second.data(), b, hipMemcpyDeviceToHost);
+    HIP(hipGraphMemcpyNodeSetParams(copy, &box));
+    HIP(hipGraphInstantiate(&exec, graph, nullptr, nullptr, 0));
+    launch(exec);
+    check_equal("graphedit/box", second, all(3 * 2 + 1));
+
+    box = row(third.data(), b, hipMemcpyDeviceToHost);
+    HIP(hipGraphExecMemcpyNodeSetParams(exec, copy, &box));
+    launch(exec);
+    check_equal("graphedit/box-in-instance", third, all(3 * 2 + 1));
+    CHECK(first == all(0));
+    HIP(hipGraphExecDestroy(exec));
+    for (hipGraph_t g : {graph, part})
+        HIP(hipGraphDestroy(g));
+    HIP(hipFree(a));
+    HIP(hipFree(b));
+}
+
 /* Two streams captured into one graph, which forks and joins by events. */
 static void test_capture()
 {
@@ -335,6 +389,7 @@ int main()
     test_graph();
     test_update();
     test_edges();
+    test_boxes_and_child();
     test_capture();
     return 0;
 }
