@@ -383,12 +383,14 @@ static const struct method {
                {"suspend", "suspend"},
                {"drain", "drain"}};
 
+enum { VALUES = 6 };
+
 enum vary { QUEUED, KERNEL_US, DEPTH, PROCESSES };
 
 static const struct sweep {
     const char *key;
     enum vary what;
-    int values[6]; /* ended by 0 */
+    int values[VALUES]; /* ended by 0, or full */
 } sweeps[] = {
     {"queued", QUEUED, {50, 100, 200, 500}},
     {"kernel_us", KERNEL_US, {50, 100, 200, 300, 5000}},
@@ -396,6 +398,7 @@ static const struct sweep {
     {"processes", PROCESSES, {1, 2, 4, 8}},
 };
 enum {
+    RESET = 1, /* the usual one of the methods */
     METHODS = sizeof(methods) / sizeof(methods[0]),
     SWEEPS = sizeof(sweeps) / sizeof(sweeps[0])
 };
@@ -414,42 +417,77 @@ static struct setting vary(enum vary what, int value)
     return s;
 }
 
-static bool run_methods(const struct reef_bench_libraries *libraries, int count, FILE *json)
+/* One point: its figures are said and put into @json, whose object is left open for more. */
+static bool run_point(const struct reef_bench_libraries *libraries, const struct setting *s,
+                      const char *what, FILE *json)
 {
     static struct figures f;
-    for (int i = 0; i < METHODS; i++) {
-        struct setting s = usual;
-        s.reset = methods[i].reset;
-        s.arrivals = count;
-        if (!measure(libraries, &s, &f))
-            return false;
-        say(methods[i].key, &f);
-        if (!json)
-            continue;
-        fprintf(json, "%s\"%s\": {", i ? ",\n " : "", methods[i].key);
+    if (!measure(libraries, s, &f))
+        return false;
+    say(what, &f);
+    if (json)
         put_figures(json, &f);
-        fprintf(json, "}");
+    return true;
+}
+
+/* How a means depends on one quantity. @few: every second value, and the last one. */
+static bool run_sweep(const struct reef_bench_libraries *libraries, const struct method *method,
+                      const struct sweep *sweep, bool few, int count, FILE *json)
+{
+    bool any = false;
+    for (int i = 0; i < VALUES && sweep->values[i]; i++) {
+        bool last = i + 1 == VALUES || sweep->values[i + 1] == 0;
+        if (few && i % 2 == 1 && !last)
+            continue;
+        struct setting s = vary(sweep->what, sweep->values[i]);
+        char what[64];
+        s.reset = method->reset;
+        s.arrivals = count;
+        snprintf(what, sizeof(what), "%s, %s %d", method->key, sweep->key, sweep->values[i]);
+        if (json)
+            fprintf(json, "%s\n  {\"%s\": %d, ", any ? "," : "", sweep->key, sweep->values[i]);
+        if (!run_point(libraries, &s, what, json))
+            return false;
+        if (json)
+            fprintf(json, "}");
+        any = true;
     }
     return true;
 }
 
-static bool run_sweep(const struct reef_bench_libraries *libraries, const struct sweep *sweep,
-                      int count, FILE *json)
+static bool run_sweeps(const struct reef_bench_libraries *libraries, const struct method *method,
+                       bool few, int count, FILE *json)
 {
-    static struct figures f;
-    for (int i = 0; i < 6 && sweep->values[i]; i++) {
-        struct setting s = vary(sweep->what, sweep->values[i]);
-        char what[64];
-        s.arrivals = count;
-        snprintf(what, sizeof(what), "reset, %s %d", sweep->key, sweep->values[i]);
-        if (!measure(libraries, &s, &f))
+    bool ok = true;
+    for (int i = 0; i < SWEEPS && ok; i++) {
+        if (json)
+            fprintf(json, ",\n \"by_%s\": [", sweeps[i].key);
+        ok = run_sweep(libraries, method, &sweeps[i], few, count, json);
+        if (json)
+            fprintf(json, "]");
+    }
+    return ok;
+}
+
+/* The means compared, and then what each but the usual one depends on; that one's come behind, for
+ * all values. */
+static bool run_methods(const struct reef_bench_libraries *libraries, int rounds, FILE *json)
+{
+    enum { FEW = 20 };
+    for (int i = 0; i < METHODS; i++) {
+        const struct method *method = &methods[i];
+        struct setting s = usual;
+        s.reset = method->reset;
+        s.arrivals = 20 * rounds;
+        if (json)
+            fprintf(json, "%s\"%s\": {", i ? ",\n " : "", method->key);
+        if (!run_point(libraries, &s, method->key, json))
             return false;
-        say(what, &f);
-        if (!json)
-            continue;
-        fprintf(json, "%s\n  {\"%s\": %d, ", i ? "," : "", sweep->key, sweep->values[i]);
-        put_figures(json, &f);
-        fprintf(json, "}");
+        bool swept = method->reset && strcmp(method->reset, usual.reset) != 0;
+        if (swept && !run_sweeps(libraries, method, true, rounds < FEW ? rounds : FEW, json))
+            return false;
+        if (json)
+            fprintf(json, "}");
     }
     return true;
 }
@@ -461,15 +499,8 @@ static bool preempt_hip(const struct reef_bench_libraries *libraries, int rounds
            libraries->profile ? " on the emulated GPU" : "", usual.kernel_us, usual.queued,
            usual.depth, "", "first work-group, us", "host, us", "", "", "p50", "p99", "max", "hold",
            "seen", "kill", "wasted", "again", "count");
-    bool ok = run_methods(libraries, 20 * rounds, json);
-    for (int i = 0; i < SWEEPS && ok; i++) {
-        if (json)
-            fprintf(json, ",\n \"by_%s\": [", sweeps[i].key);
-        ok = run_sweep(libraries, &sweeps[i], rounds < 20 ? 20 : rounds, json);
-        if (json)
-            fprintf(json, "]");
-    }
-    return ok;
+    return run_methods(libraries, rounds, json) &&
+           run_sweeps(libraries, &methods[RESET], false, rounds < 20 ? 20 : rounds, json);
 }
 
 /* On an emulated GPU of NVIDIA: the CUDA part alone. Else both, the CUDA part on the emulated V100

@@ -77,6 +77,8 @@ int emu_queue_update(uint32_t id, uint64_t ring_va, uint64_t ring_bytes, uint32_
 int emu_queue_kill_waves(void);
 /** Gives the queue global wave sync, or takes it away. */
 int emu_queue_set_gws(uint32_t id, bool wanted);
+/** The compute units on which its work-groups are placed from now on. */
+int emu_queue_set_units(uint32_t id, const struct emu_units *units);
 int emu_queue_destroy(uint32_t id);           /* kills the queue's waves; on return nothing of it runs */
 /** All queues and waves of this process off the device (exit, fork's child never calls it). */
 void emu_engine_stop(void);

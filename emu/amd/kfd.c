@@ -136,11 +136,14 @@ static int alloc_queue_gws(void *arg)
     return emu_queue_set_gws(a->queue_id, a->num_gws > 0);
 }
 
-/** Only the mask that changes nothing is accepted. */
+/** Bit n is compute unit n. (On hardware they are dealt out to the shader engines in turn, which
+ * only decides which of the equal units are meant: mqd_symmetrically_map_cu_mask in
+ * kfd_mqd_manager.c.) */
 static int set_cu_mask(void *arg)
 {
     struct kfd_ioctl_set_cu_mask_args *a = arg;
-    uint32_t words[EMU_MAX_CUS / 32], count = a->num_cu_mask / 32;
+    uint32_t words[EMU_MAX_CUS / 32], count = a->num_cu_mask / 32, named = 0;
+    struct emu_units units = {0};
     struct emu_device *dev;
     uint32_t cus;
     int rc;
@@ -155,13 +158,17 @@ static int set_cu_mask(void *arg)
     dev = emu_segment_lock();
     cus = dev->profile.compute_units;
     emu_segment_unlock();
-    for (uint32_t cu = 0; cu < cus; cu++) {
-        if (cu / 32 >= count || !(words[cu / 32] >> cu % 32 & 1)) {
-            emu_missing("compute unit masks (asked for queue %u)", a->queue_id);
-            return -EINVAL;
+    for (uint32_t cu = 0; cu < cus && cu / 32 < count; cu++) {
+        if (words[cu / 32] >> cu % 32 & 1) {
+            units.word[cu / 64] |= 1ull << cu % 64;
+            named++;
         }
     }
-    return 0;
+    if (!named) {
+        emu_missing("a mask of no compute unit (asked for queue %u)", a->queue_id);
+        return -EINVAL;
+    }
+    return emu_queue_set_units(a->queue_id, &units);
 }
 
 static int set_memory_policy(void *arg)

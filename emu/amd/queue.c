@@ -198,6 +198,26 @@ int emu_queue_set_gws(uint32_t id, bool wanted)
     return rc;
 }
 
+int emu_queue_set_units(uint32_t id, const struct emu_units *units)
+{
+    struct emu_queue *queue;
+    int rc = -EINVAL;
+
+    if (!enter())
+        return -ENODEV;
+    queue = find(id);
+    if (queue && queue->args.type == EMU_QUEUE_AQL) {
+        struct emu_device *dev = emu_segment_lock();
+
+        emu_device_queue_set_units(dev, queue->device_queue, units);
+        emu_segment_unlock();
+        unmap_all();
+        rc = 0;
+    }
+    leave();
+    return rc;
+}
+
 /* Nothing of the queue runs any more: takes it off the device and out of the tables. */
 static void take_down(struct emu_queue *queue)
 {

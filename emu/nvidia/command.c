@@ -43,8 +43,6 @@ bool nv_op_copy(struct nv_op *to, const struct nv_op *from)
     } else if (from->kind == NV_OP_RECORD || from->kind == NV_OP_WAIT_EVENT ||
                from->kind == NV_OP_WAIT_SHARED) {
         to->record.event->refs++;
-    } else if (from->kind == NV_OP_GRAPH) {
-        nv_exec_retain(to->exec);
     } else if (from->kind == NV_OP_GRAPH_ALLOC || from->kind == NV_OP_GRAPH_FREE) {
         nv_graph_memory_retain(to->memory);
     } else if (from->kind == NV_OP_CONDITION) {

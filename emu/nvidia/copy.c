@@ -48,8 +48,10 @@ static uint8_t *row(const struct nv_place *place, size_t y, size_t z, size_t wid
     return nv_memory_host(place->va + offset, width);
 }
 
-void nv_copy_carry_out(const struct nv_copy *copy)
+bool nv_copy_carry_out(const struct nv_copy *copy)
 {
+    bool there = true;
+
     nv_memory_lock_read();
     for (size_t z = 0; z < copy->depth; z++) {
         for (size_t y = 0; y < copy->height; y++) {
@@ -58,9 +60,12 @@ void nv_copy_carry_out(const struct nv_copy *copy)
 
             if (to && from)
                 memmove(to, from, copy->width);
+            else
+                there = false;
         }
     }
     nv_memory_unlock();
+    return there;
 }
 
 static void fill_row(uint8_t *at, const struct nv_fill *fill)
@@ -80,14 +85,19 @@ static void fill_row(uint8_t *at, const struct nv_fill *fill)
     }
 }
 
-void nv_fill_carry_out(const struct nv_fill *fill)
+bool nv_fill_carry_out(const struct nv_fill *fill)
 {
+    bool there = true;
+
     nv_memory_lock_read();
     for (size_t y = 0; y < fill->height; y++) {
         uint8_t *at = nv_memory_host(fill->va + y * fill->pitch, fill->width * fill->bytes);
 
         if (at)
             fill_row(at, fill);
+        else
+            there = false;
     }
     nv_memory_unlock();
+    return there;
 }

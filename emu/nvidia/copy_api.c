@@ -398,8 +398,9 @@ static CUresult batch(CUdeviceptr *dsts, CUdeviceptr *srcs, size_t *sizes, size_
                       CUmemcpyAttributes *attrs, size_t *attrsIdxs, size_t numAttrs,
                       CUstream stream)
 {
+    /* Driver 580 takes the per-thread stream for the legacy one where it is null. */
     if (!dsts || !srcs || !sizes || count == 0 || numAttrs > count || (numAttrs && !attrs) ||
-        nv_is_legacy(stream))
+        !stream || nv_is_legacy(stream))
         return CUDA_ERROR_INVALID_VALUE;
     for (size_t i = 0; i < count; i++) {
         CUresult rc = copy_any(dsts[i], srcs[i], sizes[i], stream, ASYNC);

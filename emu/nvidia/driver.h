@@ -439,6 +439,8 @@ CUresult nv_launch(CUfunction f, const struct nv_kernel_args *args, bool own_pri
 struct emu_shape nv_shape(const struct nv_function *function, const uint32_t block[3],
                           uint32_t dynamic_shared);
 uint32_t nv_max_threads(const struct nv_function *function);
+/** A launch overwrites what was set for its function by the functions of CUDA 2. */
+void nv_legacy_launched(const struct nv_kernel_args *args);
 
 /* ---- hostfunc.c ---- */
 void nv_host_enqueue(struct nv_command *command);
@@ -449,8 +451,9 @@ CUmemoryPool nv_pool_handle(const struct nv_pool *pool);
 void nv_pool_carry_out_free(uint64_t va);
 
 /* ---- copy.c ---- */
-void nv_copy_carry_out(const struct nv_copy *copy);
-void nv_fill_carry_out(const struct nv_fill *fill);
+/** False: memory that it uses is gone (a program's error). */
+bool nv_copy_carry_out(const struct nv_copy *copy);
+bool nv_fill_carry_out(const struct nv_fill *fill);
 uint64_t nv_copy_ns(const struct nv_copy *copy);
 uint64_t nv_fill_ns(const struct nv_fill *fill);
 

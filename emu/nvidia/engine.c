@@ -253,10 +253,11 @@ static void timed_op(struct nv_command *command, uint64_t now)
             nv_condition_start(command, now);
             return;
         }
-        if (command->op.kind == NV_OP_COPY)
-            nv_copy_carry_out(&command->op.copy);
-        else if (command->op.kind == NV_OP_FILL)
-            nv_fill_carry_out(&command->op.fill);
+        /* Unmapped meanwhile: driver 580 answers so. */
+        if (command->op.kind == NV_OP_COPY && !nv_copy_carry_out(&command->op.copy))
+            nv_context_break(command->op.ctx, CUDA_ERROR_ILLEGAL_ADDRESS);
+        else if (command->op.kind == NV_OP_FILL && !nv_fill_carry_out(&command->op.fill))
+            nv_context_break(command->op.ctx, CUDA_ERROR_LAUNCH_FAILED);
     }
     nv_command_done(command, now);
 }

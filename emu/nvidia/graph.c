@@ -68,8 +68,6 @@ CUgraphNodeType nv_node_type(const struct nv_op *op)
         return CU_GRAPH_NODE_TYPE_MEM_ALLOC;
     case NV_OP_GRAPH_FREE:
         return CU_GRAPH_NODE_TYPE_MEM_FREE;
-    case NV_OP_GRAPH:
-        return CU_GRAPH_NODE_TYPE_GRAPH;
     case NV_OP_CONDITION:
         return CU_GRAPH_NODE_TYPE_CONDITIONAL;
     default:

@@ -131,15 +131,18 @@ static CUresult enqueue(CUgraphExec handle, CUstream hStream, bool launch)
         return nv_leave(rc);
     if (!launch)
         return nv_leave(nv_submit(stream, &op, NULL));
-    if (!stream->capture)
-        rc = nv_graph_memory_launch(exec->plan,
-                                    exec->flags & CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH);
+    if (stream->capture) { /* so does driver 580 */
+        nv_capture_invalidate(stream);
+        return nv_leave(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+    }
+    rc = nv_graph_memory_launch(exec->plan,
+                                exec->flags & CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH);
     if (rc != CUDA_SUCCESS)
         return nv_leave(rc);
     op.exec = exec->plan;
     nv_exec_retain(exec->plan);
     rc = nv_submit_after(stream, &op, exec->last, &command);
-    if (rc == CUDA_SUCCESS && command) { /* NULL: it was captured */
+    if (rc == CUDA_SUCCESS) {
         nv_command_release(exec->last);
         exec->last = command;
     }

@@ -16,6 +16,7 @@ struct nv_graph_memory {
     uint64_t va, bytes;
     bool allocated;
     bool claimed;                 /* an executable graph uses it */
+    bool used;                    /* it is counted as such */
     const struct nv_graph *freed; /* the graph that has a node which frees it; only compared */
 };
 
@@ -48,12 +49,23 @@ uint64_t nv_graph_memory_va(const struct nv_graph_memory *memory, uint64_t *byte
     return memory->va;
 }
 
+/* It is from the first launch on, until it is free and no executable graph has it (driver 580
+ * counts it also when it was freed). */
+static void count_used(struct nv_graph_memory *memory)
+{
+    bool is = memory->allocated || (memory->used && memory->claimed);
+
+    if (memory->used != is)
+        count(&used, &used_high, is ? (int64_t)memory->bytes : -(int64_t)memory->bytes);
+    memory->used = is;
+}
+
 static void set_allocated(struct nv_graph_memory *memory, bool allocated)
 {
     if (memory->allocated == allocated)
         return;
     memory->allocated = allocated;
-    count(&used, &used_high, allocated ? (int64_t)memory->bytes : -(int64_t)memory->bytes);
+    count_used(memory);
     if (allocated)
         nv_graph_memory_retain(memory);
     else
@@ -162,8 +174,10 @@ bool nv_graph_memory_claim(const struct nv_exec *plan, bool claim)
             return false;
     }
     for (unsigned i = 0; i < plan->count; i++) {
-        if (plan->steps[i].op.kind == NV_OP_GRAPH_ALLOC)
-            plan->steps[i].op.memory->claimed = claim;
+        if (plan->steps[i].op.kind != NV_OP_GRAPH_ALLOC)
+            continue;
+        plan->steps[i].op.memory->claimed = claim;
+        count_used(plan->steps[i].op.memory);
     }
     return true;
 }

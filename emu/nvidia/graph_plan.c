@@ -61,29 +61,6 @@ static bool step_after(struct nv_step *step, unsigned index)
 static bool flatten(struct nv_exec *plan, const struct nv_graph *graph, unsigned entry,
                     unsigned depth);
 
-/* The steps of another plan, behind step @entry. */
-static bool append_plan(struct nv_exec *plan, const struct nv_exec *other, unsigned entry)
-{
-    unsigned base = plan->count;
-
-    for (unsigned i = 0; i < other->count; i++) {
-        const struct nv_step *from = &other->steps[i];
-        struct nv_step *to = add_step(plan, NULL, &from->op);
-
-        if (!to)
-            return false;
-        to->type = from->type;
-        to->disabled = from->disabled;
-        for (unsigned k = 0; k < from->before_count; k++) {
-            if (!step_after(to, base + from->before[k]))
-                return false;
-        }
-        if (from->before_count == 0 && !step_after(to, entry))
-            return false;
-    }
-    return true;
-}
-
 /* What lies in a node, behind its own step @first, and an empty step behind all of it. Its index,
  * or NOTHING. */
 static unsigned flatten_inner(struct nv_exec *plan, const struct nv_node *n, unsigned first,
@@ -92,8 +69,7 @@ static unsigned flatten_inner(struct nv_exec *plan, const struct nv_node *n, uns
     static const struct nv_op empty = {.kind = NV_OP_EMPTY};
     unsigned last;
 
-    if (n->child ? !flatten(plan, n->child, first, depth + 1)
-                 : !append_plan(plan, n->op.exec, first))
+    if (!flatten(plan, n->child, first, depth + 1))
         return NOTHING;
     last = plan->count;
     if (!add_step(plan, NULL, &empty))
@@ -129,10 +105,8 @@ static bool make_bodies(struct nv_step *step, const struct nv_node *n)
 static bool flatten_node(struct nv_exec *plan, const struct nv_node *n, const unsigned *step_of,
                          unsigned entry, unsigned depth, unsigned *last)
 {
-    static const struct nv_op empty = {.kind = NV_OP_EMPTY};
-    bool inner = n->child || n->op.kind == NV_OP_GRAPH;
     unsigned first = plan->count;
-    struct nv_step *step = add_step(plan, n, n->op.kind == NV_OP_GRAPH ? &empty : &n->op);
+    struct nv_step *step = add_step(plan, n, &n->op);
 
     if (!step)
         return false;
@@ -144,7 +118,7 @@ static bool flatten_node(struct nv_exec *plan, const struct nv_node *n, const un
         return false;
     if (n->body_count && !make_bodies(step, n))
         return false;
-    *last = inner ? flatten_inner(plan, n, first, depth) : first;
+    *last = n->child ? flatten_inner(plan, n, first, depth) : first;
     return *last != NOTHING;
 }
 

@@ -81,7 +81,8 @@ static CUresult check_sizes(const struct nv_context *ctx, const struct nv_functi
     return CUDA_SUCCESS;
 }
 
-/* Both ways of passing arguments; the other one has to be NULL. */
+/* Both ways of passing arguments; the other one has to be NULL. What a buffer is too short for is
+ * not looked at (driver 580 takes it): zero here. */
 static CUresult copy_params(const struct ptx_function *ptx, void **params, void **extra,
                             uint8_t **out)
 {
@@ -103,13 +104,13 @@ static CUresult copy_params(const struct ptx_function *ptx, void **params, void 
     for (uint32_t i = 0; params && i < ptx->param_count; i++)
         if (!params[i])
             return CUDA_ERROR_INVALID_VALUE;
-    if (ptx->param_count && !params && !(buffer && bytes >= ptx->param_bytes))
+    if (ptx->param_count && !params && !(buffer && bytes > 0))
         return CUDA_ERROR_INVALID_VALUE;
     copy = calloc(1, ptx->param_bytes + 16);
     if (!copy)
         return CUDA_ERROR_OUT_OF_MEMORY;
     if (buffer)
-        memcpy(copy, buffer, ptx->param_bytes);
+        memcpy(copy, buffer, bytes < ptx->param_bytes ? bytes : ptx->param_bytes);
     for (uint32_t i = 0; params && i < ptx->param_count; i++)
         memcpy(copy + ptx->params[i].offset, params[i], ptx->params[i].size);
     *out = copy;
@@ -174,6 +175,7 @@ CUresult nv_launch(CUfunction f, const struct nv_kernel_args *args, bool own_pri
     }
     if (rc != CUDA_SUCCESS)
         return nv_leave(rc);
+    nv_legacy_launched(&op.kernel);
     rc = nv_submit(stream, &op, copy.event ? &command : NULL);
     if (rc == CUDA_SUCCESS && copy.event && command) {
         nv_event_set_record(copy.event, command);

@@ -124,6 +124,20 @@ static CUresult launch_grid(CUfunction f, int width, int height, CUstream stream
     return nv_launch(f, &args, false, stream, NULL, extra);
 }
 
+/* cuda.h says "invalidates"; driver 580 has that launch's from then on. */
+void nv_legacy_launched(const struct nv_kernel_args *args)
+{
+    struct nv_legacy *legacy = args->function->legacy;
+    uint32_t bytes = args->function->ptx->param_bytes;
+
+    if (!legacy)
+        return;
+    memcpy(legacy->block, args->block, sizeof(legacy->block));
+    legacy->shared_bytes = args->shared_bytes;
+    legacy->param_bytes = bytes < MOST_PARAM_BYTES ? bytes : MOST_PARAM_BYTES;
+    memcpy(legacy->params, args->params, legacy->param_bytes);
+}
+
 CUresult cuLaunch(CUfunction f)
 {
     return launch_grid(f, 1, 1, NULL);

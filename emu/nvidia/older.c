@@ -22,15 +22,31 @@
 OLDER(cuCtxDestroy, (CUcontext ctx), cuCtxDestroy_v2(ctx))
 OLDER(cuCtxPopCurrent, (CUcontext * ctx), cuCtxPopCurrent_v2(ctx))
 OLDER(cuCtxPushCurrent, (CUcontext ctx), cuCtxPushCurrent_v2(ctx))
-OLDER(cuCtxCreate, (CUcontext * ctx, unsigned flags, CUdevice dev), cuCtxCreate_v2(ctx, flags, dev))
+
+/* A context of CUDA 2 has addresses of 32 bits; the device has none of its own for it (seen on
+ * driver 580). */
+static CUresult no_context(const CUcontext *ctx, CUdevice dev)
+{
+    struct nv_context *current;
+    CUresult rc = nv_enter_any(&current);
+
+    if (rc != CUDA_SUCCESS)
+        return rc;
+    if (dev != 0)
+        return nv_leave(CUDA_ERROR_INVALID_DEVICE);
+    return nv_leave(ctx ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_ERROR_INVALID_VALUE);
+}
+
+OLDER(cuCtxCreate, (CUcontext * ctx, unsigned flags, CUdevice dev), no_context(ctx, dev))
 OLDER(cuDevicePrimaryCtxRelease, (CUdevice dev), cuDevicePrimaryCtxRelease_v2(dev))
 OLDER(cuDevicePrimaryCtxReset, (CUdevice dev), cuDevicePrimaryCtxReset_v2(dev))
 OLDER(cuDevicePrimaryCtxSetFlags, (CUdevice dev, unsigned flags),
       cuDevicePrimaryCtxSetFlags_v2(dev, flags))
 OLDER(cuEventDestroy, (CUevent event), cuEventDestroy_v2(event))
 OLDER(cuStreamDestroy, (CUstream stream), cuStreamDestroy_v2(stream))
+/* CUDA 10.0 had no modes, and prohibited nothing (seen on driver 580). */
 OLDER(cuStreamBeginCapture, (CUstream stream),
-      cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_GLOBAL))
+      cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_RELAXED))
 OLDER(cuMemHostRegister, (void *p, size_t bytes, unsigned flags),
       cuMemHostRegister_v2(p, bytes, flags))
 OLDER(cuLinkCreate, (unsigned count, CUjit_option *options, void **values, CUlinkState *state),

@@ -336,10 +336,12 @@ CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemGenericAlloc
         return rc;
     p = physical_of(handle);
     r = reservation_of(ptr, size);
-    if (!p || !r || flags || offset || !size || size > p->bytes || ptr % GRANULE_BYTES ||
+    if (!p || !reservation_of(ptr, 1) || flags || offset || !size || ptr % GRANULE_BYTES ||
         size % GRANULE_BYTES)
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
-    return nv_leave(map(r, ptr, size, p));
+    if (!r)
+        return nv_leave(CUDA_ERROR_NOT_SUPPORTED); /* beyond it: so answers driver 580 */
+    return nv_leave(size > p->bytes ? CUDA_ERROR_INVALID_VALUE : map(r, ptr, size, p));
 }
 
 /* Whether whole mappings side by side are exactly this stretch. */
@@ -372,7 +374,7 @@ static void unmap(struct reservation *r, uint64_t va, uint64_t bytes)
                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
-/* Waits for everything: kernels may still use it. */
+/* It waits for nothing (seen on driver 580): what still uses the memory breaks its context. */
 CUresult cuMemUnmap(CUdeviceptr ptr, size_t size)
 {
     struct nv_context *ctx;
@@ -381,7 +383,6 @@ CUresult cuMemUnmap(CUdeviceptr ptr, size_t size)
 
     if (rc != CUDA_SUCCESS)
         return rc;
-    nv_contexts_wait();
     r = reservation_of(ptr, size);
     if (!r || !whole_mappings(r, ptr, size))
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
@@ -393,6 +394,8 @@ static CUresult set_access(struct reservation *r, uint64_t va, uint64_t bytes,
                            CUmemAccess_flags access)
 {
     for (struct mapping *m = *mapping_behind(r, va); m && m->va < va + bytes; m = m->next) {
+        if (m->access == access)
+            continue; /* it may be in use */
         if (m->access != CU_MEM_ACCESS_FLAGS_PROT_NONE)
             nv_memory_free(m->va);
         m->access = CU_MEM_ACCESS_FLAGS_PROT_NONE;

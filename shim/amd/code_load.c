@@ -127,6 +127,7 @@ HOOK(hsa_status_t, hsa_code_object_reader_destroy)(hsa_code_object_reader_t read
 /* Addresses relative to the code object. */
 struct loaded_kernel {
     uint64_t descriptor_va, blocks_va; /* blocks_va 0: no guards */
+    struct reef_ranges *ranges;        /* owned; may be NULL */
     struct reef_restart_rule rule;
 };
 
@@ -206,10 +207,14 @@ static void list_kernels(struct loaded *loaded, const void *bytes, size_t size)
             analysis = guarded->analysis;
         else
             reef_analyse(&analysis, &object, &kernel);
+        struct reef_ranges *ranges = analysis.restart == REEF_RESTART_IF_DISJOINT
+                                         ? reef_analyse_ranges(&object, &kernel)
+                                         : NULL;
         loaded->kernels[loaded->count++] = (struct loaded_kernel){
             .descriptor_va = kernel.descriptor_va,
             .blocks_va = guarded ? guarded->blocks_va : 0,
-            .rule = reef_restart_rule_for(&kernel, &analysis, guarded && guarded->alone),
+            .ranges = ranges,
+            .rule = reef_restart_rule_for(&kernel, &analysis, ranges, guarded && guarded->alone),
         };
     }
 }
@@ -223,12 +228,19 @@ static void count_kernels(const struct loaded *loaded)
     reef_debug("code object loaded: %u kernels, %u with guards", all, guarded);
 }
 
+static void free_known(struct loaded *loaded)
+{
+    for (unsigned i = 0; i < loaded->count; i++)
+        reef_ranges_free(loaded->kernels[i].ranges);
+    free(loaded->kernels);
+    reef_rewritten_free(&loaded->code);
+}
+
 static void free_loaded(struct loaded *loaded)
 {
     if (loaded->own_reader)
         REAL(hsa_code_object_reader_destroy)(loaded->reader);
-    reef_rewritten_free(&loaded->code);
-    free(loaded->kernels);
+    free_known(loaded);
     free(loaded);
 }
 
@@ -354,8 +366,7 @@ void reef_code_load_forget(void)
     pthread_mutex_lock(&lock);
     while (all_loaded) {
         struct loaded *next = all_loaded->next;
-        reef_rewritten_free(&all_loaded->code);
-        free(all_loaded->kernels);
+        free_known(all_loaded);
         free(all_loaded);
         all_loaded = next;
     }

@@ -244,6 +244,23 @@ static cu_result sync_all(struct cu_api *api, cu_word *a)
     return after_wait(api, a);
 }
 
+/* Driver 580 takes no null stream for a batch of copies, not the per-thread one either. So it is
+ * asked with just that; and what another driver takes is in order. */
+static cu_result null_batch(struct cu_api *api, const cu_word *a)
+{
+    if (cu_is_rt())
+        cu_rt_arrive(cu_stream_per_thread());
+    else
+        cu_take_turn(cu_stream_per_thread(), true);
+    return cu_per_thread_call(api, a);
+}
+
+static bool is_null_batch(const struct cu_api *api, cu_word handle)
+{
+    return handle == 0 && (api == &cu_api[CU_cuMemcpyBatchAsync_ptsz] ||
+                           api == &cu_api[CU_cuMemcpyBatchAsync_v2_ptsz]);
+}
+
 /* --- dispatch --- */
 
 /* Work of a BE process, and what depends on it. @s: the stream, if the function has one. */
@@ -390,6 +407,8 @@ static cu_result route(struct cu_api *api, cu_word *a)
         return enter_other(api, a);
     }
     cu_word *handle = &a[(int)api->stream];
+    if (reef_unlikely(is_null_batch(api, *handle)))
+        return null_batch(api, a);
     if (reef_unlikely(!cu_stream_substitute(api, handle)))
         return pass(api, a);
     if (api == &cu_api[CU_cuStreamCopyAttributes] || api == &cu_api[CU_cuStreamCopyAttributes_ptsz])

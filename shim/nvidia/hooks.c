@@ -5,7 +5,8 @@
  * one of them takes only integers and pointers and returns an int (checked against cuda.h by the
  * audit test): such arguments travel in the same registers and stack slots whatever their exact
  * types are (System V ABI, AMD64 3.2.3; AAPCS64 6.4), and the words are handed on as they came. A
- * handle of another process's object is a structure by value and has a hook of its own form.
+ * handle of another process's object is a structure by value and has a hook of its own form; so has
+ * cuParamSetf, which takes a float.
  */
 #include <string.h>
 
@@ -51,6 +52,15 @@
     cu_result symbol(cu_word out, struct cu_ipc_handle handle)                                     \
     {                                                                                              \
         return cu_enter_handle(&cu_api[CU_##symbol], out, &handle);                                \
+    }
+/* The same four bytes by the function that takes them as an integer. */
+#define HOOK_FLOAT(symbol, name, version, arguments, kind, stream)                                 \
+    REEF_EXPORT cu_result symbol(cu_word function, cu_word offset, float value);                   \
+    cu_result symbol(cu_word function, cu_word offset, float value)                                \
+    {                                                                                              \
+        cu_word a[] = {function, offset, 0};                                                       \
+        memcpy(&a[2], &value, sizeof(value));                                                      \
+        return cu_enter(&cu_api[CU_cuParamSeti], a);                                               \
     }
 #include "shim/nvidia/api.def"
 

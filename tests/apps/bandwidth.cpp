@@ -87,7 +87,7 @@ template <typename Launch> static double time_us(Launch launch)
     launch();
     LAUNCHED();
     HIP(hipEventRecord(end));
-    HIP(hipEventSynchronize(end));
+    check_wait(end);
     HIP(hipEventElapsedTime(&ms, begin, end));
     return ms * 1e3;
 }

@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <time.h>
 #include <vector>
 
 /** Ends the program with exit status 1 and the line "FAILED: ...". */
@@ -102,6 +103,29 @@ static inline std::vector<double> check_doubles(size_t count, double low, double
     for (double &x : v)
         x = random.real(low, high);
     return v;
+}
+
+/** Waits without polling hard: the runtime's own wait takes a CPU core, or two, because only the
+ * first of a signal's waiters sleeps (ROCR-Runtime 5.2, Signal::WaitAny) and one of them is the
+ * runtime's event thread. */
+template <typename Query, typename Handle> static inline void check_poll(Query query, Handle handle)
+{
+    const struct timespec nap = {0, 100000};
+    hipError_t error;
+
+    while ((error = query(handle)) == hipErrorNotReady)
+        nanosleep(&nap, nullptr);
+    HIP(error);
+}
+
+static inline void check_wait(hipStream_t stream)
+{
+    check_poll(hipStreamQuery, stream);
+}
+
+static inline void check_wait(hipEvent_t event)
+{
+    check_poll(hipEventQuery, event);
 }
 
 /* Device memory. */

@@ -77,19 +77,6 @@ static inline void demo_sleep_until(double wall_us)
     nanosleep(&t, nullptr);
 }
 
-/** Waits for @event without polling hard: the runtime's own wait takes a CPU core, or two, because
- * only the first of a signal's waiters sleeps (ROCR-Runtime 5.2, Signal::WaitAny) and one of them
- * is the runtime's event thread. */
-static inline void demo_wait(hipEvent_t event)
-{
-    const struct timespec nap = {0, 100000};
-    hipError_t error;
-
-    while ((error = hipEventQuery(event)) == hipErrorNotReady)
-        nanosleep(&nap, nullptr);
-    HIP(error);
-}
-
 /** The value below which a @share of the samples lie (nearest rank); 0 if there are none. */
 static inline double demo_percentile(std::vector<double> samples, double share)
 {

@@ -298,7 +298,7 @@ static double infer(detector &d, int frame, std::vector<float> &result)
     for (int i = 0; i < LAYERS; i++)
         launch(d, i);
     HIP(hipEventRecord(d.end, d.stream));
-    demo_wait(d.end);
+    check_wait(d.end);
     HIP(hipEventElapsedTime(&ms, d.begin, d.end));
     result = check_download(d.buffer[LAYERS], FEATURES);
     return ms * 1e3;

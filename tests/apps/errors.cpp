@@ -34,6 +34,7 @@ int main()
     void *big;
     hipDevice_t device;
     hipDeviceProp_t properties;
+    hipIpcMemHandle_t handle;
     hipEvent_t a, b;
     float ms;
 
@@ -55,6 +56,8 @@ int main()
     expect_error("free-foreign", hipFree(host));
     HIP(hipEventCreate(&a));
     HIP(hipEventCreate(&b));
+    /* Sharing memory with other processes needs AMD's own driver, not amdkfd. */
+    expect_error("share", hipIpcGetMemHandle(&handle, p));
     expect_error("event-not-recorded", hipEventElapsedTime(&ms, a, b));
     HIP(hipEventDestroy(a));
     HIP(hipEventDestroy(b));

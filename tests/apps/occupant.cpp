@@ -4,8 +4,9 @@
  * number of them queued at once, until a file appears. Each work-group takes all local memory of a
  * unit, so nothing that needs some runs beside it. Its kernels read one buffer and write another.
  *
- *   occupant DURATION_US QUEUED STOP_FILE READY_FILE
+ *   occupant DURATION_US QUEUED STOP_FILE READY_FILE [one]
  *
+ * With "one" both buffers lie in one allocation, as a caching allocator gives them.
  * Prints "KERNELS WRONG".
  */
 #include "check.h"
@@ -30,13 +31,16 @@ __global__ void occupy(const unsigned *in, unsigned *out, int rounds)
 
 int main(int argc, char **argv)
 {
-    CHECK(argc == 5);
+    CHECK(argc == 5 || argc == 6);
+    const bool one = argc == 6;
     const int rounds = static_cast<int>(std::atof(argv[1]) / 0.32) + 1, queued = std::atoi(argv[2]);
     const int count = kGroups * kItems;
     unsigned *buffer[2];
     HIP(hipSetDeviceFlags(hipDeviceScheduleBlockingSync));
-    for (unsigned *&b : buffer)
-        HIP(hipMalloc(&b, count * 4));
+    HIP(hipMalloc(&buffer[0], count * 4 * (one ? 2 : 1)));
+    buffer[1] = buffer[0] + count;
+    if (!one)
+        HIP(hipMalloc(&buffer[1], count * 4));
     std::vector<unsigned> data(count), want(count);
     for (int i = 0; i < count; i++)
         data[i] = want[i] = i;

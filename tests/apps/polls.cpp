@@ -56,7 +56,7 @@ int main()
             kernels[mode]<<<kGroups, kItems>>>(mode == kHost || mode == kFirst ? host : device, out);
             LAUNCHED();
             HIP(hipEventRecord(end));
-            HIP(hipEventSynchronize(end));
+            check_wait(end);
             HIP(hipEventElapsedTime(&ms, begin, end));
             least_ms = std::min(least_ms, ms);
         }

@@ -30,19 +30,26 @@ int main(int argc, char **argv)
     unsigned *buffer[2];
     for (unsigned *&b : buffer)
         HIP(hipMalloc(&b, kWords * 4));
-    std::vector<unsigned> data(kWords);
+    std::vector<unsigned> pageable(kWords);
+    unsigned *pinned;
+    HIP(hipHostMalloc((void **)&pinned, kWords * 4, 0));
     int wrong = 0;
     for (int n = 0; n < count; n++) {
         usleep(static_cast<useconds_t>(std::min(gap(random), 10 * mean_us)));
+        // Now and then as most programs do: the runtime waits, for every copy too, which keeps a
+        // core busy.
+        const bool waits = n % 4 == 0;
+        unsigned *data = waits ? pageable.data() : pinned;
         for (int i = 0; i < kWords; i++)
             data[i] = i + n;
-        HIP(hipMemcpyAsync(buffer[0], data.data(), kWords * 4, hipMemcpyHostToDevice, stream));
+        HIP(hipMemcpyAsync(buffer[0], data, kWords * 4, hipMemcpyHostToDevice, stream));
         const int steps = 1 + n % 4;
         for (int s = 0; s < steps; s++)
             step<<<kWords / 256, 256, 0, stream>>>(buffer[s % 2], buffer[1 - s % 2]);
         LAUNCHED();
-        HIP(hipMemcpyAsync(data.data(), buffer[steps % 2], kWords * 4, hipMemcpyDeviceToHost,
-                           stream));
+        HIP(hipMemcpyAsync(data, buffer[steps % 2], kWords * 4, hipMemcpyDeviceToHost, stream));
+        if (!waits)
+            check_wait(stream);
         HIP(hipStreamSynchronize(stream));
         for (int i = 0; i < kWords; i++) {
             unsigned want = i + n;

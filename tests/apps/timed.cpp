@@ -33,7 +33,7 @@ int main(int argc, char **argv)
         number<<<groups, 256>>>(out);
         LAUNCHED();
         HIP(hipEventRecord(end));
-        HIP(hipEventSynchronize(end));
+        check_wait(end);
         HIP(hipEventElapsedTime(&ms, begin, end));
         std::vector<int> got = check_download(out, (size_t)groups * 256);
         for (int n = 0; n < groups * 256; n++)

@@ -150,7 +150,7 @@ static void finish_iteration(loop &l, long iteration)
     int slot = (int)(iteration % (long)l.opt->depth);
     std::vector<float> &first = l.first[iteration % SEEDS];
 
-    demo_wait(l.done[slot]);
+    check_wait(l.done[slot]);
     std::vector<float> got = check_download(l.output[slot], items(*l.opt));
     if (first.empty()) {
         check_samples(l, iteration, got);

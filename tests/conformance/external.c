@@ -208,7 +208,7 @@ CASE(external_memory_invalid, "a buffer that is not inside is refused")
 CASE(graphics_none, "resources of graphics that are none are refused by the call")
 {
     CUstream s = stream();
-    CUgraphicsResource none = (CUgraphicsResource)(uintptr_t)s;
+    CUgraphicsResource none = NULL; /* any other handle has to be one */
     CUdeviceptr at = words(1);
 
     chain(s, at);

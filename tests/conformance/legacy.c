@@ -44,6 +44,7 @@ CASE(old_launch_order, "cuLaunch is a launch into the legacy stream")
     EQUAL(word(at), 2 * (3 * CHAIN + 1));
 }
 
+/* A launch by cuLaunchKernel invalidates what was set for its function, so it is set after that. */
 CASE(old_launch_async, "cuLaunchGridAsync keeps its place; its arguments may be set anew")
 {
     CUstream s = stream();
@@ -51,15 +52,44 @@ CASE(old_launch_async, "cuLaunchGridAsync keeps its place; its arguments may be 
     CUfunction f;
     struct gate gate;
 
-    f = prepare(at, 3, 1);
     gate_close(&gate, s);
     affine(s, at, 1, 2);
     gate_begun(&gate);
-    gate_open(&gate); /* the launch below may wait for its turn */
+    gate_open(&gate); /* the calls below may wait for their turn */
+    f = prepare(at, 3, 1);
     OK(cuLaunchGridAsync(f, 1, 1, s));
     OK(cuParamSeti(f, 8, 100));
+    OK(cuParamSeti(f, 12, 0));
+    OK(cuLaunchGridAsync(f, 1, 1, s));
     affine(s, at, 2, 0);
-    EQUAL(word(at), 14);
+    EQUAL(word(at), 1400);
+}
+
+CASE(old_launch_reset, "what is set for a function behind a launch of it is what the next one has")
+{
+    CUstream s = stream();
+    CUdeviceptr at = words(2);
+    uint32_t value = 9;
+    void *args[] = {&at, &value};
+    CUfunction f = fn("affine");
+
+    for (unsigned i = 0; i < 3; i++) {
+        slow(s, at + 4, 500);
+        affine(s, at, 2, 7); /* held, it is launched after the calls below */
+        f = prepare(at, 3, 1);
+        OK(cuLaunchGridAsync(f, 1, 1, s));
+    }
+    EQUAL(word(at), 946);
+    f = fn("put");
+    slow(s, at + 4, 500);
+    OK(cuLaunchKernel(f, 1, 1, 1, 1, 1, 1, 0, s, args, NULL));
+    OK(cuFuncSetBlockShape(f, 1, 1, 1));
+    OK(cuFuncSetSharedSize(f, 0));
+    OK(cuParamSetf(f, 8, 1.5f));
+    OK(cuParamSetv(f, 0, &at, sizeof(at)));
+    OK(cuParamSetSize(f, 12));
+    OK(cuLaunchGridAsync(f, 1, 1, s));
+    EQUAL(word(at), 0x3fc00000);
 }
 
 CASE(old_launch_invalid, "a launch without a shape or with a grid of nothing is refused")

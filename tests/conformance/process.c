@@ -186,6 +186,7 @@ CASE(exit_while_waiting, "a process may exit while another of its threads waits 
     exit(0);
 }
 
+/* What a call of the driver does in the child CUDA does not say: a wait there may never end. */
 CASE(fork_with_gate, "a child that is forked while work stands leaves it to its parent")
 {
     CUdeviceptr at = words(1);
@@ -196,12 +197,11 @@ CASE(fork_with_gate, "a child that is forked while work stands leaves it to its 
 
     gate_close(&gate, s);
     chain(s, at);
+    gate_begun(&gate);
     fflush(stdout);
     pid = fork();
-    if (pid == 0) {
-        /* A call of the driver is refused, and does not wait for the parent's work. */
-        _exit(cuStreamSynchronize(s) == CUDA_SUCCESS ? 1 : 0);
-    }
+    if (pid == 0)
+        _exit(0);
     CHECK(waitpid(pid, &status, 0) == pid);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     gate_open(&gate);

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# test_evict.sh BUILD RESET ARRIVALS: kernels that the analysis calls restartable are evicted and ended by guards, in
+# test_evict.sh BUILD RESET ARRIVALS [one]: kernels that the analysis calls restartable are evicted and ended by guards, in
 # front of them and in their loops, in two best-effort processes. Each kernel takes the last one's output as input, so
 # one that is lost, run twice, or run on what an evicted one left half-written shows in the result.
+# one: what they read and write is parts of one allocation.
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 export REEF_RESET=$2 REEF_EVICT_PATIENCE_US=200000
 
 for n in 1 2; do
-    become be "$apps/occupant" 60 "$((n * 30))" "$work/stop" "$work/ready$n" >"$work/be$n.out" 2>"$work/be$n.err" &
+    become be "$apps/occupant" 60 "$((n * 30))" "$work/stop" "$work/ready$n" ${4:+"$4"} >"$work/be$n.out" 2>"$work/be$n.err" &
     eval "be$n=\$!"
     await 120 test -e "$work/ready$n" || fail "best-effort program $n did not start"
 done

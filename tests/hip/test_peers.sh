@@ -84,7 +84,7 @@ two-and-two)
     first=$be
     start_be two
     for n in 1 2; do
-        become rt "$apps/pulse" 60 8000 $n >"$work/pulse$n.out" 2>"$work/pulse$n.err" &
+        become rt "$apps/pulse" 30 8000 $n >"$work/pulse$n.out" 2>"$work/pulse$n.err" &
         eval "pulse$n=\$!"
     done
     # shellcheck disable=SC2154

@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SLOT_WORDS = 8, S_NOP = 0xbf800000, EM_AMDGPU_ = 224, ELFOSABI_AMDGPU_HSA_ = 64 };
+/* No instruction has more than two words, so none that begins in the three of a slot leaves it. */
+enum { SLOT_WORDS = 4, S_NOP = 0xbf800000, EM_AMDGPU_ = 224, ELFOSABI_AMDGPU_HSA_ = 64 };
 
 bool llvm_present(void)
 {

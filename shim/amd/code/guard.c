@@ -78,20 +78,13 @@ static unsigned test_flag(struct code *code, enum reef_guard guard, unsigned s, 
     return code->count - 1;
 }
 
-/* What the stubs inside the copy want (inside.h). HW_ID's bits 11:8 are the number of the compute
- * unit. */
-static void set_up_inside(struct code *code, unsigned s, const struct reef_guard_place *place)
+/* What the stubs inside the copy want (inside.h): the line, and with @s its part for the compute
+ * unit. HW_ID's bits 11:8 are the number of that. */
+static void choose_replica(struct code *code, unsigned s, unsigned poll)
 {
-    unsigned poll = s + REEF_INSIDE_POLL, word = s + REEF_INSIDE_WORD;
-    uint64_t replicas = place->line + REEF_GUARD_REPLICA;
-    s_mov_address(code, s + REEF_INSIDE_RECORD, place->record);
-    s_mov_address(code, poll, replicas);
-    emit(code, 0xb8800000u | word << 16 | 3 << 11 | 8 << 6 | 4); /* s_getreg_b32 word, HW_ID 8, 4 */
-    emit(code,
-         0x8e000000u | word << 16 | (INLINE_0 + 7) << 8 | word); /* s_lshl_b32 word, word, 7 */
-    emit(code,
-         0x80000000u | poll << 16 | word << 8 | poll); /* s_add_u32: within the line, no carry */
-    emit(code, 0xb0000000u | (s + REEF_INSIDE_COUNT) << 16 | REEF_INSIDE_CYCLES); /* s_movk_i32 */
+    emit(code, 0xb8800000u | s << 16 | 3 << 11 | 8 << 6 | 4);    /* s_getreg_b32 s, HW_ID 8, 4 */
+    emit(code, 0x8e000000u | s << 16 | (INLINE_0 + 7) << 8 | s); /* s_lshl_b32 s, s, 7 */
+    emit(code, 0x80000000u | poll << 16 | s << 8 | poll); /* s_add_u32: within the line, no carry */
 }
 
 /* 0 in the first work-group, in as many dimensions as the kernel has ids of: COMPUTE_PGM_RSRC2's
@@ -115,6 +108,11 @@ static void mark_first(struct code *code, unsigned d, uint32_t rsrc2)
 
 static void jump(struct code *code, unsigned s, const struct reef_guard_place *place)
 {
+    int64_t words = (int64_t)(place->entry_va - (place->block_va + code->count * 4 + 4)) / 4;
+    if (words >= INT16_MIN && words <= INT16_MAX) {
+        emit(code, 0xbf820000u | (uint16_t)words); /* s_branch */
+        return;
+    }
     emit(code, 0xbe801c00u | s << 16); /* s_getpc_b64: the address of the next instruction */
     uint64_t distance = place->entry_va - (place->block_va + code->count * 4);
     emit(code, 0x80000000u | s << 16 | LITERAL << 8 | s); /* s_add_u32 */
@@ -195,32 +193,50 @@ static uint32_t raise_counts(const struct reef_target *target, uint32_t rsrc1,
     return rsrc1;
 }
 
+/* Sent for now, looked at where the kernel waits for its arguments. */
+static void send_for_flag(struct code *code, const struct reef_inside *inside, unsigned s,
+                          const uint8_t *descriptor, const struct reef_guard_place *place)
+{
+    unsigned poll = inside->sgpr + REEF_INSIDE_POLL;
+    s_mov_address(code, poll, place->line);
+    s_load(code, LOAD_DWORDX2, inside->sgpr + REEF_INSIDE_WORD, poll, REEF_GUARD_FLAG);
+    s_load(code, LOAD_DWORD, inside->sgpr + REEF_INSIDE_COUNT, poll, REEF_GUARD_NO_BOARD);
+    s_mov_address(code, inside->sgpr + REEF_INSIDE_RECORD, place->record);
+    mark_first(code, inside->sgpr + REEF_INSIDE_SAVED, read32(descriptor, REEF_KD_RSRC2));
+    if (inside->loops > 0)
+        choose_replica(code, s, poll);
+    jump(code, s, place);
+}
+
+static void test_first(struct code *code, enum reef_guard guard, unsigned s, unsigned v,
+                       const struct reef_guard_place *place)
+{
+    const struct reef_inside *inside = place->inside;
+    unsigned branch = test_flag(code, guard, s, place->line);
+    if (inside) {
+        s_mov_address(code, inside->sgpr + REEF_INSIDE_RECORD, place->record);
+        s_mov_address(code, inside->sgpr + REEF_INSIDE_POLL, place->line);
+        choose_replica(code, s, inside->sgpr + REEF_INSIDE_POLL);
+        emit(code, 0xb0000000u | (inside->sgpr + REEF_INSIDE_COUNT) << 16 |
+                       REEF_INSIDE_CYCLES);                                /* s_movk_i32 */
+        emit(code, 0xb0000000u | (inside->sgpr + REEF_INSIDE_WORD) << 16); /* s_movk_i32 0 */
+    }
+    jump(code, s, place);
+    code->words[branch] |= code->count - branch - 1;
+    end_wavefront(code, guard, s, v, place);
+}
+
 void reef_guard_write(uint8_t *block, enum reef_guard guard, const struct reef_target *target,
                       const uint8_t *descriptor, const struct reef_guard_registers *registers,
                       const struct reef_guard_place *place)
 {
     struct code code = {.count = 0};
     unsigned s = registers->sgpr, v = registers->vgpr;
-    if (place->inside && place->inside->late) {
-        /* Sent for now, looked at where the kernel waits for its arguments. */
-        set_up_inside(&code, place->inside->sgpr, place);
-        mark_first(&code, place->inside->sgpr + REEF_INSIDE_SAVED,
-                   read32(descriptor, REEF_KD_RSRC2));
-        s_mov_address(&code, s, place->line);
-        s_load(&code, LOAD_DWORDX2, place->inside->sgpr + REEF_INSIDE_WORD, s, REEF_GUARD_FLAG);
-        s_load(&code, LOAD_DWORD, place->inside->sgpr + REEF_INSIDE_COUNT, s, REEF_GUARD_NO_BOARD);
-        jump(&code, s, place);
-    } else {
-        unsigned branch = test_flag(&code, guard, s, place->line);
-        if (place->inside) {
-            set_up_inside(&code, place->inside->sgpr, place);
-            emit(&code, 0xb0000000u | (place->inside->sgpr + REEF_INSIDE_WORD)
-                                          << 16); /* s_movk 0 */
-        }
-        jump(&code, s, place);
-        code.words[branch] |= code.count - branch - 1;
-        end_wavefront(&code, guard, s, v, place);
-    }
+    const struct reef_inside *inside = place->inside;
+    if (inside && inside->late)
+        send_for_flag(&code, inside, s, descriptor, place);
+    else
+        test_first(&code, guard, s, v, place);
     while (code.count < sizeof(code.words) / sizeof(code.words[0]))
         emit(&code, 0xbf800000u); /* s_nop 0: the instruction fetch reads ahead */
     memcpy(block, code.words, sizeof(code.words));

@@ -6,38 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "isa/gcn/isa.h"
 #include "shim/amd/code/guard.h"
+#include "shim/amd/code/inside_copy.h"
 
-enum {
-    BYTES_MAX = 100 << 10,
-    STUB_WORDS = 32,
-    LOOPS_MAX = 64,
-    END_WORDS = 16,
-    RELAY_WORDS = 80,
-    SGPRS_MAX = 102
-};
-
-/* A loop, known by its way back: the edge from instruction @tail to @head. */
-struct loop {
-    unsigned tail, head;
-    bool falls;     /* without a branch: @head is behind @tail */
-    uint8_t *body;  /* borrowed; by instruction: whether it is in the loop */
-    uint32_t round; /* cycles, about */
-};
-
-struct copy {
-    struct loop *loop; /* owned */
-    unsigned loops;
-    uint8_t *bodies;       /* owned */
-    struct isa_inst *inst; /* owned */
-    unsigned count, capacity;
-    uint32_t *words;    /* owned: the code, then stubs */
-    uint32_t *original; /* owned: the code as it was */
-    size_t used;        /* words */
-    size_t room;
-    unsigned s; /* first SGPR of the stubs */
-};
+enum { BYTES_MAX = 100 << 10, STUB_WORDS = 32, END_WORDS = 16, RELAY_WORDS = 80, SGPRS_MAX = 102 };
 
 /* --- reading --- */
 
@@ -62,11 +34,6 @@ static bool decode(struct copy *c, const uint8_t *code, uint64_t bytes, uint64_t
     return c->count > 0;
 }
 
-static bool is_branch(const struct isa_inst *inst)
-{
-    return (inst->op->flags & ISA_BRANCH) != 0;
-}
-
 /* Jumps and addresses that would not be the same in a copy. */
 static bool copies(const struct copy *c, uint64_t begin, uint64_t end)
 {
@@ -74,7 +41,7 @@ static bool copies(const struct copy *c, uint64_t begin, uint64_t end)
         const struct isa_inst *inst = &c->inst[i];
         if (isa_id(inst->op) == ISA_ID_s_getpc_b64)
             return false;
-        if (!is_branch(inst))
+        if (!inside_is_branch(inst))
             continue;
         if (inst->op->flags & ISA_CALL || inst->operands == 0 ||
             inst->operand[inst->operands - 1].kind != ISA_KIND_TARGET || isa_target(inst) < begin ||
@@ -95,191 +62,6 @@ static unsigned sgprs_used(const struct copy *c)
         }
     }
     return used;
-}
-
-/* --- when to look --- */
-
-static int find(const struct copy *c, uint64_t address)
-{
-    unsigned low = 0, high = c->count;
-    while (low < high) {
-        unsigned middle = (low + high) / 2;
-        if (c->inst[middle].address < address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < c->count && c->inst[low].address == address ? (int)low : -1;
-}
-
-/* The way @nth (0, 1) on from instruction @i, or -1. */
-static int way(const struct copy *c, unsigned i, unsigned nth)
-{
-    const struct isa_inst *inst = &c->inst[i];
-    if (nth == 1)
-        return is_branch(inst) ? find(c, isa_target(inst)) : -1;
-    bool goes_on =
-        !(inst->op->flags & ISA_END) && (!is_branch(inst) || inst->op->flags & ISA_CONDITIONAL);
-    return goes_on && i + 1 < c->count ? (int)i + 1 : -1;
-}
-
-static void add_loop(struct copy *c, unsigned tail, unsigned head, bool falls)
-{
-    if (c->loops < LOOPS_MAX)
-        c->loop[c->loops++] = (struct loop){.tail = tail, .head = head, .falls = falls};
-}
-
-/*
- * Finds the ways back of loops: edges to something on the way that led to them, in a depth-first
- * search. A branch backwards need not be one: compilers put blocks that are seldom needed behind
- * the rest. False: no memory.
- */
-static bool find_loops(struct copy *c)
-{
-    enum { NEW, ON_THE_WAY, LEFT };
-    uint8_t *mark = calloc(c->count, 2 * sizeof(*mark)), *tried = mark + c->count;
-    unsigned *stack = malloc(c->count * sizeof(*stack)), depth = 0;
-    c->loop = calloc(LOOPS_MAX, sizeof(*c->loop));
-    bool enough = mark && stack && c->loop;
-    if (enough) {
-        stack[depth++] = 0;
-        mark[0] = ON_THE_WAY;
-    }
-    while (depth > 0) {
-        unsigned i = stack[depth - 1], nth = tried[i]++;
-        if (nth == 2) {
-            mark[i] = LEFT;
-            depth--;
-            continue;
-        }
-        int next = way(c, i, nth);
-        if (next < 0)
-            continue;
-        if (mark[next] == ON_THE_WAY)
-            add_loop(c, i, (unsigned)next, nth == 0);
-        if (mark[next] != NEW)
-            continue;
-        mark[next] = ON_THE_WAY;
-        stack[depth++] = (unsigned)next;
-    }
-    free(mark);
-    free(stack);
-    return enough;
-}
-
-/* What can reach the tail without passing the head. Ways are looked at until nothing is added; code
- * is mostly in order, so from behind a few times suffice. */
-static void find_body(const struct copy *c, struct loop *loop)
-{
-    bool more = true;
-    loop->body[loop->head] = loop->body[loop->tail] = 1;
-    while (more) {
-        more = false;
-        for (unsigned i = c->count; i-- > 0;) {
-            if (loop->body[i])
-                continue;
-            for (unsigned nth = 0; nth < 2; nth++) {
-                int next = way(c, i, nth);
-                if (next < 0 || !loop->body[next] || next == (int)loop->head)
-                    continue;
-                loop->body[i] = 1;
-                more = true;
-            }
-        }
-    }
-}
-
-static bool within(const struct loop *inner, const struct loop *outer)
-{
-    return inner->head != outer->head && outer->body[inner->head] && outer->body[inner->tail];
-}
-
-/* What an instruction takes, about: a wait for memory commonly some hundred cycles, for LDS fewer.
- * s_waitcnt's vmcnt is in bits 3:0 and 15:14; all set: none. */
-static uint32_t cycles_of(const struct isa_inst *inst)
-{
-    enum { ISSUE = 4, MEMORY = 300, LOCAL = 60, VMCNT = 0xc00f, SLEEP = 64 };
-    if (isa_id(inst->op) == ISA_ID_s_sleep)
-        return ((uint32_t)inst->fields.imm & 127) * SLEEP;
-    if (!(inst->op->flags & ISA_WAIT))
-        return ISSUE;
-    return (inst->fields.imm & VMCNT) == VMCNT ? LOCAL : MEMORY;
-}
-
-/* A round's cycles without inner loops. */
-static uint32_t round_cycles(const struct copy *c, const struct loop *loop)
-{
-    uint64_t cycles = 0;
-    for (unsigned i = 0; i < c->count; i++) {
-        bool inner = false;
-        for (unsigned n = 0; n < c->loops && loop->body[i]; n++)
-            inner = inner || (c->loop[n].body[i] && within(&c->loop[n], loop));
-        if (loop->body[i] && !inner)
-            cycles += cycles_of(&c->inst[i]);
-    }
-    return cycles < REEF_INSIDE_LONG ? (uint32_t)cycles : REEF_INSIDE_LONG;
-}
-
-/* Bodies and rounds of all loops. False: no memory. */
-static bool measure_loops(struct copy *c)
-{
-    c->bodies = calloc(c->loops + 1, c->count);
-    if (!c->bodies)
-        return false;
-    for (unsigned n = 0; n < c->loops; n++) {
-        c->loop[n].body = c->bodies + (size_t)n * c->count;
-        find_body(c, &c->loop[n]);
-    }
-    for (unsigned n = 0; n < c->loops; n++)
-        c->loop[n].round = round_cycles(c, &c->loop[n]);
-    return true;
-}
-
-/* A short loop within another is left to that one: looking would cost it more than a few percent.
- */
-static bool wants_stub(const struct copy *c, const struct loop *loop)
-{
-    enum { SHORT = 300 };
-    bool outer = false;
-    for (unsigned n = 0; n < c->loops; n++)
-        outer = outer || within(loop, &c->loop[n]);
-    /* Without a branch the stub takes the place of the head's first instruction. */
-    if (loop->falls && is_branch(&c->inst[loop->head]))
-        return false;
-    return !outer || loop->round >= SHORT;
-}
-
-/* --- SCC --- */
-
-enum scc { SCC_DEAD, SCC_0, SCC_1, SCC_UNKNOWN };
-
-/* Whether what begins at @address reads SCC before it writes it; yes where the way parts. */
-static bool scc_matters(const struct copy *c, uint64_t address)
-{
-    for (unsigned i = 0; i < c->count; i++) {
-        const struct isa_inst *inst = &c->inst[i];
-        if (inst->address < address)
-            continue;
-        if (inst->implicit & ISA_SCC_R || is_branch(inst))
-            return true;
-        for (unsigned n = 0; n < inst->operands; n++)
-            if (inst->operand[n].kind == ISA_KIND_SPECIAL)
-                return true;
-        if (inst->implicit & ISA_SCC_W || inst->op->flags & ISA_END)
-            return false;
-    }
-    return true;
-}
-
-/* What SCC is in the stub of @loop. */
-static enum scc scc_at(const struct copy *c, const struct loop *loop)
-{
-    enum isa_id id = isa_id(c->inst[loop->tail].op);
-    if (!scc_matters(c, c->inst[loop->head].address))
-        return SCC_DEAD;
-    if (loop->falls)
-        return SCC_UNKNOWN;
-    return id == ISA_ID_s_cbranch_scc0 ? SCC_0 : id == ISA_ID_s_cbranch_scc1 ? SCC_1 : SCC_UNKNOWN;
 }
 
 /* --- writing --- */
@@ -351,7 +133,7 @@ static void go_on(struct copy *c, const struct loop *loop, uint64_t begin)
 static void send_for_flag(struct copy *c)
 {
     emit(c, 0xc0030000u | (c->s + REEF_INSIDE_WORD) << 6 | (c->s + REEF_INSIDE_POLL) >> 1);
-    emit(c, 0); /* s_load_dword word, poll, 0 glc */
+    emit(c, REEF_GUARD_REPLICA); /* s_load_dword word, poll, ... glc */
 }
 
 /* The flag is sent for at one look and tested at the next, so that nobody waits for it; but the
@@ -360,16 +142,20 @@ static void write_stub(struct copy *c, const struct loop *loop, uint64_t begin, 
 {
     unsigned count = c->s + REEF_INSIDE_COUNT, word = c->s + REEF_INSIDE_WORD;
     uint32_t round = loop->round;
-    enum scc scc = scc_at(c, loop);
+    enum scc scc = inside_scc(c, loop);
     if (scc == SCC_UNKNOWN)
         emit(c, sop2(S_CSELECT, c->s + REEF_INSIDE_SAVED, 129, 128)); /* saved, 1, 0 */
     emit(c, sop2(S_SUB, count, count, 255));                          /* SCC is the borrow */
     emit(c, round);
-    size_t look = c->used;
-    branch(c, S_CBRANCH_SCC1, look);
-    restore_scc(c, scc);
-    go_on(c, loop, begin);
-    retarget(c, look, c->used);
+    if (!loop->falls && (scc == SCC_DEAD || scc == SCC_0)) { /* no borrow: SCC is 0 */
+        branch(c, S_CBRANCH_SCC0, (c->inst[loop->head].address - begin) / 4);
+    } else {
+        size_t look = c->used;
+        branch(c, S_CBRANCH_SCC1, look);
+        restore_scc(c, scc);
+        go_on(c, loop, begin);
+        retarget(c, look, c->used);
+    }
     if (round == REEF_INSIDE_LONG)
         send_for_flag(c);
     emit(c, 0xbf8cc07fu);                   /* s_waitcnt lgkmcnt(0) */
@@ -405,10 +191,10 @@ static const struct isa_inst *first_wait(const struct copy *c)
 {
     for (unsigned i = 0; i < c->count; i++) {
         const struct isa_inst *inst = &c->inst[i];
-        if (is_branch(inst) || inst->op->flags & ISA_END)
+        if (inside_is_branch(inst) || inst->op->flags & ISA_END)
             return NULL;
         for (unsigned n = 0; n < c->count; n++)
-            if (is_branch(&c->inst[n]) && isa_target(&c->inst[n]) == inst->address)
+            if (inside_is_branch(&c->inst[n]) && isa_target(&c->inst[n]) == inst->address)
                 return NULL;
         if (isa_id(inst->op) == ISA_ID_s_waitcnt && (inst->fields.imm >> 8 & 15) == 0)
             return inst;
@@ -453,12 +239,13 @@ static void write_relay(struct copy *c, size_t back, size_t end_code)
 /* In place of the wait: waits, tests flag and chain, goes on behind it. What the guard in front has
  * put into the counter says whether to look at the board; then it begins as a counter. Where SCC
  * matters there is no register to keep it in meanwhile, and nobody looks. */
-static bool write_late(struct copy *c, const struct isa_inst *wait, uint64_t begin, size_t end_code)
+static bool write_late(struct copy *c, const struct isa_inst *wait, bool counts, uint64_t begin,
+                       size_t end_code)
 {
     size_t at = (wait->address - begin) / 4, stub = c->used, first = 0;
     unsigned word = c->s + REEF_INSIDE_WORD, count = c->s + REEF_INSIDE_COUNT;
     unsigned saved = c->s + REEF_INSIDE_SAVED;
-    bool keep = scc_matters(c, wait->address + 4);
+    bool keep = inside_scc_matters(c, (unsigned)(wait - c->inst) + 1);
     emit(c, 0xbf8c0000u | (uint16_t)wait->fields.imm);
     if (keep)
         emit(c, sop2(S_CSELECT, saved, 129, 128));
@@ -466,7 +253,8 @@ static bool write_late(struct copy *c, const struct isa_inst *wait, uint64_t beg
     branch(c, S_CBRANCH_SCC1, end_code);
     if (!keep)
         emit(c, sop2(S_OR, saved, saved, count));
-    emit(c, 0xb0000000u | count << 16 | REEF_INSIDE_CYCLES); /* s_movk_i32 count, ... */
+    if (counts)
+        emit(c, 0xb0000000u | count << 16 | REEF_INSIDE_CYCLES); /* s_movk_i32 count, ... */
     if (keep) {
         restore_scc(c, SCC_UNKNOWN);
     } else {
@@ -484,18 +272,18 @@ static bool write_late(struct copy *c, const struct isa_inst *wait, uint64_t beg
     return retarget(c, at, stub);
 }
 
-static bool write_all(struct reef_inside *out, struct copy *c, uint64_t begin)
+static bool write_all(struct reef_inside *out, struct copy *c, unsigned stubs, uint64_t begin)
 {
     size_t end_code = c->used;
     const struct isa_inst *wait = first_wait(c);
     write_end(c);
-    if (wait && write_late(c, wait, begin, end_code))
+    if (wait && write_late(c, wait, stubs > 0, begin, end_code))
         out->late = true;
     else if (wait)
         return false;
     for (unsigned i = 0; i < c->loops; i++) {
         const struct loop *loop = &c->loop[i];
-        if (!wants_stub(c, loop))
+        if (!inside_wants_stub(c, loop))
             continue;
         size_t stub = c->used;
         size_t from = (c->inst[loop->falls ? loop->head : loop->tail].address - begin) / 4;
@@ -537,11 +325,11 @@ static bool make(struct reef_inside *out, struct copy *c, const struct reef_obje
         !reef_guard_registers(object->target, kernel->descriptor, &registers) ||
         !decode(c, code, kernel->code_bytes, begin) || !copies(c, begin, end))
         return true;
-    if (!find_loops(c) || !measure_loops(c))
+    if (!inside_find_loops(c))
         return false;
     unsigned stubs = 0, used = sgprs_used(c);
     for (unsigned i = 0; i < c->loops; i++)
-        stubs += wants_stub(c, &c->loop[i]);
+        stubs += inside_wants_stub(c, &c->loop[i]);
     c->s = ((used > registers.sgpr + 2 ? used : registers.sgpr + 2) + 1) & ~1u;
     if ((stubs == 0 && !first_wait(c)) || c->s + REEF_INSIDE_SGPRS > SGPRS_MAX ||
         !costs_nothing(kernel->descriptor, c->s + REEF_INSIDE_SGPRS))
@@ -554,7 +342,7 @@ static bool make(struct reef_inside *out, struct copy *c, const struct reef_obje
     memcpy(c->original, code, kernel->code_bytes);
     memcpy(c->words, code, kernel->code_bytes);
     c->used = kernel->code_bytes / 4;
-    if (!write_all(out, c, begin))
+    if (!write_all(out, c, stubs, begin))
         return true;
     out->code = (uint8_t *)c->words;
     out->bytes = c->used * 4;

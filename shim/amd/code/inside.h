@@ -41,7 +41,7 @@ enum {
 
 /* The stubs' registers, counted from the first of them. */
 enum {
-    REEF_INSIDE_POLL = 0,   /* pair: address of the replica */
+    REEF_INSIDE_POLL = 0,   /* pair: address of the replica, less REEF_GUARD_REPLICA */
     REEF_INSIDE_RECORD = 2, /* pair: address of the packet's record */
     REEF_INSIDE_COUNT = 4,
     REEF_INSIDE_SAVED = 5, /* until the first wait: 0 in the first work-group */

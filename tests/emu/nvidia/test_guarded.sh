@@ -5,6 +5,7 @@
 set -eu
 with_reef=$1 library=$2 hold=$3 guarded=$4
 dir=$(mktemp -d)
+export REEF_EMU_DIR="$dir"
 holder=
 trap 'kill $holder 2>/dev/null || true; rm -rf "$dir"' EXIT
 "$guarded" 60 1

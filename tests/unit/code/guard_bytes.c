@@ -10,7 +10,7 @@
 int main(int argc, char **argv)
 {
     uint8_t descriptor[REEF_DESCRIPTOR_BYTES] = {0}, block[REEF_GUARD_BLOCK_BYTES];
-    struct reef_inside inside = {.late = true, .sgpr = 20};
+    struct reef_inside inside = {.late = true, .sgpr = 20, .loops = 1};
     struct reef_guard_place place = {
         .block_va = 0x4000, .entry_va = 0x1000, .line = 0x11122223000, .record = 0x44455556666};
     /* Eight user SGPRs, a work-group id, work-item ids x and y. */
@@ -26,6 +26,8 @@ int main(int argc, char **argv)
     enum reef_guard guard = strcmp(argv[2], "follow") == 0 ? REEF_GUARD_FOLLOW : REEF_GUARD_EVICT;
     if (strcmp(argv[2], "inside") == 0)
         place.inside = &inside;
+    else
+        place.entry_va = 0x1000000; /* beyond a branch's reach */
     reef_guard_write(block, guard, target, descriptor, &registers, &place);
     for (unsigned i = 0; i < REEF_GUARD_CODE_BYTES; i += 4)
         printf("0x%02x 0x%02x 0x%02x 0x%02x\n", block[i], block[i + 1], block[i + 2], block[i + 3]);

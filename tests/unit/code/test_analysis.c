@@ -214,6 +214,7 @@ static void nonsense_is_survived(void **state)
         assert_true(reef_object_next_kernel(&object, &at, &kernel, &broken));
         reef_analyse(&out, &object, &kernel);
         assert_non_null(out.reason);
+        reef_ranges_free(reef_analyse_ranges(&object, &kernel));
         assert_true(reef_inside_make(&inside, &object, &kernel));
         free(inside.code);
         free(exact);

@@ -28,8 +28,8 @@ want() {
     echo "s_cbranch_scc1 6"
     echo "s_getpc_b64 s[10:11]"
     # from behind s_getpc_b64, 40 bytes into the guard, to the kernel
-    echo "s_add_u32 s10, s10, 0xffffcfd8"
-    echo "s_addc_u32 s11, s11, -1"
+    echo "s_add_u32 s10, s10, 0xffbfd8"
+    echo "s_addc_u32 s11, s11, 0"
     echo "s_setpc_b64 s[10:11]"
     echo "v_mov_b32_e32 v$v, 0"
     echo "v_mov_b32_e32 v$w, 1"
@@ -47,23 +47,17 @@ want() {
 
 # What the guard of a kernel that tests the flag inside is meant to be.
 want_inside() {
+    echo "s_mov_b32 s20, 0x22223000"
+    echo "s_mov_b32 s21, 0x111"
+    echo "s_load_dwordx2 s[26:27], s[20:21], 0x0 glc"
+    echo "s_load_dword s24, s[20:21], 0x10 glc"
     echo "s_mov_b32 s22, 0x55556666"
     echo "s_mov_b32 s23, 0x444"
-    echo "s_mov_b32 s20, 0x22223080"
-    echo "s_mov_b32 s21, 0x111"
-    echo "s_getreg_b32 s26, hwreg(HW_REG_HW_ID, 8, 4)"
-    echo "s_lshl_b32 s26, s26, 7"
-    echo "s_add_u32 s20, s20, s26"
-    echo "s_movk_i32 s24, 0x5dc"
     echo "s_mov_b32 s25, s8"
-    echo "s_mov_b32 s10, 0x22223000"
-    echo "s_mov_b32 s11, 0x111"
-    echo "s_load_dwordx2 s[26:27], s[10:11], 0x0 glc"
-    echo "s_load_dword s24, s[10:11], 0x10 glc"
-    echo "s_getpc_b64 s[10:11]"
-    echo "s_add_u32 s10, s10, 0xffffcfa8"
-    echo "s_addc_u32 s11, s11, -1"
-    echo "s_setpc_b64 s[10:11]"
+    echo "s_getreg_b32 s10, hwreg(HW_REG_HW_ID, 8, 4)"
+    echo "s_lshl_b32 s10, s10, 7"
+    echo "s_add_u32 s20, s20, s10"
+    echo "s_branch 62447" # -3089: from 68 bytes into the guard to the kernel
 }
 
 failed=0

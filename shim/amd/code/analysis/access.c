@@ -10,7 +10,8 @@ enum place {
     PLACE_UNKNOWN,
     PLACE_SLOTS,   /* into the buffers of kernel arguments */
     PLACE_KERNARG, /* the kernel arguments, at a known offset if there is no further one */
-    PLACE_HOST,
+    PLACE_HOST,    /* packet, queue */
+    PLACE_SOME_ARGUMENT,
     PLACE_CODE,
     PLACE_SCRATCH,
 };
@@ -87,7 +88,7 @@ static struct address find_address(struct analysis *a)
         if (m->soffset >= 0) {
             add_offset(&at, value_at(a, m->soffset, 0));
             if (at.place == PLACE_KERNARG)
-                at.place = PLACE_HOST; /* some argument */
+                at.place = PLACE_SOME_ARGUMENT;
         }
         break;
     case ISA_SEGMENT_GLOBAL:
@@ -99,7 +100,7 @@ static struct address find_address(struct analysis *a)
             at = address_of(value_at(a, m->address, 0), value_at(a, m->address, 1));
         }
         if (at.place == PLACE_KERNARG)
-            at.place = PLACE_HOST;
+            at.place = PLACE_SOME_ARGUMENT;
         break;
     case ISA_SEGMENT_SCRATCH:
         at.place = PLACE_SCRATCH;
@@ -145,21 +146,48 @@ static void note_write(struct analysis *a, const struct address *at)
 }
 
 /* What is loaded. A kernel argument, if the address says which; else something from memory. */
-static struct value loaded(const struct analysis *a, const struct address *at, unsigned part)
+static struct value loaded(struct analysis *a, const struct address *at, unsigned part)
 {
     unsigned taints = at->local || (at->place == PLACE_SCRATCH && a->local_read) ? V_LOCAL : 0;
-    if (at->place == PLACE_HOST)
-        return value_of(V_NUMBER | V_LOADED);
+    if (at->place == PLACE_HOST) {
+        /* Sizes; nothing that could make an address of a null pointer (reef_analysis.mixed). */
+        struct value v = value_of(V_NUMBER);
+        v.number = symbolic_packet(a, part);
+        return v;
+    }
     if (at->place == PLACE_KERNARG) {
         uint32_t offset = at->offset + (uint32_t)a->inst->memory.offset[0] + 4 * part;
         if (offset % 4 == 0 && offset < 8 * REEF_SLOTS) {
             uint32_t slot = 1u << offset / 8;
-            return (struct value){.kinds = V_POINTER,
-                                  .lo = offset % 8 == 0 ? slot : 0,
-                                  .hi = offset % 8 == 4 ? slot : 0};
+            return (struct value){
+                .kinds = V_POINTER,
+                .lo = offset % 8 == 0 ? slot : 0,
+                .hi = offset % 8 == 4 ? slot : 0,
+                .number = a->numbers ? range_leaf(a->numbers, RANGE_ARGUMENT, offset / 4, 0) : 0};
         }
     }
     return value_of(V_NUMBER | V_LOADED | taints);
+}
+
+/* For ranges: the bytes of an access through arguments. */
+static void note_range(struct analysis *a, const struct address *at)
+{
+    const struct isa_memory *m = &a->inst->memory;
+    unsigned result = m->result >= 0 ? 4u * a->inst->operand[m->result].dwords : 0;
+    bool scalar = m->segment == ISA_SEGMENT_SCALAR;
+    struct range_access access = {
+        .where = a->inst->address,
+        .slots = at->slots,
+        .offset = m->offset[0],
+        .bytes = (uint8_t)(m->bytes > result ? m->bytes : result),
+        .store = m->access == ISA_ACCESS_STORE,
+        .scalar = scalar,
+    };
+    if (!a->numbers || at->place != PLACE_SLOTS)
+        return;
+    access.address = (uint16_t)symbolic_address(a);
+    symbolic_conditions(a->now, !scalar, &access.conditions);
+    range_note(a->numbers, &access);
 }
 
 static void load_registers(struct analysis *a, const struct address *at)
@@ -229,6 +257,7 @@ void access_transfer(struct analysis *a)
         a->out->mixed |= at.slots;
     if (a->inst->fields.mods & ISA_MOD_GLC && at.place != PLACE_SCRATCH)
         analysis_fail(a, "a volatile or atomic access: others may write there while it runs");
+    note_range(a, &at);
     if (m->access == ISA_ACCESS_STORE) {
         note_write(a, &at);
         return;

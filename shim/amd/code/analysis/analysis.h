@@ -11,9 +11,9 @@
  * launch: whether the buffers that are written are other than those that are read.
  *
  * And nobody else may answer to what a first run wrote before the second one reads or writes again:
- * no volatile and no atomic accesses (their glc bit) and no fences beyond the work-group, with which
- * running kernels and the host talk to each other. The host may also watch plain stores to its own
- * memory; that too is asked at the launch (shim/amd/restart.c).
+ * no volatile and no atomic accesses (their glc bit) and no fences beyond the work-group, with
+ * which running kernels and the host talk to each other. The host may also watch plain stores to
+ * its own memory; that too is asked at the launch (shim/amd/restart.c).
  *
  * What is not understood is never restartable: calls, indirect jumps, addresses that were loaded
  * from memory, EXEC used in other ways than compilers do.
@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "shim/amd/code/object.h"
+#include "shim/amd/code/ranges/ranges.h"
 
 /** Kernel arguments are told apart by their place: slot n is the 8 bytes at offset 8 * n. */
 enum { REEF_SLOTS = 32 };
@@ -51,3 +52,8 @@ struct reef_analysis {
  *  bounded. */
 void reef_analyse(struct reef_analysis *out, const struct reef_object *object,
                   const struct reef_object_kernel *kernel);
+
+/** What a launch of the kernel reads and writes, if that decides (REEF_RESTART_IF_DISJOINT): owned
+ *  by the caller. NULL: nothing more than reef_analyse says is known, or no memory. */
+struct reef_ranges *reef_analyse_ranges(const struct reef_object *object,
+                                        const struct reef_object_kernel *kernel);

@@ -26,6 +26,24 @@ static void join_set(struct analysis *a, unsigned to, unsigned from)
         set(a, to)[i] = value_join(set(a, to)[i], set(a, from)[i]);
 }
 
+/* The active lanes are set aside in set @to, and may come back when what loops count has gone on:
+ * such expressions are none of theirs any more (ranges/builder.h). */
+static void put_aside(struct analysis *a, unsigned to)
+{
+    for (unsigned i = 0; i < a->vgprs; i++) {
+        struct value value = *active(a, i);
+        if (range_flags(a->numbers, value.number) & RANGE_VARIES)
+            value.number = 0;
+        set(a, to)[i] = value_join(set(a, to)[i], value);
+    }
+}
+
+/* Other lanes are active from now on. */
+static void forget_lanes(struct analysis *a)
+{
+    memset(a->now->lane_condition, 0, sizeof(a->now->lane_condition));
+}
+
 static void copy_set(struct analysis *a, unsigned to, unsigned from)
 {
     memcpy(set(a, to), set(a, from), a->vgprs * sizeof(struct value));
@@ -44,6 +62,7 @@ static void enter_level(struct analysis *a)
         analysis_fail(a, "branches are nested too deeply");
         return;
     }
+    a->now->level_condition[a->now->depth] = a->now->rest_condition[a->now->depth] = 0;
     copy_set(a, SET_LEVEL + a->now->depth++, SET_ACTIVE);
 }
 
@@ -62,6 +81,7 @@ static void rejoin_loops(struct analysis *a, unsigned to, unsigned level)
 
 static void leave_levels(struct analysis *a, unsigned level)
 {
+    forget_lanes(a);
     while (a->now->depth > level) {
         a->now->depth--;
         join_set(a, SET_ACTIVE, SET_LEVEL + a->now->depth);
@@ -82,6 +102,14 @@ static void exchange(struct analysis *a)
         aside[i] = *active(a, i);
         *active(a, i) = other;
     }
+}
+
+/* The lanes of the else are active. */
+static void turn_condition(struct analysis *a)
+{
+    unsigned level = a->now->depth - 1u;
+    a->now->level_condition[level] = a->now->rest_condition[level];
+    a->now->rest_condition[level] = 0;
 }
 
 /* --- loops --- */
@@ -108,13 +136,13 @@ static void set_aside(struct analysis *a, unsigned number)
     if (loop < 0)
         loop = find_loop(a, (unsigned)-1);
     if (loop < 0) {
-        join_set(a, SET_LOST, SET_ACTIVE);
+        put_aside(a, SET_LOST);
         return;
     }
     if (a->now->loop_mask[loop] < 0 || a->now->loop_depth[loop] < a->now->depth)
         a->now->loop_depth[loop] = a->now->depth;
     a->now->loop_mask[loop] = (int16_t)number;
-    join_set(a, SET_LOOP + (unsigned)loop, SET_ACTIVE);
+    put_aside(a, SET_LOOP + (unsigned)loop);
 }
 
 /* Lanes of a mask that says nothing of levels. It must not reach beyond the present one: the lanes
@@ -126,6 +154,7 @@ static void bring_back(struct analysis *a, unsigned number, struct value mask)
         analysis_fail(a, "EXEC is used in a way that is not understood");
         return;
     }
+    forget_lanes(a);
     join_set(a, SET_ACTIVE, SET_LOST);
     if (loop >= 0) {
         join_set(a, SET_ACTIVE, SET_LOOP + (unsigned)loop);
@@ -183,10 +212,17 @@ static void taint_exec(struct analysis *a, unsigned number)
 
 static void and_saveexec(struct analysis *a, unsigned to, unsigned from)
 {
+    unsigned condition = mask_of(a, from).number, rest = from < SCALARS ? a->unless[from] : 0;
+    if (from + 1 >= SCALARS || mask_of(a, from + 1).number != condition)
+        condition = 0;
     taint_exec(a, from);
     enter_level(a);
-    if (!a->failed)
-        write_mask(a, to, MASK_SAVED, a->now->depth - 1u);
+    if (a->failed)
+        return;
+    if (range_is_condition(a->numbers ? a->numbers->node[condition].op : 0))
+        a->now->level_condition[a->now->depth - 1] = (uint16_t)condition;
+    a->now->rest_condition[a->now->depth - 1] = (uint16_t)rest;
+    write_mask(a, to, MASK_SAVED, a->now->depth - 1u);
 }
 
 /* else: from the lanes of the then to the others, which wait in the topmost level's set. */
@@ -202,6 +238,8 @@ static bool before_turn(struct analysis *a, struct value rest)
         clear_set(a, SET_LEVEL + a->now->depth);
     }
     rejoin_loops(a, SET_LEVEL + rest.level, rest.level);
+    forget_lanes(a);
+    a->now->level_condition[rest.level] = 0;
     return true;
 }
 
@@ -213,6 +251,15 @@ static void or_exec(struct analysis *a, unsigned from)
         bring_back(a, from, mask);
     else
         leave_levels(a, mask.level);
+}
+
+/* Those with a bit in pair @number are gone: what holds for the others. */
+static void leave_lanes(struct analysis *a, unsigned number)
+{
+    if (number >= SCALARS || a->unless[number] == 0)
+        return;
+    a->now->lane_condition[1] = a->now->lane_condition[0];
+    a->now->lane_condition[0] = a->unless[number];
 }
 
 /* The register of "op exec, exec, S" or "op exec, S, exec"; -1: another form. */
@@ -237,11 +284,13 @@ static void combine(struct analysis *a, enum isa_id id, const struct isa_fields 
     else if (id == ISA_ID_s_andn2_b64 && f->src[0] == EXEC) {
         taint_exec(a, (unsigned)other);
         set_aside(a, (unsigned)other);
+        leave_lanes(a, (unsigned)other);
     } else if (id == ISA_ID_s_and_b64) {
         taint_exec(a, (unsigned)other);
-        join_set(a, SET_LOST, SET_ACTIVE);
+        put_aside(a, SET_LOST);
     } else if (id == ISA_ID_s_xor_b64 && a->both && a->both_register == other) {
         exchange(a);
+        turn_condition(a);
         a->both = false;
     } else {
         analysis_fail(a, "EXEC is used in a way that is not understood");
@@ -263,6 +312,7 @@ void exec_transfer(struct analysis *a)
         if (before_turn(a, mask_of(a, f->src[0]))) {
             write_mask(a, f->dst, MASK_REST, a->now->depth - 1u);
             exchange(a);
+            turn_condition(a);
         }
         break;
     case ISA_ID_s_or_saveexec_b64:
@@ -290,4 +340,5 @@ void exec_transfer(struct analysis *a)
         analysis_fail(a, "EXEC is used in a way that is not understood");
     }
     a->now->scalar[S_SCC] = value_of(V_NUMBER | (a->now->scalar[S_EXEC].kinds & V_TAINTS));
+    memset(a->unless, 0, sizeof(a->unless));
 }

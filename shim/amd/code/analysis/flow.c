@@ -1,30 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The analysis of a kernel: its instructions, its basic blocks, and what is known where each
- * begins, by iteration until nothing changes. Values only grow, and each can grow a bounded number
- * of times, so it ends. See analysis.h and state.h.
+ * The analysis of a kernel: what is known where each of its basic blocks begins, by iteration until
+ * nothing changes. Values only grow, and each can grow a bounded number of times, so it ends. See
+ * analysis.h and state.h.
  */
-#include <errno.h>
+#include "shim/amd/code/analysis/program.h"
 
-#include "shim/amd/code/analysis/state.h"
-
-enum { INSTRUCTIONS_MAX = 1 << 16, STATE_BYTES_MAX = 256 << 20, VISITS_MAX = 200 };
-
-struct block {
-    uint32_t first, count; /* instructions */
-    int32_t next[2];       /* blocks; -1: none */
-    uint32_t visits;
-    bool queued;
-    struct state in;
-};
-
-struct program {
-    struct isa_inst *inst;
-    uint32_t count;
-    uint32_t *block_of; /* by instruction: the block that begins there + 1 */
-    struct block *blocks;
-    uint32_t block_count;
-};
+enum { STATE_BYTES_MAX = 256 << 20, VISITS_MAX = 200 };
 
 void analysis_fail(struct analysis *a, const char *reason)
 {
@@ -33,270 +15,6 @@ void analysis_fail(struct analysis *a, const char *reason)
     a->failed = true;
     a->out->reason = reason;
     a->out->where = a->inst ? a->inst->address : 0;
-}
-
-/* --- instructions --- */
-
-static bool grow(struct program *p, uint32_t *capacity)
-{
-    if (p->count < *capacity)
-        return true;
-    *capacity = *capacity ? 2 * *capacity : 256;
-    void *grown = realloc(p->inst, *capacity * sizeof(*p->inst));
-    if (grown)
-        p->inst = grown;
-    return grown != NULL;
-}
-
-/* Up to the end of the function, or without its size up to the last s_endpgm that is not jumped
- * over. */
-static bool decode(struct analysis *a, struct program *p, const uint8_t *code, uint64_t bytes,
-                   bool exact, uint64_t address)
-{
-    uint32_t capacity = 0;
-    uint64_t furthest = address; /* target of a branch */
-    for (uint64_t at = 0; at + 4 <= bytes;) {
-        uint32_t words[3] = {0};
-        uint64_t left = bytes - at;
-        memcpy(words, code + at, left < sizeof(words) ? left : sizeof(words));
-        if (p->count == INSTRUCTIONS_MAX || !grow(p, &capacity)) {
-            analysis_fail(a, "too long");
-            return false;
-        }
-        struct isa_inst *inst = &p->inst[p->count];
-        a->inst = NULL;
-        if (isa_decode(words, left / 4 < 3 ? left / 4 : 3, address + at, inst) != ISA_OK) {
-            a->out->where = address + at;
-            a->failed = true;
-            a->out->reason = "an instruction that is not known";
-            return false;
-        }
-        p->count++;
-        at += inst->bytes;
-        if (inst->op->flags & ISA_BRANCH && isa_target(inst) > furthest &&
-            isa_target(inst) < address + bytes)
-            furthest = isa_target(inst);
-        if (!exact && inst->op->flags & ISA_END && address + at > furthest)
-            return true;
-    }
-    return p->count > 0;
-}
-
-static int32_t find_instruction(const struct program *p, uint64_t address)
-{
-    uint32_t low = 0, high = p->count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (p->inst[middle].address < address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < p->count && p->inst[low].address == address ? (int32_t)low : -1;
-}
-
-/* --- blocks --- */
-
-static bool has_target(const struct isa_inst *inst)
-{
-    return inst->op->flags & ISA_BRANCH && inst->operands > 0 &&
-           inst->operand[inst->operands - 1].kind == ISA_KIND_TARGET;
-}
-
-/* Whether the instruction is the last of its block. */
-static bool ends_block(const struct isa_inst *inst)
-{
-    return (inst->op->flags & (ISA_BRANCH | ISA_END)) != 0;
-}
-
-/* False: something is not understood. */
-static bool mark_leaders(struct analysis *a, struct program *p)
-{
-    p->block_of = calloc(p->count + 1, sizeof(*p->block_of));
-    if (!p->block_of)
-        return false;
-    p->block_of[0] = 1;
-    for (uint32_t i = 0; i < p->count; i++) {
-        const struct isa_inst *inst = &p->inst[i];
-        a->inst = inst;
-        if (ends_block(inst))
-            p->block_of[i + 1] = 1;
-        if (!(inst->op->flags & ISA_BRANCH))
-            continue;
-        if (inst->op->flags & ISA_CALL || !has_target(inst)) {
-            analysis_fail(a, "a call, or a jump to what a register holds");
-            return false;
-        }
-        int32_t target = find_instruction(p, isa_target(inst));
-        if (target < 0) {
-            analysis_fail(a, "a jump out of the kernel");
-            return false;
-        }
-        p->block_of[target] = 1;
-    }
-    return true;
-}
-
-static void link_block(struct program *p, struct block *block)
-{
-    const struct isa_inst *last = &p->inst[block->first + block->count - 1];
-    uint32_t behind = block->first + block->count;
-    block->next[0] = block->next[1] = -1;
-    if (last->op->flags & ISA_END)
-        return;
-    if (last->op->flags & ISA_BRANCH) {
-        int32_t target = find_instruction(p, isa_target(last));
-        block->next[1] = (int32_t)p->block_of[target] - 1;
-        if (!(last->op->flags & ISA_CONDITIONAL))
-            return;
-    }
-    if (behind < p->count)
-        block->next[0] = (int32_t)p->block_of[behind] - 1;
-    else
-        block->next[0] = -2; /* runs out of the kernel */
-}
-
-static bool make_blocks(struct analysis *a, struct program *p)
-{
-    if (!mark_leaders(a, p))
-        return false;
-    for (uint32_t i = 0; i < p->count; i++)
-        p->block_count += p->block_of[i] != 0;
-    p->blocks = calloc(p->block_count, sizeof(*p->blocks));
-    if (!p->blocks)
-        return false;
-    struct block *block = p->blocks - 1;
-    for (uint32_t i = 0; i < p->count; i++) {
-        if (p->block_of[i]) {
-            block++;
-            block->first = i;
-            p->block_of[i] = (uint32_t)(block - p->blocks) + 1;
-        }
-        block->count++;
-    }
-    for (uint32_t i = 0; i < p->block_count; i++) {
-        link_block(p, &p->blocks[i]);
-        a->inst = &p->inst[p->blocks[i].first];
-        if (p->blocks[i].next[0] == -2) {
-            analysis_fail(a, "code that runs out of the kernel");
-            return false;
-        }
-    }
-    return true;
-}
-
-/* --- states --- */
-
-static size_t vector_count(const struct analysis *a)
-{
-    return (size_t)SETS * a->vgprs;
-}
-
-static bool state_make(const struct analysis *a, struct state *s)
-{
-    s->scalar = calloc(SCALAR_SLOTS + vector_count(a), sizeof(struct value));
-    s->vector = s->scalar ? s->scalar + SCALAR_SLOTS : NULL;
-    memset(s->loop_mask, -1, sizeof(s->loop_mask));
-    return s->scalar != NULL;
-}
-
-static void state_copy(const struct analysis *a, struct state *to, const struct state *from)
-{
-    struct value *scalar = to->scalar, *vector = to->vector;
-    *to = *from;
-    to->scalar = scalar;
-    to->vector = vector;
-    memcpy(scalar, from->scalar, (SCALAR_SLOTS + vector_count(a)) * sizeof(struct value));
-}
-
-static bool join_one(struct value *to, struct value from)
-{
-    struct value joined = value_join(*to, from);
-    bool changed = memcmp(&joined, to, sizeof(joined)) != 0;
-    *to = joined;
-    return changed;
-}
-
-/* Joins set @from of one state to set @to of another. */
-static bool join_vector(const struct analysis *a, struct state *s, unsigned to,
-                        const struct state *other, unsigned from)
-{
-    bool changed = false;
-    for (unsigned i = 0; i < a->vgprs; i++)
-        changed |= join_one(&s->vector[to * a->vgprs + i], other->vector[from * a->vgprs + i]);
-    return changed;
-}
-
-/* The loops of @from are found or put among those of @to; if there is no room, their lanes may come
- * back at any time. */
-static bool join_loops(const struct analysis *a, struct state *to, const struct state *from)
-{
-    bool changed = false;
-    for (unsigned i = 0; i < LOOPS; i++) {
-        int found = -1;
-        if (from->loop_mask[i] < 0)
-            continue;
-        for (int j = LOOPS - 1; j >= 0; j--)
-            if (to->loop_mask[j] == from->loop_mask[i] || (to->loop_mask[j] < 0 && found < 0))
-                found = j;
-        for (int j = 0; j < LOOPS; j++)
-            if (to->loop_mask[j] == from->loop_mask[i])
-                found = j;
-        if (found < 0) {
-            changed |= join_vector(a, to, SET_LOST, from, SET_LOOP + i);
-            continue;
-        }
-        if (to->loop_mask[found] != from->loop_mask[i] ||
-            to->loop_depth[found] < from->loop_depth[i]) {
-            to->loop_mask[found] = from->loop_mask[i];
-            to->loop_depth[found] = from->loop_depth[i];
-            changed = true;
-        }
-        changed |= join_vector(a, to, SET_LOOP + (unsigned)found, from, SET_LOOP + i);
-    }
-    return changed;
-}
-
-static bool state_join(struct analysis *a, struct state *to, const struct state *from)
-{
-    bool changed = false;
-    if (!to->reached) {
-        state_copy(a, to, from);
-        return true;
-    }
-    if (to->depth != from->depth) {
-        analysis_fail(a, "ways meet that are not nested alike");
-        return false;
-    }
-    for (unsigned i = 0; i < SCALAR_SLOTS; i++)
-        changed |= join_one(&to->scalar[i], from->scalar[i]);
-    for (unsigned i = 0; i < SET_LOOP; i++)
-        changed |= join_vector(a, to, i, from, i);
-    changed |= join_loops(a, to, from);
-    changed |= join_vector(a, to, SET_LOST, from, SET_LOST);
-    return changed;
-}
-
-/* What the hardware sets up (LLVM AMDGPU usage guide, "Initial Kernel Execution State"): user SGPRs
- * in the order of the bits of kernel_code_properties. The rest are numbers. */
-static void state_at_entry(const struct analysis *a, struct state *s, const uint8_t *descriptor)
-{
-    static const struct {
-        uint8_t count;
-        uint16_t kind;
-    } user[] = {{4, V_SCRATCH}, {2, V_HOST},   {2, V_HOST},  {2, V_KERNARG},
-                {2, V_NUMBER},  {2, V_NUMBER}, {1, V_NUMBER}};
-    uint16_t properties;
-    unsigned next = 0;
-    memcpy(&properties, descriptor + REEF_KD_PROPERTIES, sizeof(properties));
-    for (unsigned i = 0; i < SCALAR_SLOTS; i++)
-        s->scalar[i] = value_of(V_NUMBER);
-    for (unsigned i = 0; i < a->vgprs; i++)
-        s->vector[i] = value_of(V_NUMBER);
-    for (unsigned i = 0; i < sizeof(user) / sizeof(user[0]); i++)
-        for (unsigned part = 0; properties >> i & 1 && part < user[i].count; part++)
-            s->scalar[next++] = value_of(user[i].kind);
-    s->reached = true;
 }
 
 /* --- one instruction --- */
@@ -378,11 +96,38 @@ static void transfer(struct analysis *a)
 
 /* --- iteration --- */
 
-/* What is known at the end of one block is known at the beginning of the next. */
-static void go_on(struct analysis *a, struct program *p, int32_t next, const struct state *work)
+/* What way @n out of a block says: it branches on SCC, or does not. */
+static unsigned fact_of(const struct analysis *a, int n)
 {
-    if (next >= 0 && !a->failed && state_join(a, &p->blocks[next].in, work))
+    enum isa_id id = isa_id(a->inst->op);
+    unsigned condition = a->now->scalar[S_SCC].number;
+    bool is_1 = id == ISA_ID_s_cbranch_scc1;
+    if ((!is_1 && id != ISA_ID_s_cbranch_scc0) ||
+        !range_is_condition(a->numbers->node[condition].op))
+        return 0;
+    return is_1 == (n == 1) ? condition : range_negation(a->numbers, condition);
+}
+
+/* What is known at the end of one block is known at the beginning of the next. */
+static void go_on(struct analysis *a, struct program *p, const struct block *block, int n,
+                  struct state *work)
+{
+    int32_t next = block->next[n];
+    uint16_t facts[FACTS];
+    if (next < 0 || a->failed)
+        return;
+    struct edge edge = {.to = &p->blocks[next],
+                        .number = (uint32_t)next,
+                        .from = 2 * (int32_t)(block - p->blocks) + n};
+    memcpy(facts, work->fact, sizeof(facts));
+    if (a->numbers) {
+        symbolic_add_fact(work, fact_of(a, n));
+        symbolic_conditions(work, true, &edge.of_lanes);
+        symbolic_conditions(work, false, &edge.of_wavefront);
+    }
+    if (state_meet(a, &edge, work))
         p->blocks[next].queued = true;
+    memcpy(work->fact, facts, sizeof(facts));
 }
 
 static void run_block(struct analysis *a, struct program *p, struct block *block,
@@ -391,6 +136,7 @@ static void run_block(struct analysis *a, struct program *p, struct block *block
     state_copy(a, work, &block->in);
     a->now = work;
     a->both = false;
+    memset(a->unless, 0, sizeof(a->unless));
     for (uint32_t i = 0; i < block->count && !a->failed; i++) {
         a->inst = &p->inst[block->first + i];
         transfer(a);
@@ -402,10 +148,10 @@ static void run_block(struct analysis *a, struct program *p, struct block *block
     int without = last == ISA_ID_s_cbranch_execz ? 1 : last == ISA_ID_s_cbranch_execnz ? 0 : -1;
     for (int n = 0; n < 2; n++)
         if (n != without)
-            go_on(a, p, block->next[n], work);
+            go_on(a, p, block, n, work);
     if (without >= 0) {
         memset(&work->vector[SET_ACTIVE * a->vgprs], 0, a->vgprs * sizeof(struct value));
-        go_on(a, p, block->next[without], work);
+        go_on(a, p, block, without, work);
     }
 }
 
@@ -440,20 +186,17 @@ static void run(struct analysis *a, struct program *p, const uint8_t *descriptor
     if (enough) {
         state_at_entry(a, &p->blocks[0].in, descriptor);
         iterate(a, p, &work);
+        while (!a->failed && a->numbers && range_begin_again(a->numbers)) {
+            for (uint32_t i = 0; i < p->block_count; i++)
+                state_forget(a, &p->blocks[i]);
+            state_at_entry(a, &p->blocks[0].in, descriptor);
+            iterate(a, p, &work);
+        }
     } else {
         a->inst = NULL;
         analysis_fail(a, "too long");
     }
     free(work.scalar);
-}
-
-static void program_free(struct program *p)
-{
-    for (uint32_t i = 0; p->blocks && i < p->block_count; i++)
-        free(p->blocks[i].in.scalar);
-    free(p->blocks);
-    free(p->block_of);
-    free(p->inst);
 }
 
 static void conclude(struct analysis *a)
@@ -482,11 +225,11 @@ static void conclude(struct analysis *a)
     out->reason = "if what it writes does not overlap what it reads";
 }
 
-void reef_analyse(struct reef_analysis *out, const struct reef_object *object,
-                  const struct reef_object_kernel *kernel)
+static void analyse(struct reef_analysis *out, const struct reef_object *object,
+                    const struct reef_object_kernel *kernel, struct range_builder *numbers)
 {
     enum { GFX906 = 0x2f };
-    struct analysis a = {.out = out};
+    struct analysis a = {.out = out, .numbers = numbers};
     struct program p = {0};
     uint64_t bytes = 0;
     uint32_t rsrc1;
@@ -501,11 +244,30 @@ void reef_analyse(struct reef_analysis *out, const struct reef_object *object,
     }
     if (kernel->code_bytes)
         bytes = kernel->code_bytes;
-    if (decode(&a, &p, code, bytes, kernel->code_bytes != 0, kernel->entry_va) &&
-        make_blocks(&a, &p))
+    if (program_read(&a, &p, code, bytes, kernel->code_bytes != 0, kernel->entry_va))
         run(&a, &p, kernel->descriptor);
     else
         analysis_fail(&a, "too long");
     conclude(&a);
     program_free(&p);
+}
+
+void reef_analyse(struct reef_analysis *out, const struct reef_object *object,
+                  const struct reef_object_kernel *kernel)
+{
+    analyse(out, object, kernel, NULL);
+}
+
+struct reef_ranges *reef_analyse_ranges(const struct reef_object *object,
+                                        const struct reef_object_kernel *kernel)
+{
+    struct reef_analysis out;
+    struct range_builder *numbers = range_builder_make();
+    if (!numbers)
+        return NULL;
+    analyse(&out, object, kernel, numbers);
+    struct reef_ranges *ranges =
+        out.restart == REEF_RESTART_IF_DISJOINT ? range_finish(numbers) : NULL;
+    free(numbers);
+    return ranges;
 }

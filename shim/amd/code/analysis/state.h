@@ -24,6 +24,7 @@
 #include "isa/gcn/isa.h"
 #include "shim/amd/code/analysis/analysis.h"
 #include "shim/amd/code/analysis/value.h"
+#include "shim/amd/code/ranges/builder.h"
 
 enum {
     SCALARS = 128,
@@ -32,6 +33,7 @@ enum {
     SCALAR_SLOTS = 130,
     LEVELS = 12,
     LOOPS = 6,
+    FACTS = 6,
     /* Sets of VGPR values: the active lanes', each level's, each loop's, and of the lanes that were
      * taken out in a way that says nothing of when they come back. */
     SET_ACTIVE = 0,
@@ -46,8 +48,13 @@ struct state {
     uint8_t depth;             /* levels entered */
     int16_t loop_mask[LOOPS];  /* the SGPR pair that collects; -1: not in use */
     uint8_t loop_depth[LOOPS]; /* levels entered when lanes were set aside with it, at most */
-    struct value *scalar;      /* SCALAR_SLOTS */
-    struct value *vector;      /* SETS * vgprs */
+    /* Conditions (ranges/builder.h), 0: none is known. */
+    uint16_t level_condition[LEVELS]; /* of lanes in this level */
+    uint16_t rest_condition[LEVELS];  /* of those that were set aside when it was entered */
+    uint16_t lane_condition[2];       /* of the lanes that are active, while no others come back */
+    uint16_t fact[FACTS];             /* of the way here: branches of the whole wavefront */
+    struct value *scalar;             /* SCALAR_SLOTS */
+    struct value *vector;             /* SETS * vgprs */
 };
 
 /* The analysis of one kernel. */
@@ -66,6 +73,11 @@ struct analysis {
      * in the topmost level's set. */
     bool both;
     uint8_t both_register;
+    struct range_builder *numbers; /* NULL: nobody wants to know */
+    /* By SGPR pair: what holds for the lanes that are active and whose bits are 0 in it. For masks
+     * that were made since EXEC changed, in this block. */
+    uint16_t unless[SCALARS];
+    uint16_t unless_before; /* the same, of what the instruction computes */
 };
 
 /** Ends the analysis: never restartable. */
@@ -93,6 +105,29 @@ void register_transfer(struct analysis *a);
 struct value operand_value(struct analysis *a, unsigned i, unsigned part);
 void write_register(struct analysis *a, const struct isa_operand *to, unsigned part,
                     struct value value);
+
+/** symbolic.c: the expression of dword @part of what the instruction writes to its destination, or
+ *  with @second to its other one (carry, SCC). 0: it is not known. */
+unsigned symbolic_result(struct analysis *a, bool second, unsigned part);
+/** The expression of dword @part of the @nth source, or 0. */
+unsigned symbolic_source(struct analysis *a, unsigned nth, unsigned part);
+
+/** conditions.c: what a compare writes to SCC; or a mask, if it writes one. 0: it is not known. */
+unsigned symbolic_compare(struct analysis *a);
+unsigned symbolic_mask(struct analysis *a, enum isa_id id, bool *is_mask);
+/** Before and behind its writes: what the mask in its destination says where it is 0. */
+void symbolic_masks_before(struct analysis *a);
+void symbolic_masks(struct analysis *a);
+/** The address of a global access as an expression; 0: it is not known. */
+unsigned symbolic_address(struct analysis *a);
+/** What dword @part of a load from the dispatch packet is. */
+unsigned symbolic_packet(struct analysis *a, unsigned part);
+/** All conditions that hold now: for the active lanes, or only such as hold for the wavefront. */
+void symbolic_conditions(const struct state *s, bool of_lanes, struct range_conditions *out);
+/** Adds one that holds for the wavefront from now on. */
+void symbolic_add_fact(struct state *s, unsigned condition);
+/** What of @from holds also for @to; whether that is less than did. */
+bool symbolic_join_conditions(struct state *to, const struct state *from);
 
 /** access.c: what it does to memory; the registers that it loads into. */
 void access_transfer(struct analysis *a);

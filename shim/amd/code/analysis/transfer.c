@@ -57,6 +57,7 @@ void write_register(struct analysis *a, const struct isa_operand *to, unsigned p
     if (!is_scalar(to) || reg >= SCALARS)
         return;
     exec_scalar_written(a, reg);
+    a->unless[reg] = 0;
     a->now->scalar[reg] = value;
 }
 
@@ -234,10 +235,21 @@ static bool whole_lanes(const struct isa_inst *inst)
            !inst->fields.neg && !inst->fields.abs && !inst->fields.omod;
 }
 
-static void implicit_writes(struct analysis *a, struct value taints)
+/* The same for expressions, which also understand sources of less than 32 bits. */
+static bool plain_result(const struct isa_inst *inst)
 {
-    if (a->inst->implicit & ISA_SCC_W)
+    const struct isa_fields *f = &inst->fields;
+    bool sdwa = (f->mods & ISA_MOD_SDWA) != 0;
+    return !(f->mods & (ISA_MOD_DPP | ISA_MOD_CLAMP)) && !f->neg && !f->abs && !f->omod &&
+           (!sdwa || (inst->op->format != ISA_VOPC && f->sdwa_dst_sel == 6));
+}
+
+static void implicit_writes(struct analysis *a, struct value taints, unsigned scc)
+{
+    if (a->inst->implicit & ISA_SCC_W) {
         a->now->scalar[S_SCC] = taints;
+        a->now->scalar[S_SCC].number = scc;
+    }
     if (a->inst->implicit & ISA_M0_W)
         a->now->scalar[ISA_M0] = taints;
 }
@@ -271,8 +283,11 @@ void register_transfer(struct analysis *a)
         effect = effect == EFFECT_GETPC || effect == EFFECT_WRITE_LANE ? effect : EFFECT_NUMBER;
 
     /* All sources are read before anything is written. */
-    unsigned written = 0;
+    unsigned written = 0, scc = a->numbers ? symbolic_result(a, true, 0) : 0;
     int to[2] = {-1, -1};
+    bool masks = a->numbers && whole_lanes(inst);
+    if (masks)
+        symbolic_masks_before(a);
     for (unsigned i = 0; i < inst->operands && written < 2; i++) {
         const struct isa_operand *o = &inst->operand[i];
         if (!(o->access & ISA_WRITE) || o->kind == ISA_KIND_EXEC)
@@ -286,6 +301,9 @@ void register_transfer(struct analysis *a)
             result.kinds |= taints.kinds & V_TAINTS; /* of a condition or carry, too */
             if (written == 0 && effect == EFFECT_READ_LANE)
                 result.kinds |= V_LOADED;
+            result.number = 0;
+            if (a->numbers && plain_result(inst))
+                result.number = symbolic_result(a, written == 1, part);
             if (written == 0 && elsewhere)
                 result = rest;
             results[written][part] = result;
@@ -295,5 +313,7 @@ void register_transfer(struct analysis *a)
     for (unsigned n = 0; n < written; n++)
         for (unsigned part = 0; part < inst->operand[to[n]].dwords && part < 16; part++)
             write_register(a, &inst->operand[to[n]], part, results[n][part]);
-    implicit_writes(a, taints);
+    implicit_writes(a, taints, scc);
+    if (masks)
+        symbolic_masks(a);
 }

@@ -36,6 +36,7 @@ struct value {
                         lo is the offset */
     uint16_t kinds;
     uint8_t mask, level;
+    uint32_t number; /* the expression that it is (ranges/builder.h); 0: not known */
 };
 
 static inline struct value value_of(unsigned kinds)
@@ -66,6 +67,7 @@ static inline struct value value_join(struct value a, struct value b)
     if (a.mask == b.mask && a.level == b.level)
         v.mask = a.mask;
     v.level = a.level < b.level ? a.level : b.level;
+    v.number = a.number == b.number ? a.number : 0;
     return v;
 }
 
