@@ -132,8 +132,6 @@ static CUresult prefetch(struct odd *o, CUdeviceptr at, size_t bytes, CUmemLocat
     X(launch(o, o->affine, 1, 1, 0, NULL, NULL)) X(launch(o, NULL, 1, 1, 0, o->args, NULL))        \
     X(launch(o, BAD, 1, 1, 0, o->args, NULL)) X(launch(o, o->count, 1, 1, 0, o->args, o->buffer))  \
     X(launch(o, o->count, 1, 1, 0, NULL, o->buffer))                                               \
-    X((o->size = 4, launch(o, o->count, 1, 1, 0, NULL, o->buffer)))                                \
-    X((o->size = 0, launch(o, o->count, 1, 1, 0, NULL, o->buffer)))                                \
     X((o->size = 64, launch(o, o->count, 1, 1, 0, NULL, o->buffer)))                               \
     X(cuLaunchKernelEx(NULL, o->count, o->args, NULL))                                             \
     X(launch_ex(o, 0, (CUlaunchAttribute){0})) X(launch_ex(o, 2, (CUlaunchAttribute){0}))          \
