@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What all end-to-end tests share: real programs, libreef.so and an emulated GPU, each test on a device and a board of its own.
 # Sourced by hip/common.sh and cuda/common.sh, which set $reef (the command) and $profile (of the emulated GPU) before.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # reef, profile
 
 work=$(mktemp -d)
 trap 'trap - EXIT; kill -KILL $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$work"' EXIT

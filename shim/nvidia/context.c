@@ -35,7 +35,14 @@ static cu_word context_concerned(const struct cu_api *api, cu_word of)
     return context;
 }
 
-/* Whether the call, which has succeeded, has destroyed it: others may use it. */
+/* The call destroys the context only if nobody else uses it. */
+static bool context_is_counted(const struct cu_api *api)
+{
+    return strcmp(api->name, "cuDevicePrimaryCtxRelease") == 0 ||
+           strcmp(api->name, "cuCtxDetach") == 0;
+}
+
+/* Whether the call, which has succeeded, has destroyed it. */
 static bool context_is_gone(const struct cu_api *api, cu_word of)
 {
     if (strcmp(api->name, "cuDevicePrimaryCtxRelease") == 0)
@@ -58,12 +65,15 @@ cu_result cu_context_destroy(struct cu_api *api, cu_word *a)
     cu_take_turn(NULL, false);
     cu_word context = context_concerned(api, a[0]);
     cu_context_pause(context);
-    cu_launch_forget_functions(); /* their handles may be used again at once */
+    /* The handles of its functions may be used again at once. */
+    cu_launch_forget_functions();
+    if (!context_is_counted(api))
+        cu_guard_forget(0); /* of which context code was is not asked */
     cu_result result = cu_call(cu_real(api), a, api->arguments);
     bool gone = result == CUDA_SUCCESS && context_is_gone(api, a[0]);
     cu_context_resume(context, gone);
-    if (gone)
-        cu_guard_forget(0); /* of which context code was is not asked */
+    if (gone && context_is_counted(api))
+        cu_guard_forget(0);
     if (gone && strncmp(api->name, "cuCtxDe", 7) == 0)
         atomic_fetch_sub(&reef_cuda.contexts_created, 1);
     return result;

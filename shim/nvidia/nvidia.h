@@ -75,8 +75,8 @@ struct reef_context {
     bool no_guards;                       /* they cannot be made */
     _Atomic(struct reef_anchor *) anchor; /* NULL: not made */
     _Atomic bool anchor_wanted;
-    bool paused;            /* it may be destroyed just now: nothing is asked of it. cuda->lock */
-    unsigned asking;        /* calls of ours that concern it and are under way. cuda->lock */
+    _Atomic bool paused; /* it may be destroyed just now: nothing is asked of it, nobody uses it */
+    unsigned asking;     /* calls of ours that concern it and are under way. cuda->lock */
     _Atomic int late_error; /* cu_result of an operation that failed after its call had returned */
 };
 
@@ -234,7 +234,8 @@ bool cu_active(void);
 struct reef_context *cu_context(void);
 struct reef_context *cu_context_of(cu_word handle);
 /** A context may be destroyed by the call that follows: waits for what we ask of it, and asks
- * nothing more until it is forgotten (@gone) or goes on. No lock held. */
+ * nothing more until it is forgotten (@gone) or goes on. Until then whoever comes with its handle,
+ * or with one of its streams', waits: they may be a new context's already. No lock held. */
 void cu_context_pause(cu_word handle);
 void cu_context_resume(cu_word handle, bool gone);
 bool cu_context_known(cu_word handle);

@@ -263,6 +263,15 @@ static struct reef_context *find_context(cu_word handle)
     return c;
 }
 
+/* The record of @handle once it is known whether that context stays. No lock held. */
+static struct reef_context *find_settled(cu_word handle)
+{
+    struct reef_context *c;
+    while ((c = find_context(handle)) && reef_unlikely(atomic_load(&c->paused)))
+        sched_yield();
+    return c;
+}
+
 /* @handle is current in this thread. */
 static struct reef_context *open_context(cu_word handle)
 {
@@ -271,8 +280,13 @@ static struct reef_context *open_context(cu_word handle)
         return NULL;
     if (cu.cuCtxGetStreamPriorityRange)
         cu.cuCtxGetStreamPriorityRange(cu_out(least), cu_out(greatest));
+    struct reef_context *c;
     pthread_mutex_lock(&open_lock);
-    struct reef_context *c = find_context(handle);
+    while ((c = find_context(handle)) && atomic_load(&c->paused)) {
+        pthread_mutex_unlock(&open_lock);
+        sched_yield();
+        pthread_mutex_lock(&open_lock);
+    }
     if (!c) {
         int gpu = open_gpu(device);
         c = gpu >= 0 ? find_context(0) : NULL; /* one that was forgotten */
@@ -298,7 +312,7 @@ struct reef_context *cu_context(void)
     cu_word handle = cu_current_context();
     if (!handle)
         return NULL;
-    struct reef_context *c = find_context(handle);
+    struct reef_context *c = find_settled(handle);
     return c ? c : open_context(handle);
 }
 
@@ -321,7 +335,7 @@ bool cu_many_contexts(void)
 
 struct reef_context *cu_context_of(cu_word handle)
 {
-    struct reef_context *c = handle ? find_context(handle) : NULL;
+    struct reef_context *c = handle ? find_settled(handle) : NULL;
     if (c || !handle)
         return c;
     cu_word before = cu_current_context();
@@ -335,11 +349,11 @@ struct reef_context *cu_context_of(cu_word handle)
 void cu_context_pause(cu_word handle)
 {
     struct reef_cuda *cuda = &reef_cuda;
-    struct reef_context *c = handle ? find_context(handle) : NULL;
+    struct reef_context *c = handle ? find_settled(handle) : NULL;
     if (!c)
         return;
     pthread_mutex_lock(&cuda->lock);
-    c->paused = true;
+    atomic_store(&c->paused, true);
     while (c->asking > 0) { /* calls of the driver that do not block */
         pthread_mutex_unlock(&cuda->lock);
         sched_yield();
@@ -371,9 +385,7 @@ void cu_context_resume(cu_word handle, bool gone)
         return;
     if (gone)
         forget_context(c);
-    pthread_mutex_lock(&reef_cuda.lock);
-    c->paused = false;
-    pthread_mutex_unlock(&reef_cuda.lock);
+    atomic_store(&c->paused, false);
 }
 
 void reef_cuda_forked(void)

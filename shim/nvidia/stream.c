@@ -9,6 +9,7 @@
  * stream ("a regular stream that synchronizes with the legacy default stream", CUDA API, "Stream
  * synchronization behavior").
  */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,8 +63,13 @@ static void reset(struct reef_stream *s)
 static struct reef_stream *add(cu_word key, cu_word handle, struct reef_context *context)
 {
     struct reef_cuda *cuda = &reef_cuda;
+    struct reef_stream *s;
     pthread_mutex_lock(&cuda->lock);
-    struct reef_stream *s = find(key);
+    while ((s = find(key)) && s->context != context && atomic_load(&s->context->paused)) {
+        pthread_mutex_unlock(&cuda->lock); /* a stream that goes with its context just now */
+        sched_yield();
+        pthread_mutex_lock(&cuda->lock);
+    }
     if (!s && (s = unused())) {
         reset(s);
         s->handle = handle;
