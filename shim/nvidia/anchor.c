@@ -370,12 +370,10 @@ static int record_all(struct reef_anchor *anchor, const struct reef_context *con
         if (!s->key || atomic_load(&s->arrivals) == s->idle_at)
             continue;
         /* Another context's may count too (a green one's), which only the driver knows. */
-        may = s->context == context && count < STREAMS;
+        may = s->context == context && count < STREAMS && cu_stream_ask_locked(s);
         if (may)
             streams[count++] = s;
     }
-    for (int i = 0; i < count; i++)
-        streams[i]->querying++; /* so it is not destroyed meanwhile */
     cuda->asking += (unsigned)count;
     pthread_mutex_unlock(&cuda->lock);
     for (int i = 0; i < count && may; i++, recorded += may)
@@ -384,7 +382,7 @@ static int record_all(struct reef_anchor *anchor, const struct reef_context *con
               cu.cuEventRecord(anchor->events[i], streams[i]->handle) == CUDA_SUCCESS;
     pthread_mutex_lock(&cuda->lock);
     for (int i = 0; i < count; i++)
-        streams[i]->querying--;
+        cu_stream_asked_locked(streams[i]);
     cuda->asking -= (unsigned)count;
     pthread_mutex_unlock(&cuda->lock);
     return may ? recorded : -1;
@@ -408,6 +406,22 @@ bool cu_anchor_wait_for_all(const struct cu_api *api, const cu_word *a, cu_resul
 }
 
 /* --- the agent --- */
+
+/* The context is not destroyed meanwhile. */
+static void make_by_agent(struct reef_context *context)
+{
+    pthread_mutex_lock(&reef_cuda.lock);
+    bool may = !context->paused;
+    context->asking += may;
+    pthread_mutex_unlock(&reef_cuda.lock);
+    if (!may)
+        return;
+    cu_make_current(context->handle);
+    make_for(context);
+    pthread_mutex_lock(&reef_cuda.lock);
+    context->asking--;
+    pthread_mutex_unlock(&reef_cuda.lock);
+}
 
 static bool best_effort_there(uint64_t now_ns)
 {
@@ -454,10 +468,8 @@ void cu_anchor_step(uint64_t now_ns, bool over)
         return;
     for (struct reef_context *c = __atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE); c;
          c = c->next)
-        if (c->handle && atomic_exchange(&c->anchor_wanted, false)) {
-            cu_make_current(c->handle);
-            make_for(c);
-        }
+        if (c->handle && atomic_exchange(&c->anchor_wanted, false))
+            make_by_agent(c);
 }
 
 bool cu_anchor_lingers(uint64_t now_ns, uint64_t idle_since_ns)
