@@ -82,12 +82,17 @@ CUresult cuGraphInstantiateWithParams(CUgraphExec *out, CUgraph graph,
 
 CUresult cuGraphExecGetFlags(CUgraphExec handle, cuuint64_t *flags)
 {
-    struct exec_object *exec = nv_object(handle, NV_EXEC);
+    const struct exec_object *exec;
+    struct nv_context *ctx;
+    CUresult rc = nv_enter_any(&ctx);
 
+    if (rc != CUDA_SUCCESS)
+        return rc;
+    exec = nv_object(handle, NV_EXEC);
     if (!exec || !flags)
-        return CUDA_ERROR_INVALID_VALUE;
+        return nv_leave(CUDA_ERROR_INVALID_VALUE);
     *flags = exec->flags;
-    return CUDA_SUCCESS;
+    return nv_leave(CUDA_SUCCESS);
 }
 
 /* Launches go on. */

@@ -238,10 +238,11 @@ struct oldest {
 static bool take_oldest_locked(struct reef_stream *s, struct oldest *o, bool agent)
 {
     struct reef_mark *m = &s->marks[s->mark_head];
-    *o = (struct oldest){m, m->start, m->end, m->last, m->timed, atomic_load(&m->state)};
-    if (o->state == REEF_MARK_PENDING || (!agent && atomic_load(&reef_cuda.captures) > 0) ||
+    uint8_t state = atomic_load(&m->state); /* the rest is there once it is not pending */
+    if (state == REEF_MARK_PENDING || (!agent && atomic_load(&reef_cuda.captures) > 0) ||
         !cu_stream_ask_locked(s))
         return false;
+    *o = (struct oldest){m, m->start, m->end, m->last, m->timed, state};
     reef_cuda.asking += !agent;
     return true;
 }

@@ -67,6 +67,9 @@ void conf_is(CUresult got, CUresult want, const char *call, const char *file, in
 extern CUdevice dev;
 int attribute(CUdevice_attribute which);
 extern const char conf_ptx[];
+/** Whether the driver looks handles up, and so says what is none: the emulated one. A real one may
+ * crash. */
+bool handles_are_checked(void);
 CUmodule module(void);
 CUfunction fn(const char *name);
 /** Device memory of words, all zero. */

@@ -124,7 +124,7 @@ CASE(hostfunc_no_work, "work that a host function or a callback submits is refus
 
 static void CUDA_CB spin(void *arg)
 {
-    while (*(volatile uint32_t *)arg == 0) {
+    while (__atomic_load_n((uint32_t *)arg, __ATOMIC_ACQUIRE) == 0) {
     }
 }
 

@@ -132,6 +132,7 @@ static CUresult prefetch(struct odd *o, CUdeviceptr at, size_t bytes, CUmemLocat
     X(launch(o, o->affine, 1, 1, 0, NULL, NULL)) X(launch(o, NULL, 1, 1, 0, o->args, NULL))        \
     X(launch(o, BAD, 1, 1, 0, o->args, NULL)) X(launch(o, o->count, 1, 1, 0, o->args, o->buffer))  \
     X(launch(o, o->count, 1, 1, 0, NULL, o->buffer))                                               \
+                                    \
     X((o->size = 64, launch(o, o->count, 1, 1, 0, NULL, o->buffer)))                               \
     X(cuLaunchKernelEx(NULL, o->count, o->args, NULL))                                             \
     X(launch_ex(o, 0, (CUlaunchAttribute){0})) X(launch_ex(o, 2, (CUlaunchAttribute){0}))          \
@@ -161,7 +162,7 @@ static CUresult prefetch(struct odd *o, CUdeviceptr at, size_t bytes, CUmemLocat
     X(cuEventQuery(NULL)) X(cuEventQuery(BAD)) X(cuEventQuery(o->never)) X(cuEventSynchronize(NULL)) \
     X(cuEventSynchronize(o->never)) X(cuEventElapsedTime(&o->ms, o->never, o->never))              \
     X(cuEventElapsedTime(NULL, o->never, o->never)) X(cuEventElapsedTime(&o->ms, o->untimed, o->untimed)) \
-    X(cuEventDestroy(NULL)) X(cuEventDestroy(BAD)) X(cuCtxRecordEvent(NULL, NULL)) X(cuCtxWaitEvent(NULL, NULL)) \
+    X(cuEventDestroy(NULL)) X(cuEventDestroy(BAD)) \
     /* memory operations, hints */                                                                 \
     X(cuStreamWriteValue32(o->s, o->at, 1, 1)) X(cuStreamWriteValue32(o->s, o->at, 1, 2))          \
     X(cuStreamWriteValue32(o->s, 0, 1, 0)) X(cuStreamWriteValue32(o->s, (CUdeviceptr)(uintptr_t)o->pageable, 1, 0)) \
@@ -191,7 +192,7 @@ static CUresult prefetch(struct odd *o, CUdeviceptr at, size_t bytes, CUmemLocat
     X(cuStreamQuery(BAD)) X(cuStreamSynchronize(BAD)) X(cuStreamDestroy(NULL)) X(cuStreamDestroy(BAD)) \
     X(cuStreamDestroy(CU_STREAM_LEGACY)) X(cuStreamGetPriority(o->s, NULL)) X(cuStreamGetPriority(BAD, &o->number)) \
     X(cuStreamCopyAttributes(o->s, BAD)) X(cuStreamCreate(NULL, 0)) X(cuStreamCreateWithPriority(NULL, 77, 0)) \
-    X(cuCtxDestroy(NULL)) X(cuDevicePrimaryCtxRelease(77)) X(cuDevicePrimaryCtxReset(77)) X(cuGreenCtxDestroy(NULL)) \
+    X(cuCtxDestroy(NULL)) X(cuDevicePrimaryCtxRelease(77)) X(cuDevicePrimaryCtxReset(77)) \
     X(cuModuleUnload(NULL)) X(cuModuleUnload(BAD)) X(cuLibraryUnload(NULL)) X(cuFuncSetAttribute(o->count, 77, 1))
 /* clang-format on */
 
@@ -241,6 +242,12 @@ static void set_up(struct odd *o)
     o->buffer[4] = CU_LAUNCH_PARAM_END;
 }
 
+/* A real driver may crash at a handle that is none. */
+static bool safe(const char *call)
+{
+    return handles_are_checked() || !strstr(call, "BAD");
+}
+
 CASE(odd_arguments, "what a call says to odd arguments is the same whether work is to come or not")
 {
     enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
@@ -251,12 +258,16 @@ CASE(odd_arguments, "what a call says to odd arguments is the same whether work 
     set_up(&o);
     hold_end();
     for (unsigned i = 0; i < CALLS; i++) {
+        if (!safe(calls[i]))
+            continue;
         idle[i] = make_call(i, &o);
         OK(cuStreamSynchronize(o.s));
     }
     for (unsigned i = 0; i < CALLS; i++) {
         CUresult busy;
 
+        if (!safe(calls[i]))
+            continue;
         hold_here();
         OK(cuMemsetD32Async(o.at + 64, i, 1, o.s));
         busy = make_call(i, &o);

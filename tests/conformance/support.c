@@ -50,6 +50,11 @@ int attribute(CUdevice_attribute which)
     return value;
 }
 
+bool handles_are_checked(void)
+{
+    return getenv("REEF_EMU_PROFILE") != NULL;
+}
+
 CUmodule module(void)
 {
     static CUmodule loaded;
