@@ -264,6 +264,7 @@ static void hold(struct reef_core *core, uint64_t now_ns)
 
 static void release(struct reef_core *core, uint64_t now_ns)
 {
+    core->now_ns = now_ns;
     core->lingering = false;
     core->timer_due = core->evict_end_ns != UINT64_MAX;
     if (core->policy->never_opens)
@@ -334,6 +335,7 @@ void reef_core_timer(struct reef_core *core, uint64_t now_ns)
 void reef_core_stopped(struct reef_core *core, uint32_t queue, uint64_t now_ns)
 {
     struct reef_queue *q = find(core, queue);
+    core->now_ns = now_ns;
     if (q)
         reef_queue_stopped(q);
     note_clear(core, now_ns);

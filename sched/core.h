@@ -190,8 +190,9 @@ void reef_core_queue_close(struct reef_core *core, uint32_t queue);
  *  @capacity commands are not retired: then nothing happened. */
 uint64_t reef_core_enqueued(struct reef_core *core, uint32_t queue,
                             const struct reef_command *command, uint64_t now_ns);
-/** Command @seq completed. @duration_ns: how long it ran on the device, 0 if unknown. A command
- * that a reset took out of the DQ may still be reported (late): it is not submitted again then. */
+/** Command @seq completed. @duration_ns: from its beginning to its end on the device, 0 if unknown.
+ * A command that a reset took out of the DQ may still be reported (late): it is not submitted again
+ * then. */
 void reef_core_completed(struct reef_core *core, uint32_t queue, uint64_t seq, uint64_t duration_ns,
                          uint64_t now_ns);
 /**

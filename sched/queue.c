@@ -195,6 +195,22 @@ uint64_t reef_queue_enqueue(struct reef_queue *q, const struct reef_command *com
     return seq;
 }
 
+/*
+ * What a command took, without the time for which it was suspended. When that began and ended is
+ * known from outside only, and nobody knows whether all of it lies between the command's time
+ * stamps; so this may be too short. It is taken if it is longer than what was known: one that is
+ * always suspended is found to be long.
+ */
+static uint64_t own_duration(const struct reef_core *core, const struct reef_entry *entry,
+                             uint64_t duration_ns)
+{
+    if (!entry->paused)
+        return duration_ns;
+    struct reef_estimate before = reef_estimator_get(&core->estimator, entry->key);
+    uint64_t own_ns = duration_ns > entry->away_ns ? duration_ns - entry->away_ns : 0;
+    return !before.known || own_ns > before.typical_ns ? own_ns : 0;
+}
+
 static void complete(struct reef_queue *q, uint64_t seq, uint64_t duration_ns)
 {
     struct reef_core *core = q->core;
@@ -204,7 +220,7 @@ static void complete(struct reef_queue *q, uint64_t seq, uint64_t duration_ns)
     entry->place = REEF_ENTRY_DONE;
     core->outstanding--;
     core->stats.completed++;
-    reef_estimator_learn(&core->estimator, entry->key, entry->paused ? 0 : duration_ns);
+    reef_estimator_learn(&core->estimator, entry->key, own_duration(core, entry, duration_ns));
 
     while (q->retired < q->fresh && reef_queue_entry(q, q->retired)->place == REEF_ENTRY_DONE)
         q->retired++;

@@ -36,7 +36,8 @@ struct reef_entry {
     uint16_t kills_max;                /* as was decided at submission */
     uint8_t place;                     /* enum reef_entry_place */
     uint8_t flags;                     /* REEF_COMMAND_* */
-    bool paused;                       /* was suspended: its duration says nothing */
+    bool paused;                       /* was suspended: its duration is not all its own */
+    uint64_t away_ns;                  /* for so long */
     const struct reef_pad_kernel *pad; /* borrowed; may be NULL */
     uint32_t groups_done, groups_out;  /* by padding */
 };
@@ -62,6 +63,7 @@ struct reef_queue {
     bool raised;   /* the evict flag is, or may be, up; commands are reported one by one */
     bool evicted;  /* since it was raised something was evicted */
     bool mid_task; /* policies of whole tasks: the last command submitted was not its task's last */
+    uint64_t off_ns;              /* when it was suspended, while it is off */
     uint64_t evict_end_ns;        /* EVICTING, DRAINING: when patience ends; UINT64_MAX: never */
     struct reef_queue *list_next; /* borrowed; may be NULL */
 
@@ -72,9 +74,10 @@ struct reef_core {
     struct reef_core_config config;
     const struct reef_policy_ops *policy;
     bool rt_active;
-    bool lingering; /* RT is idle, BE is held until linger_end_ns */
-    bool held;      /* BE is held: RT is active or lingering; never under a policy without on_rt */
-    bool timer_due; /* an ARM_TIMER was not taken yet */
+    bool lingering;  /* RT is idle, BE is held until linger_end_ns */
+    bool held;       /* BE is held: RT is active or lingering; never under a policy without on_rt */
+    bool timer_due;  /* an ARM_TIMER was not taken yet */
+    uint64_t now_ns; /* of the event that is being dealt with, where time away counts */
     uint64_t linger_end_ns;
     uint64_t evict_end_ns;   /* the first end of a queue's patience; UINT64_MAX: none */
     uint64_t outstanding;    /* commands of open queues that are not complete */

@@ -14,6 +14,11 @@ static void continue_suspended(struct reef_queue *q)
     if (!q->off)
         return;
     q->off = false;
+    for (uint64_t seq = q->retired; seq < q->next; seq++) {
+        struct reef_entry *entry = reef_queue_entry(q, seq);
+        if (entry->place == REEF_ENTRY_IN && q->core->now_ns > q->off_ns)
+            entry->away_ns += q->core->now_ns - q->off_ns;
+    }
     q->core->in_flight += q->view.in_flight;
     q->resume_due = true;
     reef_core_list(q->core, q);
@@ -251,6 +256,7 @@ static void note_suspended(struct reef_queue *q)
         entry->paused = entry->paused || entry->place == REEF_ENTRY_IN;
     }
     q->off = true;
+    q->off_ns = q->core->now_ns;
     q->core->in_flight -= q->view.in_flight;
     q->core->stats.suspensions++;
 }

@@ -45,7 +45,7 @@ static void calibrate(struct reef_gpu *gpu, hsa_signal_t signal, uint64_t ticks)
 static uint64_t duration_ns(struct reef_gpu *gpu, const struct reef_slot *slot)
 {
     const amd_signal_t *done = reef_signal(slot->signal);
-    if (slot->paused || done->start_ts == 0 || done->end_ts <= done->start_ts)
+    if (done->start_ts == 0 || done->end_ts <= done->start_ts)
         return 0;
     uint64_t ticks = done->end_ts - done->start_ts;
     calibrate(gpu, slot->signal, ticks);
@@ -118,7 +118,7 @@ void reef_complete_reap(struct reef_vqueue *q, uint64_t now_ns)
         q->evictable_live -= slot->evictable;
         /* The core's answers are not carried out here: it may want to submit, which changes the
          * list. */
-        uint64_t ran_ns = duration_ns(gpu, slot);
+        uint64_t took_ns = duration_ns(gpu, slot), ran_ns = slot->paused ? 0 : took_ns;
         if (was_evicted(q, number)) {
             q->evicting = true;
             q->last_end = reef_signal(slot->signal)->end_ts;
@@ -133,7 +133,7 @@ void reef_complete_reap(struct reef_vqueue *q, uint64_t now_ns)
         reef_slot_arm(slot);
         gpu->done_ns += ran_ns;
         REEF_TRACE_EVENT(REEF_TRACE_COMPLETE, (uint32_t)q->core_queue, slot->index, ran_ns, 0, 0);
-        reef_core_completed(gpu->core, (uint32_t)q->core_queue, seq, ran_ns, now_ns);
+        reef_core_completed(gpu->core, (uint32_t)q->core_queue, seq, took_ns, now_ns);
     }
     q->live_count = kept;
     if (q->evicting && kept == 0 && live_count > 0)

@@ -38,7 +38,7 @@ struct reef_slot {
     uint64_t index;      /* of the packet in the virtual queue */
     bool guarded;        /* the packet names a guard: its record says whether it was evicted */
     bool evictable;      /* and may be evicted itself */
-    bool paused;         /* was suspended meanwhile: its time stamps say nothing */
+    bool paused;         /* was suspended meanwhile: that time lies between its time stamps */
     bool killed;         /* by a request after which its completion says nothing (kill.c) */
     bool seen;           /* reef_complete_reap: the signal has fired */
 };

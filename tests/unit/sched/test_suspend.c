@@ -174,11 +174,38 @@ static void time_away_is_not_learned(void **state)
     rt(&rig, true);
     expect_suspend(&rig, q);
     stopped(&rig, q);
+    rig.now_ns += 89900 * US;
     rt_over(&rig);
     drop_actions(&rig);
     done_after(&rig, q, seq, 90000 * US);
     put(&rig, q, 1, NEVER);
     assert_int_equal(reef_core_backlog_ns(rig.core, q), 200 * US);
+    reef_core_destroy(rig.core);
+}
+
+/* One that is suspended each time it runs is known by what is left of its time. */
+static void what_is_always_suspended_is_found_to_be_long(void **state)
+{
+    (void)state;
+    struct rig rig = rig_suspending();
+    uint32_t q = open_queue(&rig);
+    teach(&rig, q, 1, 200 * US); /* it took that when it had little to do */
+    for (unsigned run = 0; run < 100; run++) {
+        uint64_t seq = put(&rig, q, 1, NEVER);
+        drop_actions(&rig);
+        for (unsigned n = 0; n < 2; n++) {
+            rt(&rig, true);
+            expect_suspend(&rig, q);
+            stopped(&rig, q);
+            rig.now_ns += 700 * US;
+            rt_over(&rig);
+            drop_actions(&rig);
+        }
+        done_after(&rig, q, seq, 1400 * US + LONG_NS);
+        drop_actions(&rig);
+    }
+    put(&rig, q, 1, NEVER);
+    assert_in_range(reef_core_backlog_ns(rig.core, q), LONG_NS * 9 / 10, LONG_NS);
     reef_core_destroy(rig.core);
 }
 
@@ -348,6 +375,7 @@ int main(void)
         cmocka_unit_test(what_can_be_evicted_or_killed_is),
         cmocka_unit_test(what_was_evicted_waits_behind_what_was_suspended),
         cmocka_unit_test(time_away_is_not_learned),
+        cmocka_unit_test(what_is_always_suspended_is_found_to_be_long),
         cmocka_unit_test(a_failure_drains),
         cmocka_unit_test(an_answer_may_come_when_rt_work_is_gone),
         cmocka_unit_test(nothing_is_saved_where_nothing_runs),

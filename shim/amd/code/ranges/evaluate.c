@@ -60,7 +60,8 @@ static struct interval cut_by(struct evaluation *e, unsigned node, struct interv
 
 struct interval range_cut(struct evaluation *e, unsigned node, struct interval x)
 {
-    for (unsigned i = 0; i < RANGE_CONDITIONS && e->under->of[i]; i++)
+    bool is_subject = (e->ranges->node[node].flags & RANGE_SUBJECT) != 0;
+    for (unsigned i = 0; i < RANGE_CONDITIONS && e->under->of[i] && is_subject; i++)
         x = cut_by(e, node, x, e->under->of[i]);
     return x;
 }

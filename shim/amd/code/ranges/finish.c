@@ -181,8 +181,9 @@ static void find_subjects(struct reef_ranges *out)
         const struct range_node *node = &out->node[i];
         for (unsigned n = 0; n < 2 && is_compare(node->op); n++) {
             struct range_node *subject = &out->node[n ? node->b : node->a];
-            if (subject->subjects == 0)
+            if (!(subject->flags & RANGE_SUBJECT))
                 subject->subjects = 1ull << (next++ % 64);
+            subject->flags |= RANGE_SUBJECT;
         }
     }
     for (unsigned i = 1; i < out->nodes; i++)

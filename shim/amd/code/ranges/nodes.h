@@ -62,8 +62,9 @@ enum range_op {
 };
 
 enum {
-    RANGE_VARIES = 1, /* depends on a PHI or SELECT: is not the same at all times */
-    RANGE_LANES = 2,  /* may differ by lane */
+    RANGE_VARIES = 1,  /* depends on a PHI or SELECT: is not the same at all times */
+    RANGE_LANES = 2,   /* may differ by lane */
+    RANGE_SUBJECT = 4, /* in reef_ranges: conditions are about it */
 };
 
 struct range_node {
