@@ -221,8 +221,11 @@ int emu_queue_set_units(uint32_t id, const struct emu_units *units)
 /* Nothing of the queue runs any more: takes it off the device and out of the tables. */
 static void take_down(struct emu_queue *queue)
 {
-    uint64_t now = emu_engine_hold();
+    uint64_t now;
 
+    /* While the waves were saved an interpreter may have taken one more of its work-groups. */
+    emu_engine_settle(queue);
+    now = emu_engine_hold();
     emu_calendar_drop(&emu_engine.calendar, EMU_DUE_QUEUE, queue);
     emu_calendar_drop(&emu_engine.calendar, EMU_DUE_DOORBELL, queue);
     emu_calendar_drop(&emu_engine.calendar, EMU_DUE_SAVED, queue);

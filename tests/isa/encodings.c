@@ -283,12 +283,13 @@ static enum encodings_group group_of(const struct layout *l)
     return word < 0xd8000000 ? ENCODINGS_VOP3 : ENCODINGS_MEMORY;
 }
 
-void encodings_make(enum encodings_group group, unsigned random, uint64_t seed, encodings_take take,
-                    void *context)
+void encodings_make(enum encodings_group group, unsigned random, uint64_t seed,
+                    struct encodings_part part, encodings_take take, void *context)
 {
-    state = seed | 1;
     for (unsigned l = 0; l < COUNT(layouts); l++)
         for (unsigned number = 0; number < layouts[l].numbers; number++)
-            if (group_of(&layouts[l]) == group)
+            if (group_of(&layouts[l]) == group && number % part.of == part.index) {
+                state = (seed << 32 | l << 16 | number << 1) + 1;
                 opcode(&layouts[l], number, random, take, context);
+            }
 }

@@ -20,7 +20,13 @@ enum encodings_group {
 
 typedef void (*encodings_take)(void *context, const uint32_t *words, unsigned count);
 
+/** Every opcode number whose remainder by @of is @index: {0, 1} is all. What is random does not
+ * depend on it. */
+struct encodings_part {
+    unsigned index, of;
+};
+
 /** Calls @take for each. @random 0: one field varied at a time. Otherwise also with some of the
  * others random, and @random ones per opcode number and layout with all of them random. */
-void encodings_make(enum encodings_group group, unsigned random, uint64_t seed, encodings_take take,
-                    void *context);
+void encodings_make(enum encodings_group group, unsigned random, uint64_t seed,
+                    struct encodings_part part, encodings_take take, void *context);

@@ -333,6 +333,39 @@ static void test_save_and_restore(void **state)
 }
 
 /*
+ * A queue is destroyed while others have waves, which are restored later than its own are saved: so
+ * all its work-groups are dated behind the moment at which they are ended, and interpreters are
+ * making them, which takes long. They must have let go of them.
+ */
+static void test_destroy_while_saving(void **state)
+{
+    enum { ROUNDS = 80, GROUPS = 1000 };
+    struct rig_queue other;
+
+    knob("REEF_EMU_SAVE_US", "1");
+    knob("REEF_EMU_RESTORE_US", "10");
+    knob("REEF_EMU_UNMAP_ALL", "1");
+    knob("REEF_EMU_THREADS", "4");
+    rig_open();
+    other = rig_queue_create(7);
+    for (int i = 0; i < ROUNDS; i++) {
+        struct rig_queue queue = rig_queue_create(7);
+        uint32_t *gate = word(0);
+
+        rig_submit(&other, rig_dispatch(RIG_POLL, 1, pointer_to(gate), NULL), true);
+        wait_running();
+        rig_submit(&queue, rig_dispatch(RIG_SPIN, GROUPS, word(1000000), NULL), true);
+        while (rig_residents() < 2)
+            usleep(100);
+        rig_queue_destroy(&queue);
+        __atomic_store_n(gate, 1, __ATOMIC_RELEASE);
+        while (rig_residents() > 0)
+            usleep(100);
+    }
+    rig_queue_destroy(&other);
+}
+
+/*
  * A work-group is over, but the time of that has not come, when its queue is suspended; another
  * takes its place, so it stays away when the queue comes back, and is suspended once more. It must
  * not run again. The device is slowed so that all this comes before that time.
@@ -615,6 +648,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_doorbell_delay),
         cmocka_unit_test(test_completion_delay),
         cmocka_unit_test(test_save_and_restore),
+        cmocka_unit_test(test_destroy_while_saving),
         cmocka_unit_test(test_suspend_twice),
         cmocka_unit_test(test_unmap_all),
         cmocka_unit_test(test_unmap_all_of_peers),
