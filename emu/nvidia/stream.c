@@ -295,6 +295,8 @@ CUresult cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned int Flags)
         event->refs++;
         return nv_leave(nv_capture_add(stream, &op));
     }
+    if (stream->capture && !event->capture && !event->record)
+        return nv_leave(CUDA_SUCCESS); /* never recorded: as driver 580, nothing to wait for */
     rc = nv_capture_wait(stream, event, &handled);
     if (handled)
         return nv_leave(rc);

@@ -72,6 +72,10 @@ static cu_result event_wait(struct cu_api *api, cu_word *a, struct reef_stream *
         cu_take_turn(s->legacy ? NULL : s, exported && !captured);
         return pass(api, a);
     }
+    if (reef_unlikely(cu_stream_captured(s))) {
+        cu_take_turn_behind(a[1], true); /* whether it was recorded the driver is to know */
+        return pass(api, a);
+    }
     struct reef_call call = {
         .api = api, .a = a, .stream = s, .objects = {a[1]}, .copy = cu_copy_event};
     call.fence = cu_event_pending(a[1]);

@@ -97,7 +97,8 @@ static void CUDA_CB try_all_called_back(CUstream s, CUresult status, void *arg)
     try_all(arg);
 }
 
-CASE(hostfunc_no_work, "work that a host function or a callback submits is refused, none is done")
+/* cuda.h, cuLaunchHostFunc: such calls may be refused, "but this is not required". */
+CASE(hostfunc_no_work, "work that a host function or a callback submits is refused, or done")
 {
     struct attempts a = {.at = words(1), .s = free_stream(), .e = event(), .f = fn("bump")};
     CUstream s = stream();
@@ -116,9 +117,10 @@ CASE(hostfunc_no_work, "work that a host function or a callback submits is refus
         OK(cuStreamSynchronize(s));
         hold_end();
         for (int i = 0; i < 6; i++)
-            EQUAL(a.results[i], CUDA_ERROR_NOT_PERMITTED);
-        OK(cuStreamQuery(a.s));
-        EQUAL(word(a.at), 0);
+            CHECK(a.results[i] == CUDA_ERROR_NOT_PERMITTED || a.results[i] == CUDA_SUCCESS ||
+                  (i == 5 && a.results[i] == CUDA_ERROR_NOT_READY));
+        OK(cuStreamSynchronize(a.s));
+        EQUAL(word(a.at), a.results[1] == CUDA_SUCCESS);
     }
 }
 

@@ -242,12 +242,6 @@ static void set_up(struct odd *o)
     o->buffer[4] = CU_LAUNCH_PARAM_END;
 }
 
-/* A real driver may crash at a handle that is none. */
-static bool safe(const char *call)
-{
-    return handles_are_checked() || !strstr(call, "BAD");
-}
-
 CASE(odd_arguments, "what a call says to odd arguments is the same whether work is to come or not")
 {
     enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
@@ -255,19 +249,17 @@ CASE(odd_arguments, "what a call says to odd arguments is the same whether work 
     unsigned different = 0;
     struct odd o;
 
+    if (!handles_are_checked())
+        conf_skip("hardware may read anything");
+
     set_up(&o);
     hold_end();
     for (unsigned i = 0; i < CALLS; i++) {
-        if (!safe(calls[i]))
-            continue;
         idle[i] = make_call(i, &o);
         OK(cuStreamSynchronize(o.s));
     }
     for (unsigned i = 0; i < CALLS; i++) {
         CUresult busy;
-
-        if (!safe(calls[i]))
-            continue;
         hold_here();
         OK(cuMemsetD32Async(o.at + 64, i, 1, o.s));
         busy = make_call(i, &o);
