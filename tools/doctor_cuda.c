@@ -128,5 +128,10 @@ bool doctor_check_cuda(struct doctor *d)
               (unsigned long long)d->config.cuda_depth_us,
               (unsigned long long)d->config.cuda_depth);
     check_timeslice(d);
+    if (d->config.priority == REEF_PRIORITY_RT)
+        doctor_ok(d, d->config.anchor == 1
+                         ? "means: no anchors (REEF_ANCHOR=off)"
+                         : "means: an anchor keeps a real-time program's context on "
+                           "the GPU while it waits for its work");
     return true;
 }
