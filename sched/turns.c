@@ -85,18 +85,24 @@ static struct reef_turns_step others_turn(struct reef_turns *t, const struct ree
     return step;
 }
 
-/* Its turn is over, and it waits for its device queue. */
+/* Its turn is over, and it waits for its device queue. Time of real-time work does not count: the
+ * device queue cannot get empty then. */
 static void drain(struct reef_turns *t, const struct reef_turns_view *v,
                   struct reef_turns_step *step)
 {
-    if (!t->passing || v->rt)
-        t->passing_since_ns = v->now_ns;
+    bool overrun = v->token & OVERRUN;
+    if (!t->passing)
+        t->drained_ns = 0;
+    else if (!v->rt)
+        t->drained_ns += v->now_ns - t->drain_seen_ns;
+    t->drain_seen_ns = v->now_ns;
     t->passing = true;
-    step->open = false;
-    step->again_ns = DRAIN_NS + (v->now_ns - t->passing_since_ns) / 8;
+    /* What is on the device may wait for work that is kept back here. */
+    step->open = overrun && t->drained_ns / t->config.patience_ns % 2 == 1;
+    step->again_ns = DRAIN_NS + t->drained_ns / 8;
     if (v->rt || step->again_ns > DRAIN_MOST_NS)
         step->again_ns = DRAIN_MOST_NS;
-    if (!(v->token & OVERRUN) && v->now_ns - t->passing_since_ns > t->config.patience_ns)
+    if (!overrun && t->drained_ns >= t->config.patience_ns)
         change(step, token_for(v->token, (int)v->self, true));
 }
 

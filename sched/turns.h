@@ -13,8 +13,10 @@
  *  - who has no work passes as soon as another waits;
  *  - a holder that does not renew its lease (dead, stopped) loses the token;
  *  - if the device queue does not get empty within the patience (a long kernel, or one that waits
- * for another program), the token is marked *overrun*, and until it is passed everybody runs, with
- *    longer timeslices, as if there were no turns.
+ * for another program, or for work of its own that is kept back), the token is marked *overrun*,
+ * and until it is passed everybody runs, with longer timeslices, as if there were no turns; the
+ * holder every other time as long as the patience, so that its device queue may get empty after
+ * all.
  *
  * Pure: no clock, no shared memory. Words of the board are values here, and may be anything.
  */
@@ -36,7 +38,8 @@ struct reef_turns {
     struct reef_turns_config config;
     bool mine, passing;
     bool settled; /* nothing from before the turns began is on the device any more */
-    uint64_t since_ns, passing_since_ns;
+    uint64_t since_ns;
+    uint64_t drained_ns, drain_seen_ns; /* for how long it has waited for its device queue */
 };
 
 /** What a process sees. */

@@ -17,6 +17,7 @@ struct program {
     struct reef_turns turns;
     unsigned slot;
     bool alive, closed_loop;
+    bool gated;         /* what it has on the device is over as soon as it may put more there */
     unsigned todo;      /* kernels it wants to run; closed_loop: for ever */
     uint64_t kernel_us; /* of each */
     uint64_t left_us;   /* of the one on the device; 0: none */
@@ -111,6 +112,8 @@ static void run(uint64_t us)
                 step(p);
             if (p->alive && p->kernel_us && p->step.open && wants(p) && p->left_us == 0)
                 p->left_us = p->kernel_us;
+            if (p->gated && p->step.open)
+                p->left_us = 1;
         }
         run_device();
     }
@@ -183,6 +186,31 @@ static void one_waits_for_another(void **state)
     b.p[0].left_us = 1;
     run(100000);
     assert_true(b.p[0].done > 300 && b.p[1].done > 300);
+}
+
+/* It gets empty only by work of its own program that is kept back; and real-time work comes and
+ * goes meanwhile, faster than the patience. */
+static void one_waits_for_itself(void **state)
+{
+    reset();
+    add(0, 0, 100);
+    add(1, 1, 100);
+    run(10000);
+    b.p[0].left_us = UINT64_MAX / 2;
+    for (int i = 0; i < 1000 && b.p[0].step.open; i++)
+        run(10);
+    assert_false(b.p[0].step.open);
+    b.p[0].gated = true;
+    for (int i = 0; i < 200 && b.p[0].gated; i++) {
+        b.rt = i % 2 == 0;
+        run(1000);
+        b.p[0].gated = b.p[0].left_us > 1000;
+    }
+    assert_false(b.p[0].gated);
+    b.rt = false;
+    uint64_t before = b.p[0].done;
+    run(100000);
+    assert_true(b.p[0].done > before + 300 && b.p[1].done > 300);
 }
 
 static void the_dead_are_not_waited_for(void **state)
@@ -272,6 +300,7 @@ int main(void)
         cmocka_unit_test(a_long_kernel),
         cmocka_unit_test(a_kernel_without_end),
         cmocka_unit_test(one_waits_for_another),
+        cmocka_unit_test(one_waits_for_itself),
         cmocka_unit_test(the_dead_are_not_waited_for),
         cmocka_unit_test(an_idle_one_passes_at_once),
         cmocka_unit_test(real_time_work_is_no_fault),
