@@ -2,17 +2,16 @@
 /*
  * Anchors: a real-time program keeps its context on the GPU while it pauses.
  *
- * Where contexts take turns, one whose channels have nothing left to fetch is taken off the GPU at
- * once, even while its last kernel runs, and is not let in again before another context was in: two
- * changes of context, some 285 us on an H200, for every time the program waits for its work. A
- * program that waits after each of ten kernels of 100 us took 3.9 ms instead of 1.1 ms beside a
- * best-effort one, although that one had the shortest timeslice (docs/measurements/h200-*.md).
+ * Where contexts take turns, a program that waits for its work and then brings more has lost its
+ * turn in between: two changes of context, some 285 us on an H200, for every wait. A program that
+ * waits after each of ten kernels of 100 us took 3.9 ms instead of 1.1 ms beside a best-effort one,
+ * although that one had the shortest timeslice (docs/measurements/h200-2026-11-26.md).
  *
  * An anchor is two kernels of one thread in a stream of ours: the first runs, asleep most of the
- * time, until it is told to end; the second waits behind it, and that is what the channel still has
- * to fetch. One kernel alone does nothing, nor does a wait for a value: both were tried. It is put
- * down after the program's first work and taken up when the agent finds that real-time work is
- * over.
+ * time, until it is told to end; the second waits behind it in its channel, and that is what keeps
+ * the context on the GPU. One kernel that runs does not, nor does a wait for a value: both were
+ * tried. It is put down after the program's first work and taken up when the agent finds that
+ * real-time work is over.
  *
  * Only for programs that pause: three waits within one burst of work, while best-effort programs
  * are there (REEF_ANCHOR=auto). The anchor must not be in the program's way:
