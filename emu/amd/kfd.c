@@ -472,9 +472,9 @@ static const struct request requests[] = {
     [0x21] = {"SET_XNACK_MODE", set_xnack_mode, ARGS(set_xnack_mode)},
     [0x22] = {"CRIU_OP", NULL, 0},
     [0x23] = {"AVAILABLE_MEMORY", NULL, 0, .silent = true}, /* interface 1.9 */
-    [0x80] = {"IPC_IMPORT_HANDLE", NULL, 0},
-    [0x81] = {"IPC_EXPORT_HANDLE", NULL, 0},
-    /* Only the out-of-tree driver has it; the runtime asks for a debugger at every start. */
+    /* Only the out-of-tree driver has these. The runtime asks for a debugger at every start. */
+    [0x80] = {"IPC_IMPORT_HANDLE", NULL, 0, .silent = true},
+    [0x81] = {"IPC_EXPORT_HANDLE", NULL, 0, .silent = true},
     [0x82] = {"DBG_TRAP", NULL, 0, .silent = true},
 };
 
