@@ -43,7 +43,8 @@
  * case, so it may not stand behind something evictable: it would run before it. Nor may a barrier
  * that waits for other work: if what stood before it was evicted, that other work may be waiting
  * for just this. Such commands enter the DQ when nothing evictable is in it. A kernel that was
- * killed as often as it may be (see below) counts as GUARDED only.
+ * killed as often as it may be (see below) counts as GUARDED only. That something was evicted may
+ * be reported when the SUBMIT of what is behind it was not taken yet: it must not begin either.
  *
  * Patience. What neither the flag nor waiting has emptied after evict_patience_ns is reset, where
  * that is safe, else suspended.

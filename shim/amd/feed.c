@@ -181,7 +181,9 @@ static uint32_t with_acquire(uint32_t head)
  * Which descriptor the packet @to names, and whether it may run beside the one before it. Of a
  * kernel that follows (guard.h) all wavefronts must find the chain settled when they begin, so
  * neither what is before it nor what is behind it may run at the same time: an evicted one would
- * set it. With nothing evictable before it a kernel has nothing to follow, and needs no guard.
+ * set it. With nothing evictable before it a kernel has nothing to follow, and needs no guard; but
+ * what was evicted may be gone from the device queue already: the core may have let this packet
+ * follow it while the same look at the signals found out (reef_complete_reap).
  */
 static uint32_t choose_guard(struct reef_vqueue *q, struct reef_slot *slot, unsigned number,
                              union reef_packet *to, uint32_t head)
@@ -195,7 +197,7 @@ static uint32_t choose_guard(struct reef_vqueue *q, struct reef_slot *slot, unsi
     bool evictable =
         reef_core_evictable(q->gpu->core, (uint32_t)q->core_queue, slot->index - q->core_base);
     const struct reef_kernel *kernel =
-        evictable || q->evictable_live > 0
+        evictable || q->evictable_live > 0 || q->evicting
             ? reef_guards_find_cached(&q->gpu->kernels, to->dispatch.kernel_object)
             : NULL;
     if (kernel && kernel->blocks) {
