@@ -50,7 +50,8 @@ static bool runs(struct reef_stream *s)
      * asked it is not destroyed, and no capture begins. */
     bool may_ask = has_work && returned == arrivals && atomic_load(&cuda->captures) == 0 &&
                    cu_stream_ask_locked(s);
-    cu_word handle = s->handle, context = s->legacy ? s->context->handle : 0;
+    cu_word handle = s->handle;
+    cu_word context = s->legacy ? __atomic_load_n(&s->context->handle, __ATOMIC_ACQUIRE) : 0;
     cuda->asking += may_ask;
     pthread_mutex_unlock(&cuda->lock);
     if (!may_ask)
