@@ -236,12 +236,12 @@ static void place(struct reef_context *context)
 
 /* --- the program's calls --- */
 
-/* Whether it was launched before: if not, its code may have to be loaded first. */
 static _Atomic cu_word *slot_of(cu_word launched)
 {
     return &seen[(launched * 0x9e3779b97f4a7c15ull >> 48) % SEEN];
 }
 
+/* Whether it was launched before: if not, its code may have to be loaded first. */
 static bool known(cu_word launched)
 {
     return atomic_exchange_explicit(slot_of(launched), launched, memory_order_relaxed) == launched;
@@ -401,7 +401,8 @@ bool cu_anchor_wait_for_all(const struct cu_api *api, const cu_word *a, cu_resul
     for (int i = 0; i < count && *result == CUDA_SUCCESS; i++)
         *result = cu.cuEventSynchronize(anchor->events[i]);
     pthread_mutex_unlock(&anchor->lock);
-    return count >= 0;
+    return count >
+           0; /* with no work there is nothing to wait for, but an error may have to be told */
 }
 
 /* --- the agent --- */
