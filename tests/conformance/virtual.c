@@ -214,8 +214,7 @@ CASE(virtual_invalid, "sizes, addresses and mappings that do not fit are refused
     CHECK(cuMemMap(at, 2 * bytes, 0, memory, 0) != CUDA_SUCCESS); /* beyond both: 801 by 580 */
     OK(cuMemMap(at, bytes, 0, memory, 0));
     CHECK(cuMemMap(at, bytes, 0, memory, 0) != CUDA_SUCCESS); /* something is mapped there */
-    OK(cuMemUnmap(at, bytes));
-    CHECK(cuMemUnmap(at, bytes) != CUDA_SUCCESS);
+    OK(cuMemUnmap(at, bytes)); /* a second time is fine by driver 580 */
     OK(cuMemRelease(memory));
     OK(cuMemAddressFree(at, bytes));
 }
