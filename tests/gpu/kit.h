@@ -15,6 +15,7 @@
 #include "tests/preload/cuda/cu.h"
 
 CUresult cuGetErrorName(CUresult error, const char **name);
+CUresult cuFuncSetAttribute(CUfunction function, int attribute, int value);
 
 #define TRY(call)                                                                                  \
     do {                                                                                           \
@@ -33,12 +34,15 @@ struct kit {
     CUmodule module;
     CUfunction spin, scale;
     int processors;
-    double ns_per_round; /* of spin, one block a processor */
+    unsigned shared_bytes; /* of each spinning block */
+    double ns_per_round;   /* of spin, one block a processor */
 };
 
-/** Sets everything up. */
+/** Sets everything up. With KIT_FILL in the environment a spinning block takes so much shared
+ * memory that no other fits beside it on its multiprocessor, not another program's either. */
 void kit_start(struct kit *kit);
-/** Measures how long a round of the spin kernel takes. */
+/** Measures how long a round of the spin kernel takes, or takes it from KIT_NS_PER_ROUND: programs
+ * that run beside others cannot measure it. */
 void kit_calibrate(struct kit *kit);
 /** A kernel on all processors that takes about @us; its threads write a value that depends on
  * @rounds only. */

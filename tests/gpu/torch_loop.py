@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""torch_loop.py same | compiled | triton | infer SECONDS | steps SECONDS | eager SECONDS | train SECONDS | resnet SECONDS | transformer SECONDS:
-small PyTorch loops for scripts/gpu-kit.
+"""torch_loop.py same | compiled | triton | infer SECONDS | steps SECONDS | eager SECONDS | train SECONDS | resnet SECONDS | transformer SECONDS
+small PyTorch loops for scripts/gpu-kit. infer, steps, eager and train: of a small convolutional network, or with a second argument
+"resnet50" of a ResNet-50.
 
 same         a fixed training and inference run, eager and as a CUDA graph: prints a digest of the results
 compiled     inference by torch.compile, with its own CUDA graphs: a digest
@@ -9,7 +10,7 @@ infer        inference every 20 ms, as a CUDA graph: latency percentiles in ms
 steps        inference every 20 ms, eager, waiting for the GPU after each layer: latency percentiles in ms
 eager        inference every 20 ms, eager: latency percentiles in ms
 train        training without a pause: iterations per second
-resnet       a residual network, eager, inference without a pause: iterations per second
+resnet       a ResNet-50, eager, inference without a pause: iterations per second
 transformer  a small encoder, training without a pause: iterations per second
 """
 import hashlib
@@ -103,14 +104,35 @@ def triton_kernel():
     return {'digest': hashlib.sha256(x.cpu().numpy().tobytes()).hexdigest()[:16]}
 
 
-class Residual(nn.Module):
-    def __init__(self, width):
+class Bottleneck(nn.Module):
+    """He et al., Deep Residual Learning (2016), fig. 5 right; the stride in the 3x3 convolution, as most have it."""
+
+    def __init__(self, width, middle, out, stride):
         super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1), nn.BatchNorm2d(width), nn.ReLU(),
-                                  nn.Conv2d(width, width, 3, 1, 1), nn.BatchNorm2d(width))
+        self.body = nn.Sequential(nn.Conv2d(width, middle, 1, bias=False), nn.BatchNorm2d(middle), nn.ReLU(),
+                                  nn.Conv2d(middle, middle, 3, stride, 1, bias=False), nn.BatchNorm2d(middle), nn.ReLU(),
+                                  nn.Conv2d(middle, out, 1, bias=False), nn.BatchNorm2d(out))
+        self.shortcut = nn.Identity() if width == out else nn.Sequential(
+            nn.Conv2d(width, out, 1, stride, bias=False), nn.BatchNorm2d(out))
 
     def forward(self, x):
-        return torch.relu(x + self.body(x))
+        return torch.relu(self.body(x) + self.shortcut(x))
+
+
+def resnet50():
+    """The 50 layers of table 1 there."""
+    torch.manual_seed(1)
+    layers = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
+    width = 64
+    for middle, blocks, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
+        for i in range(blocks):
+            layers.append(Bottleneck(width, middle, 4 * middle, stride if i == 0 else 1))
+            width = 4 * middle
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 1000)).cuda()
+
+
+def chosen():
+    return resnet50() if sys.argv[3:] == ['resnet50'] else network()
 
 
 def per_second(step, seconds):
@@ -127,9 +149,7 @@ def per_second(step, seconds):
 
 
 def resnet(seconds):
-    torch.manual_seed(1)
-    model = nn.Sequential(nn.Conv2d(3, 64, 7, 4, 3), *[Residual(64) for _ in range(16)],
-                          nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 1000)).cuda().eval()
+    model = resnet50().eval()
     x = torch.randn(8, 3, 224, 224).cuda()
     with torch.no_grad():
         return per_second(lambda: model(x), seconds)
@@ -166,19 +186,19 @@ def latencies(request, seconds):
 
 
 def infer(seconds):
-    graph, _ = capture(network().eval(), torch.randn(1, 3, 224, 224).cuda())
+    graph, _ = capture(chosen().eval(), torch.randn(1, 3, 224, 224).cuda())
     return latencies(graph.replay, seconds)
 
 
 def eager(seconds):
-    model = network().eval()
+    model = chosen().eval()
     x = torch.randn(1, 3, 224, 224).cuda()
     with torch.no_grad():
         return latencies(lambda: model(x), seconds)
 
 
 def steps(seconds):
-    model = network().eval()
+    model = chosen().eval()
     x = torch.randn(1, 3, 224, 224).cuda()
 
     def request():
@@ -192,7 +212,7 @@ def steps(seconds):
 
 
 def train(seconds):
-    model = network()
+    model = chosen()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
     x = torch.randn(64, 3, 224, 224).cuda()
     target = torch.randint(0, 1000, (64,)).cuda()
@@ -202,4 +222,4 @@ def train(seconds):
 if __name__ == '__main__':
     loops = {'same': same, 'compiled': compiled, 'triton': triton_kernel, 'infer': infer, 'eager': eager, 'steps': steps, 'train': train,
              'resnet': resnet, 'transformer': transformer}
-    print(json.dumps(loops[sys.argv[1]](*map(float, sys.argv[2:]))))
+    print(json.dumps(loops[sys.argv[1]](*map(float, sys.argv[2:3]))))
