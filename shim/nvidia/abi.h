@@ -21,6 +21,7 @@ typedef uint64_t cu_word;
     X(ERROR_INVALID_VALUE, 1)                                                                      \
     X(ERROR_NOT_INITIALIZED, 3)                                                                    \
     X(ERROR_DEINITIALIZED, 4)                                                                      \
+    X(ERROR_INVALID_HANDLE, 400)                                                                   \
     X(ERROR_NOT_READY, 600)
 
 /** An error after which the context is broken: all further work in it returns the same (cuda.h, on

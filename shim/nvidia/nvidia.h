@@ -364,6 +364,18 @@ cu_result cu_context_create(struct cu_api *api, cu_word *a);
 /** Of all calls that may destroy one. */
 cu_result cu_context_destroy(struct cu_api *api, cu_word *a);
 
+/* --- event.c --- */
+cu_result cu_event_create(struct cu_api *api, cu_word *a);
+cu_result cu_event_record(struct cu_api *api, cu_word *a, struct reef_stream *s);
+cu_result cu_event_wait(struct cu_api *api, cu_word *a, struct reef_stream *s);
+cu_result cu_event_destroy(struct cu_api *api, cu_word *a);
+cu_result cu_event_elapsed(struct cu_api *api, cu_word *a);
+cu_result cu_event_export(struct cu_api *api, cu_word *a);
+/** Other processes look at the event as well from now on. */
+void cu_event_exported(cu_word event);
+/** A context's events are no more. */
+void cu_event_forget_context(cu_word context);
+
 /* --- graph.c --- */
 cu_result cu_graph_launch(struct cu_api *api, cu_word *a, struct reef_stream *s);
 cu_result cu_graph_instantiate(struct cu_api *api, cu_word *a);

@@ -374,6 +374,7 @@ static void forget_context(struct reef_context *c)
     pthread_mutex_unlock(&cuda->lock);
     cu_guards_forget(c);
     cu_anchor_forget(c);
+    cu_event_forget_context(c->handle);
     __atomic_store_n(&c->handle, 0, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&open_lock);
 }

@@ -13,12 +13,14 @@
 #define CUDA_ERROR_INVALID_VALUE   own_invalid_value
 #define CUDA_ERROR_NOT_INITIALIZED own_not_initialized
 #define CUDA_ERROR_DEINITIALIZED   own_deinitialized
+#define CUDA_ERROR_INVALID_HANDLE  own_invalid_handle
 #define CUDA_ERROR_NOT_READY       own_not_ready
 #include "shim/nvidia/abi.h"
 #undef CUDA_SUCCESS
 #undef CUDA_ERROR_INVALID_VALUE
 #undef CUDA_ERROR_NOT_INITIALIZED
 #undef CUDA_ERROR_DEINITIALIZED
+#undef CUDA_ERROR_INVALID_HANDLE
 #undef CUDA_ERROR_NOT_READY
 
 #define SAME(ours, theirs) _Static_assert((long long)(ours) == (long long)(theirs), #ours)
