@@ -82,6 +82,16 @@ SAME(offsetof(struct cu_launch_config, shared_bytes), offsetof(CUlaunchConfig, s
 SAME(offsetof(struct cu_launch_config, stream), offsetof(CUlaunchConfig, hStream));
 SAME(offsetof(struct cu_launch_config, attributes), offsetof(CUlaunchConfig, attrs));
 SAME(offsetof(struct cu_launch_config, attribute_count), offsetof(CUlaunchConfig, numAttrs));
+SAME(sizeof(struct cu_kernel_node), sizeof(CUDA_KERNEL_NODE_PARAMS_v2));
+SAME(offsetof(struct cu_kernel_node, grid), offsetof(CUDA_KERNEL_NODE_PARAMS_v2, gridDimX));
+SAME(offsetof(struct cu_kernel_node, block), offsetof(CUDA_KERNEL_NODE_PARAMS_v2, blockDimX));
+SAME(offsetof(struct cu_kernel_node, shared_bytes),
+     offsetof(CUDA_KERNEL_NODE_PARAMS_v2, sharedMemBytes));
+SAME(offsetof(struct cu_kernel_node, parameters),
+     offsetof(CUDA_KERNEL_NODE_PARAMS_v2, kernelParams));
+SAME(offsetof(struct cu_kernel_node, extra), offsetof(CUDA_KERNEL_NODE_PARAMS_v2, extra));
+SAME(offsetof(struct cu_kernel_node, kernel), offsetof(CUDA_KERNEL_NODE_PARAMS_v2, kern));
+SAME(offsetof(struct cu_kernel_node, context), offsetof(CUDA_KERNEL_NODE_PARAMS_v2, ctx));
 SAME(CU_LAUNCH_ATTRIBUTE_BYTES, sizeof(CUlaunchAttribute));
 SAME(0, CU_LAUNCH_ATTRIBUTE_IGNORE);
 SAME(CU_ATTRIBUTE_COOPERATIVE, CU_LAUNCH_ATTRIBUTE_COOPERATIVE);
