@@ -239,6 +239,9 @@ CUresult cuGraphKernelNodeSetAttribute(CUgraphNode hNode, CUkernelNodeAttrID att
         node->op.kernel.own_priority = true;
     } else if (attr == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) {
         node->op.kernel.cooperative = value->cooperative != 0;
+    } else if (attr == CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) {
+        if (value->clusterDim.x != 1 || value->clusterDim.y != 1 || value->clusterDim.z != 1)
+            return nv_leave(CUDA_ERROR_NOT_SUPPORTED);
     } else if (attr != CU_LAUNCH_ATTRIBUTE_ACCESS_POLICY_WINDOW) {
         return nv_leave(CUDA_ERROR_INVALID_VALUE);
     }

@@ -34,14 +34,12 @@ struct emu_shape nv_shape(const struct nv_function *function, const uint32_t blo
     };
 }
 
+/* .maxntid counts, .reqntid does not: so driver 580 tells. */
 uint32_t nv_max_threads(const struct nv_function *function)
 {
-    const struct ptx_function *ptx = function->ptx;
-    const uint32_t *limit = ptx->required_threads[0] ? ptx->required_threads : ptx->max_threads;
-    uint32_t threads = MAX_BLOCK_THREADS;
+    const uint32_t *limit = function->ptx->max_threads;
+    uint32_t threads = limit[0] ? limit[0] * limit[1] * limit[2] : MAX_BLOCK_THREADS;
 
-    if (limit[0])
-        threads = limit[0] * limit[1] * limit[2];
     while (threads > PTX_LANES) {
         const uint32_t block[3] = {threads, 1, 1};
         struct emu_shape shape = nv_shape(function, block, 0);
@@ -58,7 +56,7 @@ static CUresult check_sizes(const struct nv_context *ctx, const struct nv_functi
 {
     const uint32_t *block = k->block, *grid = k->grid;
     uint64_t threads = (uint64_t)block[0] * block[1] * block[2];
-    const uint32_t *required = f->ptx->required_threads;
+    const uint32_t *required = f->ptx->required_threads, *most = f->ptx->max_threads;
     struct emu_shape shape;
 
     if (!grid[0] || !grid[1] || !grid[2] || !threads || grid[1] > 65535 || grid[2] > 65535 ||
@@ -69,6 +67,8 @@ static CUresult check_sizes(const struct nv_context *ctx, const struct nv_functi
         f->ptx->shared_bytes + k->shared_bytes > DEFAULT_SHARED_BYTES)
         return CUDA_ERROR_INVALID_VALUE;
     if (required[0] && memcmp(required, block, 3 * sizeof(*block)) != 0)
+        return CUDA_ERROR_INVALID_VALUE;
+    if (most[0] && threads > (uint64_t)most[0] * most[1] * most[2])
         return CUDA_ERROR_INVALID_VALUE;
     if (threads > nv_max_threads(f))
         return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
@@ -173,6 +173,8 @@ CUresult nv_launch(CUfunction f, const struct nv_kernel_args *args, bool own_pri
         nv_op_clear(&op);
         rc = CUDA_ERROR_INVALID_HANDLE;
     }
+    if (rc != CUDA_SUCCESS && stream->capture)
+        nv_capture_invalidate(stream); /* a refused launch breaks a capture (driver 580) */
     if (rc != CUDA_SUCCESS)
         return nv_leave(rc);
     nv_legacy_launched(&op.kernel);

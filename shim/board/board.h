@@ -105,7 +105,7 @@ void reef_board_turn_forget(struct reef_board *board, uint64_t waiters);
 unsigned reef_board_slot(const struct reef_board *board);
 
 /* --- statistics --- */
-/** A process that becomes RT rings the agents of the others: they may want to keep less work in flight. */
+/** Rings the agents of the others: BE ones may want to keep less work in flight, RT ones to prepare for it. */
 void reef_board_set_class(struct reef_board *board, enum reef_board_class cls);
 struct reef_board_stats *reef_board_stats(struct reef_board *board); /* own slot */
 

@@ -167,7 +167,7 @@ bool reef_board_has_peers(const struct reef_board *board, enum reef_board_class 
 void reef_board_set_class(struct reef_board *board, enum reef_board_class cls)
 {
     atomic_store(&board->map->slots[board->slot].cls, cls);
-    if (cls == REEF_BOARD_RT)
+    if (cls != REEF_BOARD_OFF)
         ring_others(board);
 }
 

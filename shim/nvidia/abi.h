@@ -21,6 +21,7 @@ typedef uint64_t cu_word;
     X(ERROR_INVALID_VALUE, 1)                                                                      \
     X(ERROR_NOT_INITIALIZED, 3)                                                                    \
     X(ERROR_DEINITIALIZED, 4)                                                                      \
+    X(ERROR_INVALID_HANDLE, 400)                                                                   \
     X(ERROR_NOT_READY, 600)
 
 /** An error after which the context is broken: all further work in it returns the same (cuda.h, on
@@ -99,6 +100,7 @@ struct cu_launch_config {
 
 enum {
     CU_LAUNCH_ATTRIBUTE_BYTES = 72, /* sizeof(CUlaunchAttribute); begins with its 32-bit id */
+    CU_LAUNCH_ATTRIBUTES_MAX = 32,  /* there are fewer kinds */
     CU_ATTRIBUTE_COOPERATIVE = 2,   /* CU_LAUNCH_ATTRIBUTE_* */
     CU_ATTRIBUTE_SYNC_POLICY = 3,
     CU_ATTRIBUTE_CLUSTER = 4,
@@ -109,6 +111,14 @@ enum {
     CU_ATTRIBUTE_PREFERRED_CLUSTER = 11,
     CU_ATTRIBUTE_CARVEOUT = 14,
     CU_ATTRIBUTE_NVLINK = 16,
+};
+
+/** CUDA_KERNEL_NODE_PARAMS_v2 */
+struct cu_kernel_node {
+    cu_word function;
+    uint32_t grid[3], block[3], shared_bytes;
+    void **parameters, **extra;
+    cu_word kernel, context;
 };
 
 /** CUDA_ARRAY3D_DESCRIPTOR */

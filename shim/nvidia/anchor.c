@@ -7,133 +7,59 @@
  * waits after each of ten kernels of 100 us took 3.9 ms instead of 1.1 ms beside a best-effort one,
  * although that one had the shortest timeslice (docs/measurements/h200-2026-11-26.md).
  *
- * An anchor is two kernels of one thread in a stream of ours: the first runs, asleep most of the
- * time, until it is told to end; the second waits behind it in its channel, and that is what keeps
- * the context on the GPU. One kernel that runs does not, nor does a wait for a value: both were
- * tried. It is put down after the program's first work and taken up when the agent finds that
- * real-time work is over.
+ * An anchor (anchor_kernel.c) is two kernels of one thread in a stream of ours: the first runs,
+ * asleep most of the time, until it is told to end; the second waits behind it in its channel, and
+ * that is what keeps the context on the GPU. One kernel that runs does not, nor does a wait for a
+ * value: both were tried. It is put down after the program's first work and taken up when the agent
+ * finds that real-time work is over.
  *
  * Only for programs that pause: three waits within one burst of work, while best-effort programs
  * are there (REEF_ANCHOR=auto). The anchor must not be in the program's way:
+ *  - making one (code is loaded) took 10 ms once: the agent does it ahead of need, when the program
+ *    makes its context known or has had nothing to do for a while, and only beside a best-effort
+ *    program;
  *  - it is taken up before every call that may wait for all work of the context, and before code
  *    that was not launched before, which may be loaded lazily; only cuCtxSynchronize is done by
  *    waiting for the streams that have work, since it is what programs pause with;
  *  - it is not there together with cooperative kernels;
- *  - it ends by itself after LIMIT_NS. If something was waiting for it just then (streams may share
- *    a channel), and three times, there are no more anchors in this process.
+ *  - it ends by itself after ANCHOR_LIMIT_NS. If something was waiting for it just then (streams
+ * may share a channel), and three times, there are no more anchors in this process.
  *
- * Threads: any; @lock is only tried, but by the agent. A release is a store.
+ * Threads: any; an anchor's lock is only tried. Taking one up is a store. On the way of a launch
+ * stands one load (due) while an anchor is down, and one look at the functions seen before.
  */
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include "shim/nvidia/nvidia.h"
+#include "shim/nvidia/anchor.h"
 #include "shim/preload/log.h"
 
 enum {
-    LIMIT_NS = 4000000,   /* of an anchor; renewed at half of it as long as work comes */
-    LINGER_NS = 200000,   /* the program's pauses are thought to be shorter than that */
-    WINDOW_NS = 10000000, /* pauses are counted in a burst of work, or in this time of it */
-    PAUSES = 3,           /* waits in a window that make a program one that pauses */
-    WINDOWS_KEPT = 16,    /* as long as it is one after the last such window */
-    PEERS_NS = 50000000,  /* how often to look for best-effort programs */
-    SUSPECT_NS = 300000,  /* what ends so soon after an anchor ended by itself waited for it */
+    LINGER_NS = 200000,    /* the program's pauses are thought to be shorter than that */
+    WINDOW_NS = 10000000,  /* pauses are counted in a burst of work, or in this time of it */
+    PAUSES = 3,            /* waits in a window that make a program one that pauses */
+    WINDOWS_KEPT = 16,     /* as long as it is one after the last such window */
+    PEERS_NS = 50000000,   /* how often to look for best-effort programs */
+    QUIET_NS = 1000000,    /* after so long without work an anchor is made, */
+    HURRY_NS = 1000000000, /* or after so long at the next moment without work */
+    SUSPECT_NS = 300000,   /* what ends so soon after an anchor ended by itself waited for it */
     SUSPECTS = 3,
-    STREAMS = 32,             /* more with work: cuCtxSynchronize is the driver's */
-    SEEN = 4096,              /* functions and graphs that were launched before */
-    HOST_PORTABLE_MAPPED = 3, /* CU_MEMHOSTREGISTER_PORTABLE | _DEVICEMAP */
-    NONBLOCKING = 1,
-    NO_TIMING = 2, /* CU_EVENT_DISABLE_TIMING */
-};
-
-/* words[0]: anchors up to this number are to end; words[1]: have ended by themselves. */
-static const char ptx[] = ".version 6.3\n"
-                          ".target sm_70\n"
-                          ".address_size 64\n"
-                          ".visible .entry anchor(.param .u64 words, .param .u32 number, "
-                          ".param .u32 limit)\n"
-                          "{\n"
-                          "    .reg .pred %p<4>;\n"
-                          "    .reg .b32 %r<6>;\n"
-                          "    .reg .b64 %d<6>;\n"
-                          "    ld.param.u64 %d0, [words];\n"
-                          "    ld.param.u32 %r0, [number];\n"
-                          "    ld.param.u32 %r1, [limit];\n"
-                          "    cvt.u64.u32 %d1, %r1;\n"
-                          "    mov.u64 %d2, %globaltimer;\n"
-                          "again:\n"
-                          "    ld.volatile.global.u32 %r2, [%d0];\n"
-                          "    sub.u32 %r3, %r2, %r0;\n"
-                          "    setp.ge.s32 %p0, %r3, 0;\n"
-                          "    @%p0 bra done;\n"
-                          "    ld.volatile.global.u32 %r2, [%d0+4];\n"
-                          "    sub.u32 %r3, %r2, %r0;\n"
-                          "    setp.ge.s32 %p1, %r3, 0;\n"
-                          "    @%p1 bra done;\n"
-                          "    mov.u64 %d3, %globaltimer;\n"
-                          "    sub.u64 %d4, %d3, %d2;\n"
-                          "    setp.gt.u64 %p2, %d4, %d1;\n"
-                          "    @%p2 bra late;\n"
-                          "    nanosleep.u32 500;\n"
-                          "    bra again;\n"
-                          "late:\n"
-                          "    st.volatile.global.u32 [%d0+4], %r0;\n"
-                          "done:\n"
-                          "    ret;\n"
-                          "}\n";
-
-/** Of one context. Never freed: another thread may be looking at it. */
-struct reef_anchor {
-    pthread_mutex_t lock;
-    cu_word stream, function;
-    _Atomic uint32_t *words; /* registered with the driver; ours, so it outlives the context */
-    cu_word words_at;        /* as the device sees them */
-    _Atomic uint32_t number; /* of the last one */
-    _Atomic uint64_t placed_ns;
-    _Atomic bool up;
-    cu_word events[STREAMS];
+    SEEN = 4096, /* functions and graphs that were launched before */
 };
 
 enum { AUTO, OFF, ON }; /* REEF_ANCHOR */
 
 _Atomic bool cu_anchor_in_use;
 static _Atomic bool wanted, broken;
+static _Atomic bool opened; /* a context: its program only begins */
+static _Atomic bool due; /* some context's anchor may have to be put down: by whoever brings work */
 static _Atomic bool put_off; /* a cooperative kernel: not again before this work is over */
 static _Atomic unsigned waits, suspects, placed;
 static _Atomic cu_word seen[SEEN];
 
-/* --- one anchor --- */
-
-static bool reached(uint32_t word, uint32_t number)
+/* Whether work that comes now is to have one. */
+static bool is_wanted(void)
 {
-    return (int32_t)(word - number) >= 0;
-}
-
-static void release_up_to(struct reef_anchor *anchor, uint32_t number)
-{
-    uint32_t word = atomic_load(&anchor->words[0]);
-    while (!reached(word, number) &&
-           !atomic_compare_exchange_weak(&anchor->words[0], &word, number))
-        ;
-}
-
-static bool gave_up(const struct reef_anchor *anchor)
-{
-    return reached(atomic_load(&anchor->words[1]), atomic_load(&anchor->number));
-}
-
-static struct reef_anchor *anchor_of(const struct reef_context *context)
-{
-    return context ? atomic_load_explicit(&context->anchor, memory_order_acquire) : NULL;
-}
-
-static bool release(struct reef_anchor *anchor)
-{
-    if (!atomic_exchange(&anchor->up, false))
-        return false;
-    release_up_to(anchor, atomic_load(&anchor->number));
-    return true;
+    return atomic_load(&wanted) || (reef_state.config.anchor == ON && !atomic_load(&broken));
 }
 
 bool cu_anchor_release(void)
@@ -141,18 +67,10 @@ bool cu_anchor_release(void)
     bool any = false;
     for (struct reef_context *c = __atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE); c;
          c = c->next)
-        any = (anchor_of(c) && release(anchor_of(c))) || any;
+        any = (anchor_of(c) && anchor_take_up(anchor_of(c))) || any;
+    if (any && is_wanted())
+        atomic_store(&due, true);
     return any;
-}
-
-static bool launch(const struct reef_anchor *anchor, uint32_t number)
-{
-    uint32_t limit_ns = LIMIT_NS;
-    void *parameters[] = {(void *)&anchor->words_at, &number, &limit_ns};
-    const cu_word a[] = {
-        anchor->function, 1, 1, 1, 1, 1, 1, 0, anchor->stream, (cu_word)(uintptr_t)parameters, 0};
-    void *real = cu_real(&cu_api[CU_cuLaunchKernel]);
-    return real && cu_call(real, a, 11) == CUDA_SUCCESS;
 }
 
 static void give_up(const char *why)
@@ -161,76 +79,36 @@ static void give_up(const char *why)
         reef_info("no more anchors: %s", why);
     atomic_store(&wanted, false);
     cu_anchor_release();
-}
-
-static bool make(struct reef_anchor *anchor)
-{
-    enum { BYTES = 4096 };
-    cu_word module = 0;
-    void *page = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
-        return false;
-    anchor->words = page;
-    bool made =
-        cu.cuMemHostRegister_v2 && cu.cuMemHostGetDevicePointer_v2 && cu.cuModuleLoadData &&
-        cu.cuModuleGetFunction &&
-        cu.cuMemHostRegister_v2((cu_word)(uintptr_t)page, BYTES, HOST_PORTABLE_MAPPED) ==
-            CUDA_SUCCESS &&
-        cu.cuMemHostGetDevicePointer_v2(cu_out(anchor->words_at), (cu_word)(uintptr_t)page, 0) ==
-            CUDA_SUCCESS &&
-        cu.cuModuleLoadData(cu_out(module), (cu_word)(uintptr_t)ptx) == CUDA_SUCCESS &&
-        cu.cuModuleGetFunction(cu_out(anchor->function), module, (cu_word)(uintptr_t) "anchor") ==
-            CUDA_SUCCESS &&
-        cu.cuStreamCreateWithPriority(cu_out(anchor->stream), NONBLOCKING, 0) == CUDA_SUCCESS;
-    /* One that ends at once, so that its code is on the device before it matters. */
-    atomic_store(&anchor->number, 1);
-    atomic_store(&anchor->words[0], 1);
-    return made && launch(anchor, 1);
+    atomic_store(&due, false);
 }
 
 /* @context is current in this thread. */
 static void make_for(struct reef_context *context)
 {
     static pthread_mutex_t make_lock = PTHREAD_MUTEX_INITIALIZER;
-    if (pthread_mutex_trylock(&make_lock) != 0)
-        return;
+    pthread_mutex_lock(&make_lock);
     if (!anchor_of(context) && !atomic_load(&broken)) {
-        struct reef_anchor *anchor = calloc(1, sizeof(*anchor));
-        if (anchor && pthread_mutex_init(&anchor->lock, NULL) == 0 && make(anchor)) {
+        struct reef_anchor *anchor = anchor_new();
+        if (anchor) {
             atomic_store(&cu_anchor_in_use, true);
             atomic_store_explicit(&context->anchor, anchor, memory_order_release);
         } else {
-            give_up("they cannot be made"); /* what was made stays: once in a process's life */
+            give_up("they cannot be made");
         }
     }
     pthread_mutex_unlock(&make_lock);
 }
 
-/* The new one stands behind the old one before that is told to end. */
 static void place(struct reef_context *context)
 {
-    struct reef_anchor *anchor = anchor_of(context);
-    if (!anchor && context && reef_state.config.anchor == ON)
+    atomic_store(&due, false);
+    if (context && !anchor_of(context) && reef_state.config.anchor == ON)
         make_for(context); /* by whoever comes first: for tests, and for who asks for it */
-    else if (!anchor && context)
-        atomic_store(&context->anchor_wanted, true);
-    if (!(anchor = anchor_of(context)))
-        return;
-    uint64_t now_ns = reef_now_ns();
-    bool up = atomic_load(&anchor->up) && !gave_up(anchor);
-    if (up && now_ns - atomic_load(&anchor->placed_ns) < LIMIT_NS / 2)
-        return;
-    if (pthread_mutex_trylock(&anchor->lock) != 0)
-        return;
-    uint32_t before = atomic_load(&anchor->number);
-    atomic_store(&anchor->number, before + 1);
-    atomic_store(&anchor->placed_ns, now_ns);
-    atomic_store(&anchor->up, true);
-    bool launched = launch(anchor, before + 1) && launch(anchor, before + 1);
-    release_up_to(anchor, before);
-    atomic_fetch_add(&placed, 1);
-    pthread_mutex_unlock(&anchor->lock);
-    if (!launched)
+    struct reef_anchor *anchor = anchor_of(context);
+    enum anchor_put put = anchor ? anchor_put_down(anchor, reef_now_ns()) : ANCHOR_STAYS;
+    if (put == ANCHOR_PUT)
+        atomic_fetch_add(&placed, 1);
+    else if (put == ANCHOR_REFUSED)
         give_up("the driver refuses them");
 }
 
@@ -244,7 +122,11 @@ static _Atomic cu_word *slot_of(cu_word launched)
 /* Whether it was launched before: if not, its code may have to be loaded first. */
 static bool known(cu_word launched)
 {
-    return atomic_exchange_explicit(slot_of(launched), launched, memory_order_relaxed) == launched;
+    _Atomic cu_word *slot = slot_of(launched);
+    if (reef_likely(atomic_load_explicit(slot, memory_order_relaxed) == launched))
+        return true;
+    atomic_store_explicit(slot, launched, memory_order_relaxed);
+    return false;
 }
 
 /* A handle may mean something else from now on. */
@@ -322,7 +204,9 @@ static bool waits_for_work(const struct cu_api *api)
 
 void cu_anchor_before(const struct cu_api *api, const cu_word *a)
 {
-    if (!stays_for(api, a) && cu_anchor_release())
+    if (reef_likely(stays_for(api, a)))
+        return;
+    if (cu_anchor_release())
         reef_debug("anchor taken up for %s", api->symbol);
     if (is_cooperative(api, a))
         atomic_store(&put_off, true);
@@ -332,10 +216,12 @@ void cu_anchor_before(const struct cu_api *api, const cu_word *a)
 /* An anchor has ended by itself, and what was called came back right then. */
 static void look_for_harm(struct reef_anchor *anchor)
 {
-    if (!atomic_load(&anchor->up) || !gave_up(anchor) || !atomic_exchange(&anchor->up, false))
+    if (!atomic_load(&anchor->up) || !anchor_gave_up(anchor) ||
+        !atomic_exchange(&anchor->up, false))
         return;
     uint64_t age_ns = reef_now_ns() - atomic_load(&anchor->placed_ns);
-    bool late = age_ns >= LIMIT_NS && age_ns < LIMIT_NS + SUSPECT_NS;
+    bool late = age_ns >= ANCHOR_LIMIT_NS && age_ns < ANCHOR_LIMIT_NS + SUSPECT_NS;
+    atomic_store(&due, is_wanted());
     if (late && atomic_fetch_add(&suspects, 1) + 1 >= SUSPECTS)
         give_up("work waited for them");
 }
@@ -344,65 +230,16 @@ void cu_anchor_after(const struct cu_api *api, cu_result result)
 {
     if (waits_for_work(api) && atomic_load(&reef_cuda.gpus[0].rt_raised))
         atomic_fetch_add_explicit(&waits, 1, memory_order_relaxed);
-    if (atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed)) {
-        struct reef_anchor *anchor = anchor_of(cu_context());
+    if (!api->work || api->kind == CU_KIND_SYNC_COPY) {
+        struct reef_anchor *anchor = atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed)
+                                         ? anchor_of(cu_context())
+                                         : NULL;
         if (anchor)
             look_for_harm(anchor);
     }
-    bool now = atomic_load_explicit(&wanted, memory_order_relaxed) ||
-               (reef_state.config.anchor == ON && !atomic_load(&broken));
-    if (reef_unlikely(now) && api->work && result == CUDA_SUCCESS && !atomic_load(&put_off) &&
-        atomic_load(&reef_cuda.captures) == 0)
+    if (reef_unlikely(atomic_load_explicit(&due, memory_order_relaxed)) && api->work &&
+        result == CUDA_SUCCESS && !atomic_load(&put_off) && atomic_load(&reef_cuda.captures) == 0)
         place(cu_context());
-}
-
-/* Records an event of ours in every stream of @context that may have work. Returns how many, or -1.
- * The anchor's lock is held. */
-static int record_all(struct reef_anchor *anchor, const struct reef_context *context)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    struct reef_stream *streams[STREAMS];
-    int count = 0, recorded = 0;
-    pthread_mutex_lock(&cuda->lock);
-    bool may = atomic_load(&cuda->captures) == 0;
-    for (struct reef_stream *s = cuda->streams; s && may; s = s->all_next) {
-        if (!s->key || atomic_load(&s->arrivals) == s->idle_at)
-            continue;
-        /* Another context's may count too (a green one's), which only the driver knows. */
-        may = s->context == context && count < STREAMS && cu_stream_ask_locked(s);
-        if (may)
-            streams[count++] = s;
-    }
-    cuda->asking += (unsigned)count;
-    pthread_mutex_unlock(&cuda->lock);
-    for (int i = 0; i < count && may; i++, recorded += may)
-        may = (anchor->events[i] ||
-               cu.cuEventCreate(cu_out(anchor->events[i]), NO_TIMING) == CUDA_SUCCESS) &&
-              cu.cuEventRecord(anchor->events[i], streams[i]->handle) == CUDA_SUCCESS;
-    pthread_mutex_lock(&cuda->lock);
-    for (int i = 0; i < count; i++)
-        cu_stream_asked_locked(streams[i]);
-    cuda->asking -= (unsigned)count;
-    pthread_mutex_unlock(&cuda->lock);
-    return may ? recorded : -1;
-}
-
-bool cu_anchor_wait_for_all(const struct cu_api *api, const cu_word *a, cu_result *result)
-{
-    struct reef_context *context = cu_context();
-    struct reef_anchor *anchor = anchor_of(context);
-    if (api != &cu_api[CU_cuCtxSynchronize] &&
-        (api != &cu_api[CU_cuCtxSynchronize_v2] || !context || a[0] != context->handle))
-        return false;
-    if (!anchor || !atomic_load(&anchor->up) || pthread_mutex_trylock(&anchor->lock) != 0)
-        return false;
-    int count = cu.cuEventSynchronize ? record_all(anchor, context) : -1;
-    *result = CUDA_SUCCESS;
-    for (int i = 0; i < count && *result == CUDA_SUCCESS; i++)
-        *result = cu.cuEventSynchronize(anchor->events[i]);
-    pthread_mutex_unlock(&anchor->lock);
-    return count >
-           0; /* with no work there is nothing to wait for, but an error may have to be told */
 }
 
 /* --- the agent --- */
@@ -423,15 +260,21 @@ static void make_by_agent(struct reef_context *context)
     pthread_mutex_unlock(&reef_cuda.lock);
 }
 
-static bool best_effort_there(uint64_t now_ns)
+static bool best_effort_there(void)
+{
+    bool there = false;
+    for (int i = 0; i < atomic_load(&reef_cuda.gpu_count); i++)
+        there = there || reef_board_has_peers(reef_cuda.gpus[i].board, REEF_BOARD_BE);
+    return there;
+}
+
+static bool best_effort_seen(uint64_t now_ns)
 {
     static uint64_t looked_ns;
     static bool there;
     if (!looked_ns || now_ns - looked_ns >= PEERS_NS) {
         looked_ns = now_ns;
-        there = false;
-        for (int i = 0; i < atomic_load(&reef_cuda.gpu_count); i++)
-            there = there || reef_board_has_peers(reef_cuda.gpus[i].board, REEF_BOARD_BE);
+        there = best_effort_there();
     }
     return there;
 }
@@ -453,23 +296,75 @@ static bool pauses(uint64_t now_ns, bool over)
     return keep > 0;
 }
 
+/* Whether an anchor that is there is to be put down, or renewed. */
+static bool any_stale(uint64_t now_ns)
+{
+    bool any = false;
+    for (struct reef_context *c = __atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE); c;
+         c = c->next)
+        any = any || (anchor_of(c) && !anchor_is_fresh(anchor_of(c), now_ns));
+    return any;
+}
+
 void cu_anchor_step(uint64_t now_ns, bool over)
 {
-    bool use =
-        reef_state.config.anchor == ON ||
-        (reef_state.config.anchor == AUTO && pauses(now_ns, over) && best_effort_there(now_ns));
+    bool use = reef_state.config.anchor == ON || (reef_state.config.anchor == AUTO &&
+                                                  pauses(now_ns, over) && best_effort_seen(now_ns));
     use = use && !atomic_load(&broken) && !reef_disabled();
     atomic_store(&wanted, use);
     if (over || !use) {
         cu_anchor_release();
         atomic_store(&put_off, false);
     }
-    if (!use || atomic_load(&reef_cuda.captures) != 0)
+    if (!use)
+        atomic_store(&due, false);
+    else if (any_stale(now_ns))
+        atomic_store(&due, true);
+}
+
+/* A context that has none, or NULL. */
+static struct reef_context *without(struct reef_context *c)
+{
+    while (c && (!c->handle || anchor_of(c)))
+        c = c->next;
+    return c;
+}
+
+bool cu_anchor_begins(void)
+{
+    return atomic_load_explicit(&opened, memory_order_relaxed);
+}
+
+uint64_t cu_anchor_prepare(uint64_t now_ns)
+{
+    bool at_start = atomic_exchange(&opened, false);
+    static uint64_t since_ns; /* when it was found that one is to be made; 0: none */
+    struct reef_context *c = without(__atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE));
+    if (!c || reef_state.config.anchor != AUTO || atomic_load(&broken) || reef_disabled() ||
+        !best_effort_there()) {
+        since_ns = 0;
+        return UINT64_MAX;
+    }
+    if (!since_ns)
+        since_ns = now_ns;
+    uint64_t quiet_ns = now_ns - reef_cuda.rt_idle_ns;
+    if (!at_start && quiet_ns < QUIET_NS && now_ns - since_ns < HURRY_NS)
+        return QUIET_NS - quiet_ns;
+    if (atomic_load(&reef_cuda.captures) != 0)
+        return QUIET_NS;
+    for (; c; c = without(c->next))
+        make_by_agent(c);
+    return UINT64_MAX;
+}
+
+void cu_anchor_opened(void)
+{
+    if (reef_state.config.anchor == ON)
+        atomic_store(&due, true);
+    if (reef_state.config.anchor != AUTO)
         return;
-    for (struct reef_context *c = __atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE); c;
-         c = c->next)
-        if (c->handle && atomic_exchange(&c->anchor_wanted, false))
-            make_by_agent(c);
+    atomic_store(&opened, true);
+    reef_board_ring_self(reef_cuda.agent.board);
 }
 
 bool cu_anchor_lingers(uint64_t now_ns, uint64_t idle_since_ns)
@@ -490,5 +385,10 @@ unsigned cu_anchor_count(void)
 void cu_anchor_forget(struct reef_context *context)
 {
     atomic_store(&context->anchor, NULL);
-    atomic_store(&context->anchor_wanted, false);
+}
+
+void cu_anchor_forked(void)
+{
+    atomic_store(&cu_anchor_in_use, false);
+    atomic_store(&due, false);
 }

@@ -40,6 +40,11 @@
     X(cuDevicePrimaryCtxRetain, 0, 2)                                                              \
     X(cuDevicePrimaryCtxRelease_v2, 0, 1)                                                          \
     X(cuCtxFromGreenCtx, 0, 2)                                                                     \
+    X(cuGraphCreate, 0, 2)                                                                         \
+    X(cuGraphDestroy, 0, 1)                                                                        \
+    X(cuGraphAddKernelNode_v2, 0, 5)                                                               \
+    X(cuGraphDestroyNode, 0, 1)                                                                    \
+    X(cuGraphKernelNodeSetAttribute, 0, 3)                                                         \
     X(cuGraphChildGraphNodeGetGraph, 0, 2)                                                         \
     X(cuGraphExecGetFlags, 0, 2)                                                                   \
     X(cuGraphGetNodes, 0, 3)                                                                       \
@@ -63,6 +68,7 @@
 #define CU_TYPE_2 cu_result (*)(cu_word, cu_word)
 #define CU_TYPE_3 cu_result (*)(cu_word, cu_word, cu_word)
 #define CU_TYPE_4 cu_result (*)(cu_word, cu_word, cu_word, cu_word)
+#define CU_TYPE_5 cu_result (*)(cu_word, cu_word, cu_word, cu_word, cu_word)
 
 struct cu_driver {
 #define X(symbol, needed, arguments) __typeof__(CU_TYPE_##arguments) symbol;

@@ -15,122 +15,6 @@ static cu_result pass(struct cu_api *api, const cu_word *a)
     return cu_call(cu_real(api), a, api->arguments);
 }
 
-/* --- events --- */
-
-static bool event_is(cu_word event, bool *exported, bool *captured)
-{
-    pthread_mutex_lock(&reef_cuda.lock);
-    struct reef_object *o = cu_object_locked(event, false);
-    *exported = o && o->exported;
-    *captured = o && o->captured;
-    pthread_mutex_unlock(&reef_cuda.lock);
-    return o != NULL;
-}
-
-static bool objects_kept(void)
-{
-    return atomic_load_explicit(&reef_cuda.objects_kept, memory_order_relaxed) > 0;
-}
-
-static void event_captured(cu_word event, bool captured)
-{
-    pthread_mutex_lock(&reef_cuda.lock);
-    struct reef_object *o = cu_object_locked(event, captured);
-    if (o)
-        cu_object_keep_locked(o, &o->captured, captured);
-    pthread_mutex_unlock(&reef_cuda.lock);
-}
-
-static cu_result event_record(struct cu_api *api, cu_word *a, struct reef_stream *s)
-{
-    bool exported = false, captured = false;
-    if (reef_unlikely(cu_stream_captured(s))) {
-        event_captured(a[0], true);
-        return pass(api, a);
-    }
-    if (reef_unlikely(objects_kept()) && event_is(a[0], &exported, &captured)) {
-        if (captured)
-            event_captured(a[0], false);
-        if (exported) { /* other processes look at the event, not at our queues */
-            cu_take_turn_behind(a[0], false);
-            cu_take_turn(s->legacy ? NULL : s, true);
-            return pass(api, a);
-        }
-    }
-    struct reef_call call = {
-        .api = api, .a = a, .stream = s, .objects = {a[0]}, .records = true, .copy = cu_copy_event};
-    return cu_submit(&call);
-}
-
-static cu_result event_wait(struct cu_api *api, cu_word *a, struct reef_stream *s)
-{
-    bool exported = false, captured = false;
-    if (reef_unlikely(objects_kept()) && event_is(a[1], &exported, &captured) &&
-        (exported || captured)) {
-        /* A wait for an event that was recorded in a capture joins the stream to it. One for
-         * another process's record is for the latest at the time of the call. */
-        cu_take_turn(s->legacy ? NULL : s, exported && !captured);
-        return pass(api, a);
-    }
-    if (reef_unlikely(cu_stream_captured(s))) {
-        cu_take_turn_behind(a[1], true); /* whether it was recorded the driver is to know */
-        return pass(api, a);
-    }
-    struct reef_call call = {
-        .api = api, .a = a, .stream = s, .objects = {a[1]}, .copy = cu_copy_event};
-    call.fence = cu_event_pending(a[1]);
-    return cu_submit(&call);
-}
-
-static cu_result event_destroy(struct cu_api *api, cu_word *a)
-{
-    bool exported, captured;
-    if (!event_is(a[0], &exported, &captured))
-        return pass(api, a);
-    if (cu_put_off(api, a))
-        return CUDA_SUCCESS;
-    pthread_mutex_lock(&reef_cuda.lock);
-    cu_object_forget_locked(a[0]);
-    pthread_mutex_unlock(&reef_cuda.lock);
-    return pass(api, a);
-}
-
-/* Not ready while a record of either is held; but what is wrong with the other one is said at once.
- */
-static cu_result event_elapsed(struct cu_api *api, cu_word *a)
-{
-    bool pending[] = {cu_event_pending(a[1]), cu_event_pending(a[2])};
-    float ms;
-    if (a[0] == 0 || (!pending[0] && !pending[1]))
-        return pass(api, a);
-    for (unsigned i = 0; i < 2; i++) {
-        cu_result result =
-            pending[i] ? CUDA_SUCCESS : cu.cuEventElapsedTime(cu_out(ms), a[1 + i], a[1 + i]);
-        if (result != CUDA_SUCCESS)
-            return result;
-    }
-    return CUDA_ERROR_NOT_READY;
-}
-
-/* Other processes look at the event as well from now on. */
-static void event_exported(cu_word event)
-{
-    pthread_mutex_lock(&reef_cuda.lock);
-    struct reef_object *o = cu_object_locked(event, true);
-    if (o)
-        cu_object_keep_locked(o, &o->exported, true);
-    pthread_mutex_unlock(&reef_cuda.lock);
-}
-
-static cu_result event_export(struct cu_api *api, cu_word *a)
-{
-    cu_take_turn_behind(a[1], false);
-    cu_result result = pass(api, a);
-    if (result == CUDA_SUCCESS)
-        event_exported(a[1]);
-    return result;
-}
-
 /* --- captures --- */
 
 static cu_result capture_begin(struct cu_api *api, cu_word *a, struct reef_stream *s)
@@ -296,9 +180,9 @@ static cu_result enter_be(struct cu_api *api, cu_word *a, struct reef_stream *s)
         return cu_submit(&call);
     }
     case CU_KIND_EVENT_RECORD:
-        return event_record(api, a, s);
+        return cu_event_record(api, a, s);
     case CU_KIND_EVENT_WAIT:
-        return event_wait(api, a, s);
+        return cu_event_wait(api, a, s);
     case CU_KIND_CAPTURE_BEGIN:
         return capture_begin(api, a, s);
     case CU_KIND_CAPTURE_END:
@@ -349,17 +233,19 @@ static cu_result enter_other(struct cu_api *api, cu_word *a)
         return sync_all(api, a);
     case CU_KIND_CTX_DESTROY:
         return cu_context_destroy(api, a);
+    case CU_KIND_EVENT_CREATE:
+        return cu_event_create(api, a);
     case CU_KIND_EVENT_QUERY:
         return cu_event_pending(a[0]) ? CUDA_ERROR_NOT_READY : after_wait(api, a);
     case CU_KIND_EVENT_SYNC:
         cu_take_turn_behind(a[0], true);
         return after_wait(api, a);
     case CU_KIND_EVENT_ELAPSED:
-        return event_elapsed(api, a);
+        return cu_event_elapsed(api, a);
     case CU_KIND_EVENT_DESTROY:
-        return event_destroy(api, a);
+        return cu_event_destroy(api, a);
     case CU_KIND_EVENT_EXPORT:
-        return event_export(api, a);
+        return cu_event_export(api, a);
     default:
         return pass(api, a);
     }
@@ -505,6 +391,6 @@ cu_result cu_enter_handle(struct cu_api *api, cu_word out, const struct cu_ipc_h
         return CUDA_ERROR_NOT_INITIALIZED;
     cu_result result = real(out, *handle);
     if (result == CUDA_SUCCESS && !cu_inside && cu_active() && !cu_is_rt())
-        event_exported(*(const cu_word *)cu_pointer(out));
+        cu_event_exported(*(const cu_word *)cu_pointer(out));
     return result;
 }

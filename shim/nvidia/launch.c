@@ -1,186 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Kernel launches: what is copied when one is held, and when it may be.
+ * Kernel launches: what is copied when one is held.
  *
- * A launch is put off only if the driver would surely accept it: its function answers questions
- * about its parameters, a buffer of arguments fits them, and grid, block, shared memory and cluster
- * are within the limits of function and device. Everything else is launched in turn, so that the
- * error comes from the driver and from the call itself. What is asked is asked only for launches
- * that are held.
+ * A launch is put off only if its function answers questions about its parameters
+ * (launch_function.c), a buffer of arguments fits them, and the driver would surely take it
+ * (launch_check.c). Everything else is launched in turn, so that the error comes from the driver
+ * and from the call itself. What is asked is asked only for launches that are held.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "shim/nvidia/guard.h"
+#include "shim/nvidia/launch.h"
 #include "shim/nvidia/trace.h"
-
-enum { FUNCTION_BUCKETS = 512, PARAMETERS_MAX = 4096 };
-
-struct function {
-    struct function *next;
-    cu_word handle;
-    cu_word attributes_of; /* the CUfunction to ask */
-    unsigned count;
-    uint32_t bytes;              /* of all parameters, each aligned to 8 */
-    size_t end;                  /* of the last one in a buffer of them */
-    _Atomic cu_word accepted_in; /* a context in whose stream it was launched, of many contexts */
-    int max_threads, static_shared, cluster_needed;
-    uint32_t sizes[];
-};
-static struct function *functions[FUNCTION_BUCKETS];
-static pthread_mutex_t functions_lock = PTHREAD_MUTEX_INITIALIZER;
-
-typedef __typeof__(cu.cuFuncGetParamInfo) parameter_info;
-
-/* How many parameters @handle has by @ask, which answers an error past the last one; -1: it is no
- * handle of that kind. */
-static int count_parameters(parameter_info ask, cu_word handle)
-{
-    size_t offset, size;
-    int count = 0;
-    cu_result result = CUDA_SUCCESS;
-    if (!ask)
-        return -1;
-    while (count < PARAMETERS_MAX &&
-           (result = ask(handle, (cu_word)count, cu_out(offset), cu_out(size))) == CUDA_SUCCESS)
-        count++;
-    return count > 0 || result == CUDA_ERROR_INVALID_VALUE ? count : -1;
-}
-
-static bool attribute(cu_word function, int which, int *value)
-{
-    return cu.cuFuncGetAttribute &&
-           cu.cuFuncGetAttribute(cu_out(*value), (cu_word)which, function) == CUDA_SUCCESS;
-}
-
-/* @handle is a CUfunction, or a CUkernel in its place (cuda.h, cuLaunchKernel). */
-static struct function *learn(cu_word handle)
-{
-    parameter_info ask = cu.cuFuncGetParamInfo;
-    cu_word function = handle;
-    int count = count_parameters(ask, handle);
-    if (count <= 0) {
-        int of_kernel = count_parameters(cu.cuKernelGetParamInfo, handle);
-        if (of_kernel > count) {
-            count = of_kernel;
-            ask = cu.cuKernelGetParamInfo;
-        }
-    }
-    int threads;
-    if (!attribute(handle, CU_FUNCTION_MAX_THREADS, &threads) &&
-        (!cu.cuKernelGetFunction ||
-         cu.cuKernelGetFunction(cu_out(function), handle) != CUDA_SUCCESS))
-        return NULL;
-    struct function *f =
-        count < 0 ? NULL : calloc(1, sizeof(*f) + (size_t)count * sizeof(f->sizes[0]));
-    if (!f)
-        return NULL;
-    f->handle = handle;
-    f->attributes_of = function;
-    f->count = (unsigned)count;
-    bool known = attribute(function, CU_FUNCTION_MAX_THREADS, &f->max_threads) &&
-                 attribute(function, CU_FUNCTION_STATIC_SHARED, &f->static_shared);
-    attribute(function, CU_FUNCTION_CLUSTER_MUST_BE_SET, &f->cluster_needed);
-    for (unsigned i = 0; i < f->count && known; i++) {
-        size_t offset = 0, size = 0;
-        known = ask(handle, i, cu_out(offset), cu_out(size)) == CUDA_SUCCESS && size <= UINT16_MAX;
-        f->sizes[i] = (uint32_t)size;
-        f->bytes += (uint32_t)((size + 7) & ~(size_t)7);
-        if (offset + size > f->end)
-            f->end = offset + size;
-    }
-    if (!known) {
-        free(f);
-        return NULL;
-    }
-    return f;
-}
-
-/* Entries live until a module is unloaded, when nothing is held. */
-static const struct function *function_of(cu_word handle)
-{
-    struct function **bucket =
-        &functions[(handle * 0x9e3779b97f4a7c15ull >> 48) % FUNCTION_BUCKETS];
-    pthread_mutex_lock(&functions_lock);
-    struct function *f = *bucket;
-    while (f && f->handle != handle)
-        f = f->next;
-    pthread_mutex_unlock(&functions_lock);
-    if (f || !handle)
-        return f;
-    f = learn(handle);
-    if (f) {
-        pthread_mutex_lock(&functions_lock);
-        f->next = *bucket;
-        *bucket = f;
-        pthread_mutex_unlock(&functions_lock);
-    }
-    return f;
-}
-
-/* A handle may mean another function after this. The entries themselves are kept: another thread
- * may be looking at one. They are few and small. */
-void cu_launch_forget_functions(void)
-{
-    cu_trace_forget_kernels();
-    pthread_mutex_lock(&functions_lock);
-    for (unsigned i = 0; i < FUNCTION_BUCKETS; i++)
-        for (struct function *f = functions[i]; f; f = f->next)
-            f->handle = 0;
-    pthread_mutex_unlock(&functions_lock);
-}
-
-/* --- limits --- */
-
-struct shape {
-    cu_word function;
-    const uint32_t *grid, *block;
-    uint32_t shared_bytes;
-    void **parameters;
-    void **extra;
-};
-
-static bool within_device(const struct shape *shape)
-{
-    static _Atomic int
-        limits[6]; /* the same for all GPUs that CUDA 13 supports; the least is kept */
-    static const int which[6] = {CU_DEVICE_MAX_BLOCK_X, CU_DEVICE_MAX_BLOCK_Y,
-                                 CU_DEVICE_MAX_BLOCK_Z, CU_DEVICE_MAX_GRID_X,
-                                 CU_DEVICE_MAX_GRID_Y,  CU_DEVICE_MAX_GRID_Z};
-    if (atomic_load(&limits[5]) == 0) {
-        int device = 0, value[6];
-        if (cu.cuCtxGetDevice(cu_out(device)) != CUDA_SUCCESS)
-            return false;
-        for (unsigned i = 0; i < 6; i++) {
-            if (cu.cuDeviceGetAttribute(cu_out(value[i]), (cu_word)which[i],
-                                        (cu_word)(unsigned)device) != CUDA_SUCCESS)
-                return false;
-            atomic_store(&limits[i], value[i]);
-        }
-    }
-    for (unsigned i = 0; i < 3; i++)
-        if (shape->block[i] == 0 || shape->block[i] > (uint32_t)limits[i] || shape->grid[i] == 0 ||
-            shape->grid[i] > (uint32_t)limits[3 + i])
-            return false;
-    return true;
-}
-
-static bool acceptable(const struct shape *shape, const struct function *f)
-{
-    int max_dynamic = 0;
-    if (!f || f->cluster_needed || !within_device(shape) ||
-        !attribute(f->attributes_of, CU_FUNCTION_MAX_DYNAMIC_SHARED, &max_dynamic))
-        return false;
-    uint64_t threads = (uint64_t)shape->block[0] * shape->block[1] * shape->block[2];
-    if (threads > (uint64_t)f->max_threads || shape->shared_bytes > (uint32_t)max_dynamic)
-        return false;
-    if (shape->parameters && shape->extra)
-        return false;
-    for (unsigned i = 0; shape->parameters && i < f->count; i++)
-        if (!shape->parameters[i])
-            return false;
-    return shape->parameters || shape->extra || f->count == 0;
-}
 
 /* --- copies --- */
 
@@ -209,7 +40,7 @@ static size_t aligned(size_t bytes)
 }
 
 /* Whether the launch's kernel is what @g says, and so its twin can take the arguments. */
-static bool fits_twin(const struct shape *shape, const struct function *f,
+static bool fits_twin(const struct cu_shape *shape, const struct cu_function *f,
                       const struct reef_guarded *g)
 {
     const void *buffer;
@@ -222,7 +53,7 @@ static bool fits_twin(const struct shape *shape, const struct function *f,
 
 /* Bytes that the copy of @shape's arguments takes, or SIZE_MAX. @g: with what its twin needs; may
  * be NULL. */
-static size_t arguments_bytes(const struct shape *shape, const struct function *f,
+static size_t arguments_bytes(const struct cu_shape *shape, const struct cu_function *f,
                               const struct reef_guarded *g)
 {
     const void *buffer;
@@ -245,7 +76,7 @@ static void attach_guard(struct reef_op *op, const struct reef_guarded *g, char 
 }
 
 /* Copies the arguments to @to and sets the two argument words; @op gets a guard if there is @g. */
-static void copy_arguments(const struct shape *shape, const struct function *f, char *to,
+static void copy_arguments(const struct cu_shape *shape, const struct cu_function *f, char *to,
                            cu_word *parameters, cu_word *extra, struct reef_op *op,
                            const struct reef_guarded *g)
 {
@@ -289,27 +120,27 @@ static void copy_arguments(const struct shape *shape, const struct function *f, 
 
 /* In a process of many contexts: is the function the context's, whose stream it is launched into?
  */
-static bool of_context(const struct function *f, const struct reef_stream *s)
+static bool of_context(const struct cu_function *f, const struct reef_stream *s)
 {
     return !cu_many_contexts() || atomic_load(&f->accepted_in) == s->context->handle;
 }
 
 /* The driver has accepted a launch. What that tells is of use only where there are many contexts.
  */
-static void note_accepted(const struct shape *shape, const struct reef_stream *s)
+static void note_accepted(const struct cu_shape *shape, const struct reef_stream *s)
 {
     if (reef_likely(atomic_load_explicit(&reef_cuda.contexts_created, memory_order_relaxed) == 0))
         return;
-    struct function *f = (struct function *)function_of(shape->function);
+    struct cu_function *f = (struct cu_function *)cu_function_of(shape->function);
     if (f)
         atomic_store(&f->accepted_in, s->context->handle);
 }
 
 static struct reef_op *copy_launch(const struct reef_call *call)
 {
-    const struct shape *shape = call->more;
-    const struct function *f = function_of(shape->function);
-    if (!acceptable(shape, f) || !of_context(f, call->stream))
+    const struct cu_shape *shape = call->more;
+    const struct cu_function *f = cu_function_of(shape->function);
+    if (!cu_launch_check(shape, f, NULL, call->stream) || !of_context(f, call->stream))
         return NULL;
     const struct reef_guarded *g = fits_twin(shape, f, call->guarded) ? call->guarded : NULL;
     size_t bytes = arguments_bytes(shape, f, g);
@@ -339,7 +170,7 @@ static struct reef_op *copy_never(const struct reef_call *call)
     return NULL;
 }
 
-static uint64_t kernel_key(const struct shape *shape)
+static uint64_t kernel_key(const struct cu_shape *shape)
 {
     uint64_t grid = shape->grid[0] * 0x9e3779b97f4a7c15ull;
     grid = (grid ^ shape->grid[1]) * 0x9e3779b97f4a7c15ull;
@@ -352,7 +183,7 @@ cu_result cu_launch(struct cu_api *api, cu_word *a)
 {
     const uint32_t dimensions[6] = {cu_u32(a[1]), cu_u32(a[2]), cu_u32(a[3]),
                                     cu_u32(a[4]), cu_u32(a[5]), cu_u32(a[6])};
-    const struct shape shape = {
+    const struct cu_shape shape = {
         .function = a[0],
         .grid = dimensions,
         .block = dimensions + 3,
@@ -382,66 +213,13 @@ cu_result cu_launch(struct cu_api *api, cu_word *a)
 
 /* --- cuLaunchKernelEx --- */
 
-static bool good_cluster(const struct cu_launch_config *config, const uint32_t *value)
-{
-    for (unsigned d = 0; d < 3; d++)
-        if (value[d] == 0 || config->grid[d] % value[d] != 0)
-            return false;
-    return (uint64_t)value[0] * value[1] * value[2] <= 8;
-}
-
-/* Whether the attribute is a plain value that the driver will accept. */
-static bool plain_attribute(const struct cu_launch_config *config, const struct reef_stream *s,
-                            uint32_t id, const uint32_t *value)
-{
-    int number = (int)value[0];
-    switch (id) {
-    case 0: /* CU_LAUNCH_ATTRIBUTE_IGNORE */
-        return true;
-    case CU_ATTRIBUTE_COOPERATIVE: /* whether the grid fits on the device only the driver knows */
-        return number == 0;
-    case CU_ATTRIBUTE_SYNC_POLICY: /* CU_SYNC_POLICY_AUTO .. _BLOCKING_SYNC */
-        return number >= 1 && number <= 4;
-    case CU_ATTRIBUTE_CLUSTER:
-    case CU_ATTRIBUTE_PREFERRED_CLUSTER:
-        return good_cluster(config, value);
-    case CU_ATTRIBUTE_CLUSTER_POLICY: /* CU_CLUSTER_SCHEDULING_POLICY_DEFAULT .. _LOAD_BALANCING */
-        return value[0] <= 2;
-    case CU_ATTRIBUTE_SERIALIZATION:
-    case CU_ATTRIBUTE_SYNC_DOMAIN: /* CU_LAUNCH_MEM_SYNC_DOMAIN_DEFAULT, _REMOTE */
-    case CU_ATTRIBUTE_NVLINK:
-        return value[0] <= 1;
-    case CU_ATTRIBUTE_PRIORITY:
-        return number <= 0 && number >= s->context->greatest_priority;
-    case CU_ATTRIBUTE_CARVEOUT: /* CU_SHAREDMEM_CARVEOUT_DEFAULT, or per cent */
-        return number >= -1 && number <= 100;
-    default:
-        return false;
-    }
-}
-
-static bool plain_attributes(const struct cu_launch_config *config, const struct reef_stream *s)
-{
-    const char *at = config->attributes;
-    if (config->attribute_count > 0 && !at)
-        return false;
-    for (uint32_t i = 0; i < config->attribute_count; i++, at += CU_LAUNCH_ATTRIBUTE_BYTES) {
-        uint32_t id, value[3];
-        memcpy(&id, at, sizeof(id));
-        memcpy(value, at + 8, sizeof(value));
-        if (!plain_attribute(config, s, id, value))
-            return false;
-    }
-    return true;
-}
-
 /* Whether the launch begins when what is before it is over, and its blocks are no clusters and need
  * not be there together. */
 static bool ordinary_attributes(const struct cu_launch_config *config)
 {
     enum { ORDINARY = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 14 };
     const char *at = config->attributes;
-    if (config->attribute_count > 32 || (config->attribute_count > 0 && !at))
+    if (config->attribute_count > CU_LAUNCH_ATTRIBUTES_MAX || (config->attribute_count > 0 && !at))
         return false;
     for (uint32_t i = 0; i < config->attribute_count; i++, at += CU_LAUNCH_ATTRIBUTE_BYTES) {
         uint32_t id;
@@ -454,12 +232,11 @@ static bool ordinary_attributes(const struct cu_launch_config *config)
 
 static struct reef_op *copy_launch_ex(const struct reef_call *call)
 {
-    const struct shape *shape = call->more;
+    const struct cu_shape *shape = call->more;
     const struct cu_launch_config *config = cu_pointer(call->a[0]);
-    const struct function *f = function_of(shape->function);
+    const struct cu_function *f = cu_function_of(shape->function);
     size_t attributes = (size_t)config->attribute_count * CU_LAUNCH_ATTRIBUTE_BYTES;
-    if (config->attribute_count > 32 || !acceptable(shape, f) || !of_context(f, call->stream) ||
-        !plain_attributes(config, call->stream))
+    if (!cu_launch_check(shape, f, config, call->stream) || !of_context(f, call->stream))
         return NULL;
     const struct reef_guarded *g = fits_twin(shape, f, call->guarded) ? call->guarded : NULL;
     size_t bytes = arguments_bytes(shape, f, g);
@@ -488,7 +265,7 @@ cu_result cu_launch_ex(struct cu_api *api, cu_word *a)
     struct cu_launch_config config = *given;
     if (!cu_stream_substitute(api, &config.stream))
         return cu_call(cu_real(api), a, api->arguments);
-    const struct shape shape = {
+    const struct cu_shape shape = {
         .function = a[1],
         .grid = config.grid,
         .block = config.block,

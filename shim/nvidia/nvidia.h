@@ -74,7 +74,6 @@ struct reef_context {
     struct reef_guards *guards;           /* owned; NULL: not made */
     bool no_guards;                       /* they cannot be made */
     _Atomic(struct reef_anchor *) anchor; /* NULL: not made */
-    _Atomic bool anchor_wanted;
     _Atomic bool paused; /* it may be destroyed just now: nothing is asked of it, nobody uses it */
     unsigned asking;     /* calls of ours that concern it and are under way. cuda->lock */
     _Atomic int late_error; /* cu_result of an operation that failed after its call had returned */
@@ -364,6 +363,18 @@ cu_result cu_context_create(struct cu_api *api, cu_word *a);
 /** Of all calls that may destroy one. */
 cu_result cu_context_destroy(struct cu_api *api, cu_word *a);
 
+/* --- event.c --- */
+cu_result cu_event_create(struct cu_api *api, cu_word *a);
+cu_result cu_event_record(struct cu_api *api, cu_word *a, struct reef_stream *s);
+cu_result cu_event_wait(struct cu_api *api, cu_word *a, struct reef_stream *s);
+cu_result cu_event_destroy(struct cu_api *api, cu_word *a);
+cu_result cu_event_elapsed(struct cu_api *api, cu_word *a);
+cu_result cu_event_export(struct cu_api *api, cu_word *a);
+/** Other processes look at the event as well from now on. */
+void cu_event_exported(cu_word event);
+/** A context's events are no more. */
+void cu_event_forget_context(cu_word context);
+
 /* --- graph.c --- */
 cu_result cu_graph_launch(struct cu_api *api, cu_word *a, struct reef_stream *s);
 cu_result cu_graph_instantiate(struct cu_api *api, cu_word *a);
@@ -394,9 +405,18 @@ bool cu_anchor_wait_for_all(const struct cu_api *api, const cu_word *a, cu_resul
 bool cu_anchor_release(void);
 /** The agent, while real-time work is there; @over: it is not any more. */
 void cu_anchor_step(uint64_t now_ns, bool over);
+/** The agent, while none is there, or when one begins: makes what may be needed. Returns after how
+ * many ns to be called again. */
+uint64_t cu_anchor_prepare(uint64_t now_ns);
+/** A context has become known since. */
+bool cu_anchor_begins(void);
+/** A context became known. No lock held. */
+void cu_anchor_opened(void);
 /** Whether the program probably only pauses. Agent. */
 bool cu_anchor_lingers(uint64_t now_ns, uint64_t idle_since_ns);
 void cu_anchor_forget(struct reef_context *context);
+/** In a forked child: they are the parent's. */
+void cu_anchor_forked(void);
 /** How many there were. */
 unsigned cu_anchor_count(void);
 

@@ -304,6 +304,8 @@ static struct reef_context *open_context(cu_word handle)
         }
     }
     pthread_mutex_unlock(&open_lock);
+    if (c && cu_is_rt())
+        cu_anchor_opened();
     return c;
 }
 
@@ -374,6 +376,7 @@ static void forget_context(struct reef_context *c)
     pthread_mutex_unlock(&cuda->lock);
     cu_guards_forget(c);
     cu_anchor_forget(c);
+    cu_event_forget_context(c->handle);
     __atomic_store_n(&c->handle, 0, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&open_lock);
 }
@@ -393,6 +396,7 @@ void reef_cuda_forked(void)
     int count = atomic_load(&reef_cuda.gpu_count);
     atomic_store(&reef_cuda.gpu_count, 0);
     reef_cuda.agent.started = false;
+    cu_anchor_forked();
     for (int i = 0; i < count; i++) {
         reef_board_abandon(reef_cuda.gpus[i].board);
         reef_cuda.gpus[i].board = NULL;

@@ -96,8 +96,10 @@ uint64_t cu_rt_step(uint64_t now_ns)
         raised = raised || atomic_load(&cuda->gpus[i].rt_raised);
     if (!raised) {
         cuda->rt_watching = false;
-        return UINT64_MAX;
+        return cu_anchor_prepare(now_ns);
     }
+    if (cu_anchor_begins())
+        cu_anchor_prepare(now_ns);
     uint64_t arrivals = atomic_load(&cuda->rt_arrivals);
     if (!cuda->rt_watching || arrivals != cuda->rt_arrivals_seen) {
         if (!cuda->rt_watching)
@@ -129,7 +131,7 @@ uint64_t cu_rt_step(uint64_t now_ns)
     for (int i = 0; i < count; i++)
         if (atomic_load(&cuda->gpus[i].rt_raised))
             return POLL_MIN_NS;
-    return UINT64_MAX;
+    return cu_anchor_prepare(now_ns);
 }
 
 void cu_rt_end(void)

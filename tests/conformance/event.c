@@ -221,6 +221,36 @@ CASE(event_elapsed_untimed, "events without timing, or without a record, have no
     IS(cuEventElapsedTime(&ms, a, event()), CUDA_ERROR_INVALID_HANDLE);
 }
 
+CASE(event_elapsed_untimed_pending,
+     "that an event has no timing is said while its record, or the other's, is to come")
+{
+    CUevent timed = event(), untimed, again;
+    CUstream s = stream();
+    struct gate gate;
+    float ms;
+
+    OK(cuEventCreate(&untimed, CU_EVENT_DISABLE_TIMING));
+    gate_close(&gate, s);
+    OK(cuEventRecord(untimed, s));
+    OK(cuEventRecord(timed, s));
+    IS(cuEventElapsedTime(&ms, timed, untimed), CUDA_ERROR_INVALID_HANDLE);
+    IS(cuEventElapsedTime(&ms, untimed, timed), CUDA_ERROR_INVALID_HANDLE);
+    IS(cuEventElapsedTime(&ms, untimed, untimed), CUDA_ERROR_INVALID_HANDLE);
+    IS(cuEventElapsedTime(&ms, timed, timed), CUDA_ERROR_NOT_READY);
+    gate_open(&gate);
+    OK(cuStreamSynchronize(s));
+    IS(cuEventElapsedTime(&ms, timed, untimed), CUDA_ERROR_INVALID_HANDLE);
+    /* An event made with timing, perhaps at the same place. */
+    OK(cuEventDestroy(untimed));
+    OK(cuEventCreate(&again, CU_EVENT_DEFAULT));
+    gate_close(&gate, s);
+    OK(cuEventRecord(again, s));
+    IS(cuEventElapsedTime(&ms, again, again), CUDA_ERROR_NOT_READY);
+    gate_open(&gate);
+    OK(cuStreamSynchronize(s));
+    OK(cuEventElapsedTime(&ms, again, again));
+}
+
 CASE(event_legacy, "a record in the legacy stream is behind the blocking streams' work")
 {
     CUstream s = stream();

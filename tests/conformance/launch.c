@@ -170,11 +170,82 @@ CASE(launch_block_too_large, "a block beyond the device's limit is refused by th
     EQUAL(word(at), 0);
 }
 
+static CUresult launch_threads(const char *name, unsigned x, unsigned y, CUstream s)
+{
+    return cuLaunchKernel(fn(name), 1, 1, 1, x, y, 1, 0, s, NULL, NULL);
+}
+
 CASE(launch_required_size, "a kernel with .reqntid takes no other block size")
 {
-    OK(cuLaunchKernel(fn("fixed"), 1, 1, 1, 32, 1, 1, 0, NULL, NULL, NULL));
-    CHECK(cuLaunchKernel(fn("fixed"), 1, 1, 1, 64, 1, 1, 0, NULL, NULL, NULL) != CUDA_SUCCESS);
+    OK(launch_threads("fixed", 32, 1, NULL));
+    IS(launch_threads("fixed", 64, 1, NULL), CUDA_ERROR_INVALID_VALUE);
+    IS(launch_threads("fixed", 16, 1, NULL), CUDA_ERROR_INVALID_VALUE);
+    IS(launch_threads("fixed", 16, 2, NULL), CUDA_ERROR_INVALID_VALUE);
     OK(cuCtxSynchronize());
+}
+
+CASE(launch_limited_size, "a kernel with .maxntid takes no more threads, and fewer")
+{
+    OK(launch_threads("limited", 64, 1, NULL));
+    OK(launch_threads("limited", 8, 8, NULL));
+    OK(launch_threads("limited", 1, 1, NULL));
+    IS(launch_threads("limited", 65, 1, NULL), CUDA_ERROR_INVALID_VALUE);
+    IS(launch_threads("limited", 33, 2, NULL), CUDA_ERROR_INVALID_VALUE);
+    OK(cuCtxSynchronize());
+}
+
+CASE(launch_required_size_busy, "a block that its code refuses is refused by the call while the "
+                                "stream is busy, and is all that is lost")
+{
+    CUstream s = stream();
+    CUdeviceptr at = words(1);
+    CUlaunchConfig config = {1, 1, 1, 64, 1, 1, 0, s, NULL, 0};
+    int threads;
+    struct gate gate;
+
+    gate_close(&gate, s);
+    affine(s, at, 1, 2);
+    IS(launch_threads("fixed", 64, 1, s), CUDA_ERROR_INVALID_VALUE);
+    IS(cuLaunchKernelEx(&config, fn("fixed"), NULL, NULL), CUDA_ERROR_INVALID_VALUE);
+    OK(launch_threads("fixed", 32, 1, s));
+    IS(launch_threads("limited", 128, 1, s), CUDA_ERROR_INVALID_VALUE);
+    OK(cuFuncGetAttribute(&threads, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, fn("fixed")));
+    EQUAL(threads, 1024);
+    affine(s, at, 3, 1);
+    gate_open(&gate);
+    OK(cuStreamSynchronize(s));
+    EQUAL(word(at), 7);
+}
+
+CASE(launch_required_size_kernel, "the same holds for a CUkernel")
+{
+    CUlibrary library;
+    CUkernel kernel;
+    CUstream s = stream();
+
+    OK(cuLibraryLoadData(&library, conf_ptx, NULL, NULL, 0, NULL, NULL, 0));
+    OK(cuLibraryGetKernel(&kernel, library, "fixed"));
+    OK(cuLaunchKernel((CUfunction)kernel, 1, 1, 1, 32, 1, 1, 0, s, NULL, NULL));
+    IS(cuLaunchKernel((CUfunction)kernel, 1, 1, 1, 64, 1, 1, 0, s, NULL, NULL),
+       CUDA_ERROR_INVALID_VALUE);
+    OK(cuStreamSynchronize(s));
+    OK(cuLibraryUnload(library));
+}
+
+CASE(capture_refused_launch, "a launch that is refused invalidates the capture of its stream")
+{
+    CUstream s = free_stream();
+    CUdeviceptr at = words(1);
+    CUgraph graph = NULL;
+
+    OK(cuStreamBeginCapture(s, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+    affine(s, at, 1, 2);
+    IS(launch_threads("fixed", 64, 1, s), CUDA_ERROR_INVALID_VALUE);
+    IS(cuStreamEndCapture(s, &graph), CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+    CHECK(!graph);
+    affine(s, at, 1, 3);
+    OK(cuStreamSynchronize(s));
+    EQUAL(word(at), 3);
 }
 
 CASE(launch_bad_handle, "a function that is none is refused")

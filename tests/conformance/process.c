@@ -42,6 +42,36 @@ CASE(fork_child_exits, "a child that is forked and exits leaves its parent's wor
     EQUAL(word(at), CHAIN);
 }
 
+CASE(fork_child_stays,
+     "a child that is there while its parent goes on, and then exits, disturbs nothing")
+{
+    CUstream s = stream();
+    CUdeviceptr at = words(1), more;
+    int status, go[2];
+    char byte;
+    pid_t pid;
+
+    CHECK(pipe(go) == 0);
+    chain(s, at);
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0) {
+        CHECK(read(go[0], &byte, 1) == 1);
+        exit(0);
+    }
+    for (int i = 0; i < 10; i++) {
+        OK(cuMemAlloc(&more, 4));
+        slow(s, at, 100);
+        OK(i % 2 ? cuStreamSynchronize(s) : cuCtxSynchronize());
+        OK(cuMemFree(more));
+    }
+    chain(s, at);
+    CHECK(write(go[1], "x", 1) == 1);
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    EQUAL(word(at), 2 * CHAIN + 10);
+}
+
 CASE(exit_with_work, "a process may exit with work in its streams")
 {
     CUdeviceptr at = words(1);

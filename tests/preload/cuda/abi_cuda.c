@@ -13,12 +13,14 @@
 #define CUDA_ERROR_INVALID_VALUE   own_invalid_value
 #define CUDA_ERROR_NOT_INITIALIZED own_not_initialized
 #define CUDA_ERROR_DEINITIALIZED   own_deinitialized
+#define CUDA_ERROR_INVALID_HANDLE  own_invalid_handle
 #define CUDA_ERROR_NOT_READY       own_not_ready
 #include "shim/nvidia/abi.h"
 #undef CUDA_SUCCESS
 #undef CUDA_ERROR_INVALID_VALUE
 #undef CUDA_ERROR_NOT_INITIALIZED
 #undef CUDA_ERROR_DEINITIALIZED
+#undef CUDA_ERROR_INVALID_HANDLE
 #undef CUDA_ERROR_NOT_READY
 
 #define SAME(ours, theirs) _Static_assert((long long)(ours) == (long long)(theirs), #ours)
@@ -80,6 +82,16 @@ SAME(offsetof(struct cu_launch_config, shared_bytes), offsetof(CUlaunchConfig, s
 SAME(offsetof(struct cu_launch_config, stream), offsetof(CUlaunchConfig, hStream));
 SAME(offsetof(struct cu_launch_config, attributes), offsetof(CUlaunchConfig, attrs));
 SAME(offsetof(struct cu_launch_config, attribute_count), offsetof(CUlaunchConfig, numAttrs));
+SAME(sizeof(struct cu_kernel_node), sizeof(CUDA_KERNEL_NODE_PARAMS_v2));
+SAME(offsetof(struct cu_kernel_node, grid), offsetof(CUDA_KERNEL_NODE_PARAMS_v2, gridDimX));
+SAME(offsetof(struct cu_kernel_node, block), offsetof(CUDA_KERNEL_NODE_PARAMS_v2, blockDimX));
+SAME(offsetof(struct cu_kernel_node, shared_bytes),
+     offsetof(CUDA_KERNEL_NODE_PARAMS_v2, sharedMemBytes));
+SAME(offsetof(struct cu_kernel_node, parameters),
+     offsetof(CUDA_KERNEL_NODE_PARAMS_v2, kernelParams));
+SAME(offsetof(struct cu_kernel_node, extra), offsetof(CUDA_KERNEL_NODE_PARAMS_v2, extra));
+SAME(offsetof(struct cu_kernel_node, kernel), offsetof(CUDA_KERNEL_NODE_PARAMS_v2, kern));
+SAME(offsetof(struct cu_kernel_node, context), offsetof(CUDA_KERNEL_NODE_PARAMS_v2, ctx));
 SAME(CU_LAUNCH_ATTRIBUTE_BYTES, sizeof(CUlaunchAttribute));
 SAME(0, CU_LAUNCH_ATTRIBUTE_IGNORE);
 SAME(CU_ATTRIBUTE_COOPERATIVE, CU_LAUNCH_ATTRIBUTE_COOPERATIVE);

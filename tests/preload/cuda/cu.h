@@ -96,6 +96,8 @@ typedef struct {
     X(cuMemFreeHost, (void *pointer))                                                              \
     X(cuMemAllocAsync, (CUdeviceptr * pointer, size_t bytes, CUstream stream))                     \
     X(cuMemFreeAsync, (CUdeviceptr pointer, CUstream stream))                                      \
+    X(cuMemHostRegister_v2, (void *pointer, size_t bytes, unsigned flags))                         \
+    X(cuMemHostGetDevicePointer_v2, (CUdeviceptr * device, void *pointer, unsigned flags))         \
     X(cuPointerGetAttribute, (void *value, int attribute, CUdeviceptr pointer))                    \
     X(cuMemcpyAsync, (CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream))            \
     X(cuMemcpyHtoDAsync_v2, (CUdeviceptr to, const void *from, size_t bytes, CUstream stream))     \
@@ -122,9 +124,13 @@ CU_FUNCTIONS(X)
  *   scale(int64 *at, int64 factor)    *at = *at * factor + 1: does not commute with itself
  *   wait(volatile int32 *flag)        until *flag is not 0
  *   none()                            nothing
+ *   anchor(uint32 *words, uint32 number, uint32 limit)   as libreef's own
+ * (shim/nvidia/anchor_kernel.c)
  */
 
 /* Counters and switches of the fake, looked up with dlsym by those that want them. */
 struct fake_cuda_counts {
     _Atomic uint64_t launches, calls;
+    _Atomic uint64_t anchors;       /* of launches: of the kernel "anchor", not counted as such */
+    _Atomic(void *) registered; /* the last page of the host's */
 };

@@ -51,6 +51,11 @@ static void *renew(void *arg)
     return NULL;
 }
 
+void rig_be_comes(void)
+{
+    reef_board_set_class(board, REEF_BOARD_BE);
+}
+
 void rig_start(void)
 {
     char why[160];
@@ -66,7 +71,9 @@ void rig_start(void)
     CHECK(reef_board_open(&board, getenv("REEF_BOARD_DIR"), "gpu-fafafafafafafafafafafafafafafafa",
                           why, sizeof(why)) == 0,
           "%s", why);
-    if (!getenv("RIG_ALONE")) /* as long as no RT program is there, the depth does not count */
+    if (getenv("RIG_BESIDE"))
+        rig_be_comes();
+    else if (!getenv("RIG_ALONE")) /* as long as no RT program is there, the depth does not count */
         reef_board_set_class(board, REEF_BOARD_RT);
     CHECK(pthread_create(&thread, NULL, renew, NULL) == 0);
 }

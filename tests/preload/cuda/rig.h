@@ -27,7 +27,9 @@ __attribute__((format(printf, 3, 4), noreturn)) void rig_fail(const char *file, 
         CHECK(result_ == OK, "%s: %d", #call, result_);                                            \
     } while (0)
 
-/** The primary context of device 0 is current, the kernels are loaded. */
+/** The primary context of device 0 is current, the kernels are loaded. This process counts as a
+ * real-time program too; with RIG_BESIDE in the environment as a best-effort one, with RIG_ALONE as
+ * none. */
 void rig_start(void);
 extern CUfunction rig_add, rig_scale, rig_wait, rig_none;
 extern CUmodule rig_module;
@@ -39,6 +41,8 @@ bool rig_is_rt(void);
 /** RT work begins and ends, as seen from this process. */
 void rig_hold(void);
 void rig_release(void);
+/** From here on this process counts as a best-effort program too. */
+void rig_be_comes(void);
 /** Ends the hold from another thread a moment later: for calls that wait. */
 void rig_release_soon(void);
 /** While held: how many launches the driver has been given. */

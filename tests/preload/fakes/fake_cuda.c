@@ -245,8 +245,24 @@ static void run_wait(struct fake_work *w)
 
 static void run_none(struct fake_work *w) {}
 
+/* Until words[0] has come to its number, or its time is up: then that goes to words[1]. */
+static void run_anchor(struct fake_work *w)
+{
+    const struct timespec pause = {.tv_nsec = 20000};
+    _Atomic uint32_t *words = AT(w->words[0]);
+    uint32_t number = (uint32_t)w->words[1];
+    uint64_t end_ns = now_ns() + (uint32_t)w->words[2];
+    while ((int32_t)(words[0] - number) < 0 && (int32_t)(words[1] - number) < 0) {
+        if (now_ns() > end_ns)
+            words[1] = number;
+        nanosleep(&pause, NULL);
+    }
+}
+
 static struct fake_function functions[] = {
-    {"add", 2, run_add}, {"scale", 2, run_scale}, {"wait", 1, run_wait}, {"none", 0, run_none}};
+    {"add", 2, run_add},   {"scale", 2, run_scale},   {"wait", 1, run_wait},
+    {"none", 0, run_none}, {"anchor", 3, run_anchor},
+};
 
 EXPORT CUresult cuModuleLoadData(CUmodule *module, const void *image)
 {
@@ -300,15 +316,20 @@ static CUresult launch(struct fake_stream *s, CUfunction f, const unsigned dim[6
         memcpy(w.words, extra[1], *bytes);
     }
     for (unsigned i = 0; !extra && i < f->count; i++)
-        memcpy(&w.words[i], params[i], 8);
-    atomic_fetch_add_explicit(&fake_cuda_counts.launches, 1, __ATOMIC_RELAXED);
+        memcpy(&w.words[i], params[i], f->run == run_anchor && i > 0 ? 4 : 8);
+    atomic_fetch_add_explicit(f->run == run_anchor ? &fake_cuda_counts.anchors
+                                                   : &fake_cuda_counts.launches,
+                              1, __ATOMIC_RELAXED);
     return fake_put(s, &w);
 }
 
 EXPORT CUresult cuLaunchKernel(LAUNCH_ARGUMENTS)
 {
     if (fake_counting) {
-        fake_cuda_counts.launches++;
+        if (f->run == run_anchor)
+            fake_cuda_counts.anchors++;
+        else
+            fake_cuda_counts.launches++;
         return OK;
     }
     STREAM(s, stream, false);

@@ -58,6 +58,7 @@ struct fake_graph {
 
 extern pthread_mutex_t fake_lock;
 extern pthread_cond_t fake_changed;
+extern struct fake_cuda_counts fake_cuda_counts;
 extern bool fake_counting; /* FAKE_CUDA_COUNT: calls cost nothing and do nothing */
 
 struct fake_stream *fake_stream_new(struct fake_context *context, unsigned flags, int priority,

@@ -63,6 +63,18 @@ EXPORT CUresult cuMemHostAlloc(void **pointer, size_t bytes, unsigned flags)
     return OK;
 }
 
+EXPORT CUresult cuMemHostRegister_v2(void *pointer, size_t bytes, unsigned flags)
+{
+    fake_cuda_counts.registered = pointer;
+    return OK;
+}
+
+EXPORT CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr *device, void *pointer, unsigned flags)
+{
+    *device = WORD(pointer);
+    return OK;
+}
+
 EXPORT CUresult cuMemAllocAsync(CUdeviceptr *pointer, size_t bytes, CUstream stream)
 {
     return cuMemAlloc_v2(pointer, bytes);

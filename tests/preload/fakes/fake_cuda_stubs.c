@@ -10,6 +10,8 @@
 enum { NOT_SUPPORTED = 801 };
 struct fake_cuda_counts {
     _Atomic uint64_t launches, calls;
+    _Atomic uint64_t anchors;
+    _Atomic(void *) registered;
 };
 extern struct fake_cuda_counts fake_cuda_counts;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the user says of kernels by name. See rules.h. */
-#include "shim/amd/code/rules.h"
+#include "shim/preload/rules.h"
 
 #include <fnmatch.h>
 #include <stdlib.h>
