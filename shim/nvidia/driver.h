@@ -30,6 +30,7 @@
     X(cuStreamGetCtx, 1, 2)                                                                        \
     X(cuFuncGetAttribute, 0, 3)                                                                    \
     X(cuFuncGetName, 0, 2)                                                                         \
+    X(cuKernelGetAttribute, 0, 4)                                                                  \
     X(cuKernelGetName, 0, 2)                                                                       \
     X(cuFuncGetParamInfo, 0, 4)                                                                    \
     X(cuKernelGetParamInfo, 0, 4)                                                                  \

@@ -367,6 +367,11 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
     }
     if (reef_unlikely(is_code(api))) { /* nothing is started for these unless they are guarded */
         reef_start();
+        if (api->kind == CU_KIND_CODE_ATTRIBUTE && cu_active() && !cu_is_rt()) {
+            cu_inside = true;
+            cu_attribute_before(api, a);
+            cu_inside = false;
+        }
         if (reef_state.config.guard == REEF_GUARD_OFF) {
             if (reef_unlikely(atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed)))
                 cu_anchor_before(api, a);

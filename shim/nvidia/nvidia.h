@@ -358,6 +358,11 @@ cu_result cu_copy(struct cu_api *api, cu_word *a, struct reef_stream *s);
 struct reef_op *cu_copy_checked(const struct reef_call *call);
 struct reef_op *cu_copy_event(const struct reef_call *call);
 
+/* --- attribute.c --- */
+/** Before an attribute of a function is set in a best-effort program: waits if held launches need
+ * the one there is. */
+void cu_attribute_before(const struct cu_api *api, const cu_word *a);
+
 /* --- context.c --- */
 cu_result cu_context_create(struct cu_api *api, cu_word *a);
 /** Of all calls that may destroy one. */

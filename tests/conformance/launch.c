@@ -284,6 +284,38 @@ CASE(launch_shared_opt_in, "more than 48 KiB of shared memory has to be asked fo
     OK(cuCtxSynchronize());
 }
 
+CASE(launch_shared_lowered, "a launch has the shared memory that was allowed when it was called")
+{
+    int most = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+    const CUfunction_attribute dynamic = CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+    CUdeviceptr at = words(32);
+    CUstream s = stream();
+    CUfunction f = fn("reverse");
+    void *args[] = {&at};
+    uint32_t host[32];
+
+    if (most < 64 * 1024)
+        conf_skip("the device has no more");
+    for (uint32_t i = 0; i < 32; i++)
+        host[i] = i;
+    OK(cuMemcpyHtoD(at, host, sizeof(host)));
+    for (int round = 0; round < 3; round++) { /* what is set in between counts for what follows */
+        struct gate gate;
+
+        OK(cuFuncSetAttribute(f, dynamic, 64 * 1024));
+        gate_close(&gate, s);
+        OK(cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 64 * 1024, s, args, NULL));
+        OK(cuFuncSetAttribute(f, dynamic, 1024));
+        IS(cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 60 * 1024, s, args, NULL),
+           CUDA_ERROR_INVALID_VALUE);
+        gate_open(&gate);
+        OK(cuStreamSynchronize(s));
+        OK(cuMemcpyDtoH(host, at, sizeof(host)));
+        for (uint32_t i = 0; i < 32; i++)
+            EQUAL(host[i], round % 2 ? i : 31 - i);
+    }
+}
+
 CASE(launch_ex_plain, "cuLaunchKernelEx without attributes is a launch")
 {
     CUdeviceptr at = words(1);
