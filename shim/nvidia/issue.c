@@ -263,6 +263,20 @@ static cu_result call_now(struct reef_op *op)
     return cu_call(cu_real(op->api), op->a, op->api->arguments);
 }
 
+/* For those who look for the cause of a late error. */
+static void report_failed(const struct reef_op *op, cu_result result)
+{
+    const char *kernel = NULL;
+    cu_word function = op->api->kind == CU_KIND_LAUNCH      ? op->a[0]
+                       : op->api->kind == CU_KIND_LAUNCH_EX ? op->a[1]
+                                                            : 0;
+    if (function && cu.cuFuncGetName && !cu_is_sticky(result) &&
+        cu.cuFuncGetName(cu_out(kernel), function) != CUDA_SUCCESS)
+        kernel = NULL;
+    reef_info("%s was accepted, and failed when it was given to the driver: %d%s%s",
+              op->api->symbol, result, kernel ? ", of kernel " : "", kernel ? kernel : "");
+}
+
 static bool issue(struct reef_op *op, struct reef_mark_plan *plan)
 {
     cu_make_current(op->context);
@@ -273,7 +287,7 @@ static bool issue(struct reef_op *op, struct reef_mark_plan *plan)
         cu_marks_after(op->stream, plan);
     if (result == CUDA_SUCCESS || result == CUDA_ERROR_DEINITIALIZED)
         return result == CUDA_SUCCESS;
-    reef_debug("held %s failed: %d", op->api->symbol, result);
+    report_failed(op, result);
     struct reef_context *context = op->stream ? op->stream->context : NULL;
     if (!context)
         return false;
