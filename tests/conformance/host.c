@@ -71,7 +71,7 @@ CASE(hostfunc_no_calls, "a call of the driver from a host function is not permit
     EQUAL(word(at), 0);
 }
 
-/* What a host function tries; one thing each, since driver 580 is broken by several. */
+/* What a host function tries, one thing each. */
 struct attempt {
     int what;
     CUdeviceptr at;
@@ -118,6 +118,8 @@ CASE(hostfunc_no_work, "work that a host function or a callback submits is refus
     struct attempt a = {.at = words(1), .s = free_stream(), .e = event(), .f = fn("bump")};
     CUstream s = stream();
 
+    if (!handles_are_checked())
+        conf_skip("driver 580 crashes of it");
     for (int i = 0; i < 2 * ATTEMPTS; i++) {
         struct gate gate;
 
