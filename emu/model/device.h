@@ -237,6 +237,9 @@ static inline struct emu_cu *emu_device_cus(struct emu_device *dev, int process)
 void emu_device_turn_want(struct emu_device *dev, int process, bool wants, uint64_t at_ns);
 /** The process's slices are so long from now on, @at_ns; one that runs keeps its end. */
 void emu_device_turn_slice(struct emu_device *dev, int process, uint32_t slice_us, uint64_t at_ns);
+/** One of the process's kernels has ended and none waits behind those that run: they go on in a later
+ *  turn if another process wants one. */
+void emu_device_turn_yield(struct emu_device *dev, int process, uint64_t at_ns);
 /** Ends the present turn if @now_ns, the present moment of the clock, has reached its end. */
 void emu_device_turn_over(struct emu_device *dev, uint64_t now_ns);
 /** The process takes note of its turn's state: the date from which on its kernels run, or

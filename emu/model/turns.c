@@ -12,6 +12,10 @@
  * work of 5 ms, with slices of 1024 us, is not interrupted by a process whose slices are 1 us long;
  * two such processes interrupt each other all the time.
  *
+ * And a turn ends early when one of the process's kernels ends and no launch of it waits behind
+ * those that still run. Measured on an H200: a kernel that spins does not keep its context on the
+ * GPU while the program pauses between others, two of which the second waits for the first do.
+ *
  * The end of a turn is part of the device's horizon, so the clock stands at it until somebody has
  * called emu_device_turn_over; the old and the new owner's horizons stand at the date that concerns
  * them until they have looked. So each finds it at exactly its date.
@@ -130,6 +134,18 @@ void emu_device_turn_want(struct emu_device *dev, int process, bool wants, uint6
     } else {
         look_again(dev, at_ns);
     }
+}
+
+void emu_device_turn_yield(struct emu_device *dev, int process, uint64_t at_ns)
+{
+    struct emu_turn *turn = &dev->turn_of;
+    int next = has_turns(dev) && turn->owner == process ? next_wanting(dev, process) : -1;
+
+    if (next < 0 || at_ns < turn->since_ns)
+        return;
+    turn->end_ns = EMU_NEVER;
+    tell(dev, process, at_ns);
+    give(dev, next, at_ns);
 }
 
 void emu_device_turn_over(struct emu_device *dev, uint64_t now_ns)

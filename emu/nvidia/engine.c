@@ -300,39 +300,6 @@ static void run_due(uint64_t now)
     }
 }
 
-/* ---- turns ---- */
-
-static void look_at_turn(uint64_t now)
-{
-    struct emu_device *dev = emu_segment_lock();
-    uint64_t from;
-
-    emu_device_turn_over(dev, now);
-    from = emu_device_turn_look(dev, emu_segment_process());
-    emu_segment_unlock();
-    if (from > now)
-        nv_work_park(now);
-    else
-        nv_work_resume(now);
-    if (from > now && from != EMU_NEVER && from != nv_engine.resume_ns)
-        nv_schedule(from, EMU_DUE_QUEUE, NULL); /* only to be here again then */
-    nv_engine.resume_ns = from;
-}
-
-static void want_turn(uint64_t now)
-{
-    bool wanted = nv_engine.kernels > 0;
-    struct emu_device *dev;
-
-    if (wanted == nv_engine.wanted)
-        return;
-    nv_engine.wanted = wanted;
-    dev = emu_segment_lock();
-    emu_device_turn_want(dev, emu_segment_process(), wanted, now);
-    emu_segment_unlock();
-    look_at_turn(now);
-}
-
 /* ---- device thread ---- */
 
 static bool poll_memory(void)
@@ -386,13 +353,13 @@ static void step(uint32_t *seen)
         emu_calendar_next(&nv_engine.calendar) > now && view.turn_end_ns > now)
         return;
     now = hold();
-    look_at_turn(now);
+    nv_turn_look(now);
     adopt(now);
     do {
         finish(now);
         run_due(now);
         start_ready(now);
-        want_turn(now);
+        nv_turn_want(now);
     } while (nv_engine.ready || nv_engine.finished ||
              emu_calendar_next(&nv_engine.calendar) <= now);
 }

@@ -60,13 +60,14 @@ struct nv_engine {
     struct emu_calendar calendar;
     uint64_t pin_ns, published_ns;
     uint64_t epoch_ns, epoch, run_until_ns;
-    bool ticking, wanted;
+    bool ticking, wanted, yields;
     uint64_t parked_ns, resume_ns;
     struct nv_command *ready, *ready_last; /* may start */
     struct nv_command *polled;             /* waits of memory operations */
     struct nv_command *finished;           /* host functions that returned */
     struct nv_run *runs[NV_MAX_RUNS], *waiting, *waiting_last;
     unsigned kernels; /* from the front of their streams to their completion: they want the turn */
+    unsigned unbegun; /* of them: no block has had a place yet */
     size_t heap_used;
     struct nv_work *heap[EMU_MAX_RESIDENTS];
     struct nv_work *slice[NV_MAX_THREADS];
@@ -94,6 +95,14 @@ void nv_work_park(uint64_t now);
 void nv_work_resume(uint64_t now);
 /** Ends all kernels of a context where they are. Drops the lock meanwhile. */
 void nv_kernels_kill(struct nv_context *ctx, uint64_t now);
+
+/* ---- turn.c ---- */
+/** Looks whether it is this process's turn; parks or resumes its kernels. */
+void nv_turn_look(uint64_t now);
+/** Says whether there are kernels that want the turn. */
+void nv_turn_want(uint64_t now);
+/** The kernel is complete; what follows it has not been started yet. */
+void nv_turn_kernel_ends(const struct nv_run *ending);
 
 /* ---- slices.c ---- */
 void nv_heap_push(struct nv_work *work);

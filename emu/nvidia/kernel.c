@@ -174,8 +174,10 @@ void nv_work_adopt(struct emu_device *dev, uint64_t now)
         work->unit = resident->cu;
         work->run = nv_engine.runs[resident->dispatch];
         work->base_ns = work->local_ns = resident->placed_ns;
-        if (work->run->start_ns == EMU_NEVER)
+        if (work->run->start_ns == EMU_NEVER) {
             work->run->start_ns = resident->placed_ns;
+            nv_engine.unbegun--;
+        }
         taken[count++] = work;
     }
     for (unsigned i = 0; i < count; i++) {
@@ -260,6 +262,7 @@ static void free_run(struct nv_run *run)
         nv_engine.runs[run->id] = NULL;
     }
     nv_engine.kernels--;
+    nv_engine.unbegun -= run->start_ns == EMU_NEVER;
     run->command->run = NULL;
     nv_command_release(run->command);
     nv_module_release(run->module);
@@ -317,6 +320,7 @@ static struct nv_run *make_run(struct nv_command *command)
     memcpy(run->launch.block, args->block, sizeof(args->block));
     run->blocks = ptx_launch_blocks(&run->launch);
     nv_engine.kernels++;
+    nv_engine.unbegun++;
     run->shape = nv_shape(function, args->block, args->shared_bytes);
     return run;
 }
@@ -392,6 +396,7 @@ void nv_kernel_complete(struct nv_run *run, uint64_t now)
 {
     struct nv_command *command = nv_command_retain(run->command);
 
+    nv_turn_kernel_ends(run);
     free_run(run);
     serve_waiting(now);
     nv_command_done(command, now);

@@ -22,7 +22,8 @@ typedef uint64_t cu_word;
     X(ERROR_NOT_INITIALIZED, 3)                                                                    \
     X(ERROR_DEINITIALIZED, 4)                                                                      \
     X(ERROR_INVALID_HANDLE, 400)                                                                   \
-    X(ERROR_NOT_READY, 600)
+    X(ERROR_NOT_READY, 600)                                                                        \
+    X(ERROR_NOT_SUPPORTED, 801)
 
 /** An error after which the context is broken: all further work in it returns the same (cuda.h, on
  * each of these results). */

@@ -53,7 +53,7 @@ static bool known_array(cu_word array, cu_word x, cu_word bytes, cu_word y, cu_w
            slices <= depth - z;
 }
 
-static struct reef_op *copy_words(const struct reef_call *call)
+static struct reef_op *copy_words(struct reef_call *call)
 {
     const cu_word *a = call->a;
     bool known = false;
@@ -155,7 +155,7 @@ static bool good_other(const struct reef_call *call)
     return strncmp(name, "cuStreamW", 9) == 0 ? good_memop(name, a) : good_attach(call->stream, a);
 }
 
-struct reef_op *cu_copy_checked(const struct reef_call *call)
+struct reef_op *cu_copy_checked(struct reef_call *call)
 {
     const char *name = call->api->name;
     bool good = strncmp(name, "cuMemset", 8) == 0   ? good_memset(name, call->a)
@@ -164,7 +164,7 @@ struct reef_op *cu_copy_checked(const struct reef_call *call)
     return good ? cu_op_new(call, 0) : NULL;
 }
 
-struct reef_op *cu_copy_event(const struct reef_call *call)
+struct reef_op *cu_copy_event(struct reef_call *call)
 {
     const cu_word *a = call->a;
     bool record = call->api->kind == CU_KIND_EVENT_RECORD;
@@ -224,7 +224,7 @@ static bool known_end(const char *structure, const struct cu_copy_end *end, cons
     return known_memory(field(structure, type == CU_MEMORY_HOST ? end->host : end->device), bytes);
 }
 
-static struct reef_op *copy_structure(const struct reef_call *call)
+static struct reef_op *copy_structure(struct reef_call *call)
 {
     static const struct cu_copy_layout flat = CU_COPY_2D_LAYOUT, deep = CU_COPY_3D_LAYOUT;
     const struct cu_copy_layout *l = call->api->kind == CU_KIND_COPY_2D ? &flat : &deep;

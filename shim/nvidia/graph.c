@@ -63,7 +63,7 @@ static bool launched_in_turn(cu_word exec)
     return in_turn;
 }
 
-static struct reef_op *copy_launch(const struct reef_call *call)
+static struct reef_op *copy_launch(struct reef_call *call)
 {
     uint64_t flags;
     cu_word exec = call->a[0];

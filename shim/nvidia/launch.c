@@ -4,8 +4,8 @@
  *
  * A launch is put off only if its function answers questions about its parameters
  * (launch_function.c), a buffer of arguments fits them, and the driver would surely take it
- * (launch_check.c). Everything else is launched in turn, so that the error comes from the driver
- * and from the call itself. What is asked is asked only for launches that are held.
+ * (launch_check.c). What the driver refuses is refused by the call; everything else is launched in
+ * turn. What is asked is asked only for launches that are held.
  */
 #include <string.h>
 
@@ -136,11 +136,11 @@ static void note_accepted(const struct cu_shape *shape, const struct reef_stream
         atomic_store(&f->accepted_in, s->context->handle);
 }
 
-static struct reef_op *copy_launch(const struct reef_call *call)
+static struct reef_op *copy_launch(struct reef_call *call)
 {
     const struct cu_shape *shape = call->more;
     const struct cu_function *f = cu_function_of(shape->function);
-    if (!cu_launch_check(shape, f, NULL, call->stream) || !of_context(f, call->stream))
+    if (!cu_launch_check(shape, f, NULL, call) || !of_context(f, call->stream))
         return NULL;
     const struct reef_guarded *g = fits_twin(shape, f, call->guarded) ? call->guarded : NULL;
     size_t bytes = arguments_bytes(shape, f, g);
@@ -165,7 +165,7 @@ static const struct reef_guarded *twin_of(cu_word function, struct reef_guarded 
 }
 
 /* Whether the launch fits together on the device only the driver knows: in turn. */
-static struct reef_op *copy_never(const struct reef_call *call)
+static struct reef_op *copy_never(struct reef_call *call)
 {
     return NULL;
 }
@@ -230,13 +230,13 @@ static bool ordinary_attributes(const struct cu_launch_config *config)
     return true;
 }
 
-static struct reef_op *copy_launch_ex(const struct reef_call *call)
+static struct reef_op *copy_launch_ex(struct reef_call *call)
 {
     const struct cu_shape *shape = call->more;
     const struct cu_launch_config *config = cu_pointer(call->a[0]);
     const struct cu_function *f = cu_function_of(shape->function);
     size_t attributes = (size_t)config->attribute_count * CU_LAUNCH_ATTRIBUTE_BYTES;
-    if (!cu_launch_check(shape, f, config, call->stream) || !of_context(f, call->stream))
+    if (!cu_launch_check(shape, f, config, call) || !of_context(f, call->stream))
         return NULL;
     const struct reef_guarded *g = fits_twin(shape, f, call->guarded) ? call->guarded : NULL;
     size_t bytes = arguments_bytes(shape, f, g);

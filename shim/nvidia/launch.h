@@ -29,6 +29,7 @@ struct cu_function {
 /** Asks the driver at the first launch that is held. NULL: it does not tell. */
 const struct cu_function *cu_function_of(cu_word handle);
 
-/** Whether the driver would surely take the launch. @config: with its attributes, or NULL. */
+/** Whether the driver would surely take the launch. @config: with its attributes, or NULL. If it
+ * surely would not, call->refused is what it says. @f may be NULL. */
 bool cu_launch_check(const struct cu_shape *shape, const struct cu_function *f,
-                     const struct cu_launch_config *config, const struct reef_stream *s);
+                     const struct cu_launch_config *config, struct reef_call *call);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Whether the driver would take a launch that is to be put off. It is not put off unless that is
- * sure; else the program's thread waits for its turn, and the error is the driver's own.
+ * sure.
  *
  * First what can be told from the limits of function and device. The rest only the driver knows: of
  * a block that the code demands (.reqntid) it tells no attribute. It checks a kernel node of a
@@ -45,13 +45,17 @@ static bool within_device(const struct cu_shape *shape)
 static bool within_limits(const struct cu_shape *shape, const struct cu_function *f)
 {
     int max_dynamic = 0;
-    if (!f || f->cluster_needed || !within_device(shape) || !cu.cuFuncGetAttribute ||
+    if (f->cluster_needed || !within_device(shape) || !cu.cuFuncGetAttribute ||
         cu.cuFuncGetAttribute(cu_out(max_dynamic), CU_FUNCTION_MAX_DYNAMIC_SHARED,
                               f->attributes_of) != CUDA_SUCCESS)
         return false;
     uint64_t threads = (uint64_t)shape->block[0] * shape->block[1] * shape->block[2];
-    if (threads > (uint64_t)f->max_threads || shape->shared_bytes > (uint32_t)max_dynamic)
-        return false;
+    return threads <= (uint64_t)f->max_threads && shape->shared_bytes <= (uint32_t)max_dynamic;
+}
+
+/* Whether its arguments are all there. */
+static bool has_arguments(const struct cu_shape *shape, const struct cu_function *f)
+{
     if (shape->parameters && shape->extra)
         return false;
     for (unsigned i = 0; shape->parameters && i < f->count; i++)
@@ -136,8 +140,8 @@ static bool takes_cluster(cu_word node, const struct cu_launch_config *config)
     return true;
 }
 
-/* Where there are no graphs it is not known better. */
-static bool driver_takes(const struct cu_shape *shape, const struct cu_function *f,
+/* What the driver says of it. Where it cannot be asked: success. */
+static cu_result as_node(const struct cu_shape *shape, const struct cu_function *f,
                          const struct cu_launch_config *config)
 {
     struct cu_kernel_node params = {
@@ -152,26 +156,34 @@ static bool driver_takes(const struct cu_shape *shape, const struct cu_function 
     cu_word node = 0;
     if (!cu.cuGraphCreate || !cu.cuGraphDestroy || !cu.cuGraphAddKernelNode_v2 ||
         !cu.cuGraphDestroyNode)
-        return true;
+        return CUDA_SUCCESS;
     pthread_mutex_lock(&scratch_lock);
     if (!scratch && cu.cuGraphCreate(cu_out(scratch), 0) != CUDA_SUCCESS) {
         scratch = 0;
         pthread_mutex_unlock(&scratch_lock);
-        return true;
+        return CUDA_SUCCESS;
     }
     cu_result result = cu.cuGraphAddKernelNode_v2(cu_out(node), scratch, 0, 0, cu_out(params));
-    bool takes = result == CUDA_SUCCESS && (!config || takes_cluster(node, config));
-    if (result == CUDA_SUCCESS && cu.cuGraphDestroyNode(node) != CUDA_SUCCESS) {
+    bool added = result == CUDA_SUCCESS;
+    if (added && config && !takes_cluster(node, config))
+        result = CUDA_ERROR_NOT_SUPPORTED;
+    if (added && cu.cuGraphDestroyNode(node) != CUDA_SUCCESS) {
         cu.cuGraphDestroy(scratch);
         scratch = 0;
     }
     pthread_mutex_unlock(&scratch_lock);
-    return takes || result == CUDA_ERROR_DEINITIALIZED;
+    return result == CUDA_ERROR_DEINITIALIZED ? CUDA_SUCCESS : result;
 }
 
+/* Only what was seen to be the launch's error too is taken for it; a buffer of arguments may be
+ * shorter for a launch. Other errors may be a node's: such a launch is made in turn. */
 bool cu_launch_check(const struct cu_shape *shape, const struct cu_function *f,
-                     const struct cu_launch_config *config, const struct reef_stream *s)
+                     const struct cu_launch_config *config, struct reef_call *call)
 {
-    return within_limits(shape, f) && (!config || plain_attributes(config, s)) &&
-           driver_takes(shape, f, config);
+    if (!f || !has_arguments(shape, f) || (config && !plain_attributes(config, call->stream)))
+        return false;
+    cu_result result = as_node(shape, f, config);
+    if (result == CUDA_ERROR_INVALID_VALUE && !shape->extra)
+        call->refused = result;
+    return result == CUDA_SUCCESS && within_limits(shape, f);
 }

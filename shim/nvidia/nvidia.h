@@ -282,8 +282,10 @@ struct reef_call {
     cu_word objects[2];                 /* handles to pin; 0: none */
     bool records;                       /* objects[0] is an event that this records */
     const struct reef_guarded *guarded; /* a launch whose function has a twin; NULL: none */
-    /* Makes the operation; NULL: the words alone. Returns NULL if it cannot be put off. */
-    struct reef_op *(*copy)(const struct reef_call *call);
+    /* Makes the operation; NULL: the words alone. Returns NULL if it cannot be put off, or, if the
+     * driver has said so, is an error: then that is in refused. */
+    struct reef_op *(*copy)(struct reef_call *call);
+    cu_result refused;
     const void *more;
     struct reef_traced traced;
 };
@@ -355,8 +357,8 @@ cu_result cu_launch_ex(struct cu_api *api, cu_word *a);
 void cu_launch_forget_functions(void);
 cu_result cu_copy(struct cu_api *api, cu_word *a, struct reef_stream *s);
 /** For struct reef_call.copy: put off only what the driver would surely accept. */
-struct reef_op *cu_copy_checked(const struct reef_call *call);
-struct reef_op *cu_copy_event(const struct reef_call *call);
+struct reef_op *cu_copy_checked(struct reef_call *call);
+struct reef_op *cu_copy_event(struct reef_call *call);
 
 /* --- attribute.c --- */
 /** Before an attribute of a function is set in a best-effort program: waits if held launches need

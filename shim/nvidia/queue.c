@@ -250,7 +250,7 @@ static void count_launch_locked(bool work)
         cu_notify_agent();
 }
 
-static bool hold(const struct reef_call *call)
+static bool hold(struct reef_call *call)
 {
     struct reef_cuda *cuda = &reef_cuda;
     struct reef_op *op = call->copy ? call->copy(call) : cu_op_new(call, 0);
@@ -452,5 +452,7 @@ cu_result cu_submit(struct reef_call *call)
         return late;
     /* Work on the legacy stream during a capture is an error, and only the driver knows. */
     bool forbidden = s->legacy && atomic_load(&cuda->captures) > 0;
-    return !forbidden && hold(call) ? CUDA_SUCCESS : go_in_turn(call);
+    if (!forbidden && hold(call))
+        return CUDA_SUCCESS;
+    return call->refused ? call->refused : go_in_turn(call);
 }

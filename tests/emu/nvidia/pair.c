@@ -5,6 +5,9 @@
  *   pair rt REQUESTS [KERNELS]
  *       so many (10) kernels of 100 us, then 9 ms nothing; prints the latencies' median and 99th
  *       percentile
+ *   pair waits REQUESTS SPINNING
+ *       the same with a wait after each kernel, and so many kernels in another stream that spin for
+ *       the whole request, one behind the other
  *   pair be US DEPTH KERNELS
  *       kernels of US microseconds, DEPTH in flight; prints how long they took
  *
@@ -12,6 +15,7 @@
  * have in them what a request waits for the other process.
  */
 #include <cuda.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,18 +37,29 @@ static const char ptx[] =
     ".visible .entry busy(.param .u32 us) { .reg .b32 %r; .reg .b64 %d<4>; .reg .pred %p;\n"
     "ld.param.u32 %r, [us]; mul.wide.u32 %d1, %r, 1000; mov.u64 %d2, %globaltimer;\n"
     "add.u64 %d1, %d1, %d2;\n"
-    "L: nanosleep.u32 500; mov.u64 %d3, %globaltimer; setp.lt.u64 %p, %d3, %d1; @%p bra L; ret; }";
+    "L: nanosleep.u32 500; mov.u64 %d3, %globaltimer; setp.lt.u64 %p, %d3, %d1; @%p bra L; ret; }\n"
+    ".visible .entry spin(.param .u64 flag, .param .u32 number) { .reg .b32 %r<2>; .reg .b64 %d;\n"
+    ".reg .pred %p; ld.param.u64 %d, [flag]; ld.param.u32 %r0, [number];\n"
+    "L: nanosleep.u32 500; ld.volatile.global.u32 %r1, [%d]; setp.lt.u32 %p, %r1, %r0; @%p bra L; "
+    "ret; }";
 
 enum { REQUEST_KERNELS = 10, KERNEL_US = 100, GAP_US = 9000, BLOCKS = 80 };
 
-static CUfunction busy;
-static CUstream stream;
+static CUfunction busy, spin;
+static CUstream stream, beside;
 
 static void launch(uint32_t us)
 {
     void *args[] = {&us};
 
     OK(cuLaunchKernel(busy, BLOCKS, 1, 1, 32, 1, 1, 0, stream, args, NULL));
+}
+
+static void spin_until(CUdeviceptr flag, uint32_t number)
+{
+    void *args[] = {&flag, &number};
+
+    OK(cuLaunchKernel(spin, 1, 1, 1, 1, 1, 1, 0, beside, args, NULL));
 }
 
 static int compare(const void *a, const void *b)
@@ -54,21 +69,35 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void rt(unsigned requests, int kernels)
+static void request(int kernels, bool waits)
 {
+    for (int k = 0; k < kernels; k++) {
+        launch(KERNEL_US);
+        if (waits)
+            OK(cuStreamSynchronize(stream));
+    }
+}
+
+static void rt(unsigned requests, int kernels, int spinning)
+{
+    volatile uint32_t *flag;
     const char *scale = getenv("REEF_EMU_TIMESCALE");
     double factor = scale ? atof(scale) : 20;
     float *us = calloc(requests, sizeof(*us));
     CUevent begin, end;
 
+    OK(cuMemHostAlloc((void **)&flag, sizeof(*flag), CU_MEMHOSTALLOC_DEVICEMAP));
+    *flag = 0;
     OK(cuEventCreate(&begin, 0));
     OK(cuEventCreate(&end, 0));
     for (unsigned i = 0; i < requests; i++) {
         float ms;
 
         OK(cuEventRecord(begin, stream));
-        for (int k = 0; k < kernels; k++)
-            launch(KERNEL_US);
+        for (int s = 0; s < spinning; s++)
+            spin_until((CUdeviceptr)(uintptr_t)flag, i + 1);
+        request(kernels, spinning >= 0);
+        *flag = i + 1;
         OK(cuEventRecord(end, stream));
         OK(cuEventSynchronize(end));
         OK(cuEventElapsedTime(&ms, begin, end));
@@ -114,9 +143,13 @@ int main(int argc, char **argv)
     OK(cuCtxSetCurrent(ctx));
     OK(cuModuleLoadData(&module, ptx));
     OK(cuModuleGetFunction(&busy, module, "busy"));
+    OK(cuModuleGetFunction(&spin, module, "spin"));
     OK(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
+    OK(cuStreamCreate(&beside, CU_STREAM_NON_BLOCKING));
     if (argc >= 3 && strcmp(argv[1], "rt") == 0)
-        rt((unsigned)atoi(argv[2]), argc > 3 ? atoi(argv[3]) : REQUEST_KERNELS);
+        rt((unsigned)atoi(argv[2]), argc > 3 ? atoi(argv[3]) : REQUEST_KERNELS, -1);
+    else if (argc == 4 && strcmp(argv[1], "waits") == 0)
+        rt((unsigned)atoi(argv[2]), REQUEST_KERNELS, atoi(argv[3]));
     else if (argc == 5 && strcmp(argv[1], "be") == 0)
         be((uint32_t)atoi(argv[2]), (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]));
     else

@@ -15,10 +15,10 @@ fail() {
     exit 1
 }
 
-# median NAME MIN MAX [KERNELS]: of the latencies in microseconds of device time
+# median NAME MIN MAX [HOW COUNT]: of the latencies in microseconds of device time
 median() {
     local out p50
-    out=$("$pair" rt 15 "${4-10}")
+    out=$("$pair" "${4-rt}" 15 "${5-10}")
     p50=$(echo "$out" | sed -n 's/^p50 \([0-9]*\) .*/\1/p')
     echo "$1: $out"
     if [ "$p50" -lt "$2" ] || [ "$p50" -gt "$3" ]; then
@@ -50,8 +50,16 @@ stop
 median 'after the other was killed' 1000 1060
 be REEF_EMU_TIMESLICE_US=1
 median 'with its slice at 1 us' 1000 1700
-median 'five times as long' 5000 5500 50
+median 'five times as long' 5000 5500 rt 50
 stop
 be_under_reef
 median 'with its slice set by libreef' 1000 1700
+stop
+# A context keeps its turn in a pause only with a launch that waits behind one that runs. What the host takes in
+# between is in there too.
+export REEF_EMU_TIMESCALE=10
+be REEF_EMU_TIMESLICE_US=1
+median 'waiting after each kernel' 3500 8000 waits 0
+median 'the same while a kernel spins' 3500 8000 waits 1
+median 'the same while another waits behind that' 1000 2500 waits 2
 stop

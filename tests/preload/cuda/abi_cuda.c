@@ -15,6 +15,7 @@
 #define CUDA_ERROR_DEINITIALIZED   own_deinitialized
 #define CUDA_ERROR_INVALID_HANDLE  own_invalid_handle
 #define CUDA_ERROR_NOT_READY       own_not_ready
+#define CUDA_ERROR_NOT_SUPPORTED   own_not_supported
 #include "shim/nvidia/abi.h"
 #undef CUDA_SUCCESS
 #undef CUDA_ERROR_INVALID_VALUE
@@ -22,6 +23,7 @@
 #undef CUDA_ERROR_DEINITIALIZED
 #undef CUDA_ERROR_INVALID_HANDLE
 #undef CUDA_ERROR_NOT_READY
+#undef CUDA_ERROR_NOT_SUPPORTED
 
 #define SAME(ours, theirs) _Static_assert((long long)(ours) == (long long)(theirs), #ours)
 

@@ -139,6 +139,33 @@ static void test_slice_changes(void **state)
     free(dev);
 }
 
+/* Kernels of the owner run, but none waits: who wants the turn gets it, and gives it back. */
+static void test_nothing_waits(void **state)
+{
+    int a, b;
+    struct emu_device *dev = device_with_turns(&a, &b);
+
+    emu_device_turn_want(dev, a, true, 0);
+    emu_device_turn_yield(dev, a, 100); /* nobody else wants it */
+    assert_int_equal(dev->turn_of.owner, a);
+    emu_device_turn_slice(dev, b, 1, 200);
+    emu_device_turn_want(dev, b, true, 200);
+    emu_device_turn_yield(dev, b, 300); /* it has none */
+    assert_int_equal(dev->turn_of.owner, a);
+    emu_device_turn_yield(dev, a, 1000);
+    assert_int_equal(dev->turn_of.owner, b);
+    assert_true(emu_device_turn_look(dev, a) == EMU_NEVER);
+    assert_int_equal(emu_device_turn_look(dev, b), 1000 + SWITCH);
+    /* The other one still wants it. */
+    assert_int_equal(dev->turn_of.end_ns, 1000 + SWITCH + 1000);
+    emu_device_turn_yield(dev, b, 2000); /* its turn has not begun */
+    assert_int_equal(dev->turn_of.owner, b);
+    emu_device_turn_over(dev, 1000 + SWITCH + 1000);
+    assert_int_equal(dev->turn_of.owner, a);
+    assert_int_equal(emu_device_turn_look(dev, a), 1000 + SWITCH + 1000 + SWITCH);
+    free(dev);
+}
+
 /* Who has the turn has the device to itself: the other's work-groups take no room from it. */
 static void test_room(void **state)
 {
@@ -161,7 +188,7 @@ int main(void)
         cmocka_unit_test(test_alone), cmocka_unit_test(test_slice),
         cmocka_unit_test(test_yield), cmocka_unit_test(test_death),
         cmocka_unit_test(test_short), cmocka_unit_test(test_slice_changes),
-        cmocka_unit_test(test_room),
+        cmocka_unit_test(test_room),  cmocka_unit_test(test_nothing_waits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
