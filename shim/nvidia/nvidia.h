@@ -76,6 +76,7 @@ struct reef_context {
     _Atomic(struct reef_anchor *) anchor; /* NULL: not made */
     _Atomic bool paused; /* it may be destroyed just now: nothing is asked of it, nobody uses it */
     unsigned asking;     /* calls of ours that concern it and are under way. cuda->lock */
+    unsigned waited;     /* RT: threads of the program that wait for all of its work. cuda->lock */
     _Atomic int late_error; /* cu_result of an operation that failed after its call had returned */
 };
 
@@ -117,7 +118,9 @@ struct reef_stream {
 
     /* RT */
     _Atomic uint64_t arrivals, returned; /* calls that bring work: begun, and given to the driver */
-    uint64_t idle_at;                    /* agent: arrivals when it was last seen idle */
+    _Atomic uint64_t last;               /* the last arrival's number among all of the process */
+    uint64_t idle_at;                    /* arrivals when it was last seen idle. cuda->lock */
+    unsigned waited;                     /* threads of the program that wait for it. cuda->lock */
 };
 
 /** A held operation. */
@@ -396,6 +399,15 @@ static inline void cu_rt_returned(struct reef_stream *s)
     if (reef_likely(s != NULL))
         atomic_fetch_add_explicit(&s->returned, 1, memory_order_release);
 }
+/** A thread of the program waits for a stream, or for all of a context: meanwhile the agent need
+ * not ask the driver about them, and afterwards it is known that they are idle. */
+struct cu_rt_wait {
+    struct reef_stream *stream;   /* or */
+    struct reef_context *context; /* NULL both: nothing is known of it */
+    uint64_t arrivals;
+};
+void cu_rt_wait_begin(struct cu_rt_wait *wait, struct reef_stream *s, struct reef_context *context);
+void cu_rt_wait_end(const struct cu_rt_wait *wait, cu_result result);
 uint64_t cu_rt_step(uint64_t now_ns);
 void cu_rt_end(void);
 

@@ -5,10 +5,11 @@
  * Set: by the thread that makes a call which puts work on a stream, before the driver gets it: one
  * atomic addition and one load when it is set already. Cleared: by the agent, which now and then
  * asks the driver whether the streams that had work are idle (cuStreamQuery; nothing is put into
- * the program's streams). Between clearing and looking again the order of stores makes sure that an
- * arrival is not lost: the thread adds to rt_arrivals before it looks at rt_raised, the agent the
- * other way round. While a stream of the process is captured the driver must not be asked; then RT
- * work counts as running.
+ * the program's streams), but for those that a thread of the program waits for: that thread will
+ * tell, and asking would only keep it waiting. Between clearing and looking again the order of
+ * stores makes sure that an arrival is not lost: the thread adds to rt_arrivals before it looks at
+ * rt_raised, the agent the other way round. While a stream of the process is captured the driver
+ * must not be asked; then RT work counts as running.
  *
  * RT work that makes no progress does not hold BE for ever: after STALL_NS without an arrival or a
  * stream that became idle, it no longer counts until the next arrival.
@@ -26,7 +27,8 @@ uint64_t cu_rt_arrive(struct reef_stream *s)
     if (reef_unlikely(!s))
         return 0;
     uint64_t before = atomic_fetch_add_explicit(&s->arrivals, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&cuda->rt_arrivals, 1, memory_order_seq_cst);
+    uint64_t number = atomic_fetch_add_explicit(&cuda->rt_arrivals, 1, memory_order_seq_cst);
+    atomic_store_explicit(&s->last, number, memory_order_relaxed);
     struct reef_cuda_gpu *gpu = &cuda->gpus[s->context->gpu];
     if (reef_likely(atomic_load_explicit(&gpu->rt_raised, memory_order_seq_cst)) ||
         reef_unlikely(atomic_load_explicit(&cuda->gpu_count, memory_order_relaxed) == 0))
@@ -38,6 +40,61 @@ uint64_t cu_rt_arrive(struct reef_stream *s)
     return before;
 }
 
+/* --- what the program waits for --- */
+
+/* Whether no call is under way that brings work to the stream. Under the lock. */
+static bool rests(const struct reef_stream *s)
+{
+    uint64_t returned = atomic_load(&s->returned); /* before it: never more than it */
+    return returned == atomic_load(&s->arrivals);
+}
+
+static bool concerns(const struct cu_rt_wait *wait, const struct reef_stream *s)
+{
+    return s->key != 0 && (wait->stream ? s == wait->stream : s->context == wait->context);
+}
+
+static void count_waiting(const struct cu_rt_wait *wait, int more)
+{
+    if (wait->stream)
+        wait->stream->waited += (unsigned)more;
+    else
+        wait->context->waited += (unsigned)more;
+}
+
+void cu_rt_wait_begin(struct cu_rt_wait *wait, struct reef_stream *s, struct reef_context *context)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    *wait = (struct cu_rt_wait){.stream = s, .context = s ? NULL : context};
+    if (!s && !context)
+        return;
+    bool all_rest = true;
+    pthread_mutex_lock(&cuda->lock);
+    wait->arrivals = atomic_load(&cuda->rt_arrivals); /* first: what is later is not waited for */
+    for (struct reef_stream *of = cuda->streams; of; of = of->all_next)
+        all_rest = all_rest && (!concerns(wait, of) || rests(of));
+    if (all_rest)
+        count_waiting(wait, 1);
+    else
+        *wait = (struct cu_rt_wait){0};
+    pthread_mutex_unlock(&cuda->lock);
+}
+
+void cu_rt_wait_end(const struct cu_rt_wait *wait, cu_result result)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    if (!wait->stream && !wait->context)
+        return;
+    pthread_mutex_lock(&cuda->lock);
+    count_waiting(wait, -1);
+    for (struct reef_stream *s = cuda->streams; s && result == CUDA_SUCCESS; s = s->all_next)
+        if (concerns(wait, s) && rests(s) && atomic_load(&s->last) < wait->arrivals)
+            s->idle_at = atomic_load(&s->returned);
+    pthread_mutex_unlock(&cuda->lock);
+}
+
+/* --- the agent --- */
+
 /* Whether work of the stream is (or may be) running. */
 static bool runs(struct reef_stream *s)
 {
@@ -48,8 +105,8 @@ static bool runs(struct reef_stream *s)
     bool has_work = s->key != 0 && arrivals != s->idle_at;
     /* In the middle of a call the stream may look idle, and be busy the next moment. Until it was
      * asked it is not destroyed, and no capture begins. */
-    bool may_ask = has_work && returned == arrivals && atomic_load(&cuda->captures) == 0 &&
-                   cu_stream_ask_locked(s);
+    bool may_ask = has_work && returned == arrivals && s->waited == 0 && s->context->waited == 0 &&
+                   atomic_load(&cuda->captures) == 0 && cu_stream_ask_locked(s);
     cu_word handle = s->handle;
     cu_word context = s->legacy ? __atomic_load_n(&s->context->handle, __ATOMIC_ACQUIRE) : 0;
     cuda->asking += may_ask;

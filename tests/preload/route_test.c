@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "aql.h"
 
@@ -27,9 +28,15 @@ static void expect(void *address, const char *library)
 }
 
 /* A scheduled queue brings the agent thread with it. */
+/* The thread gives itself its name. */
 static bool agent_runs(void)
 {
-    return system("grep -qx reef-agent /proc/$PPID/task/*/comm") == 0;
+    for (int ms = 0; ms < 10000; ms += 10) {
+        if (system("grep -qx reef-agent /proc/$PPID/task/*/comm") == 0)
+            return true;
+        usleep(10000);
+    }
+    return false;
 }
 
 int main(int argc, char **argv)

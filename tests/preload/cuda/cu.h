@@ -131,6 +131,8 @@ CU_FUNCTIONS(X)
 /* Counters and switches of the fake, looked up with dlsym by those that want them. */
 struct fake_cuda_counts {
     _Atomic uint64_t launches, calls;
-    _Atomic uint64_t anchors;       /* of launches: of the kernel "anchor", not counted as such */
+    _Atomic uint64_t anchors;   /* of launches: of the kernel "anchor", not counted as such */
     _Atomic(void *) registered; /* the last page of the host's */
+    _Atomic uint64_t queries;   /* cuStreamQuery */
+    _Atomic int waiting;        /* threads in cuStreamSynchronize and cuCtxSynchronize */
 };

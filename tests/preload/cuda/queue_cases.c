@@ -5,6 +5,8 @@
  * kernels, callbacks that see half of the work, pointers that are not there yet, programs killed by
  * a bad launch) has a case.
  */
+#include <dlfcn.h>
+#include <sched.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -510,6 +512,13 @@ static void test_restless(void)
     CHECK(pthread_join(rt, NULL) == 0);
 }
 
+static void wait_until_down(void)
+{
+    for (int ms = 0; ms < 5000 && rig_rt_raised(); ms++)
+        usleep(1000);
+    CHECK(!rig_rt_raised(), "the bit stays");
+}
+
 /* The bit of an RT process is there while a kernel runs, and goes when it is over. */
 static void test_rt(void)
 {
@@ -519,26 +528,91 @@ static void test_rt(void)
     CHECK(!rig_is_rt() || rig_rt_raised(), "the bit is not set");
     *(volatile int32_t *)flag = 1;
     TRY(cuStreamSynchronize(s));
-    for (int i = 0; i < 5000 && rig_is_rt() && rig_rt_raised(); i++)
-        usleep(1000);
-    CHECK(!rig_rt_raised(), "the bit stays");
+    wait_until_down();
+}
+
+static void *wait_for_stream(void *s)
+{
+    TRY(cuCtxSetCurrent(rig_context));
+    TRY(cuStreamSynchronize(s));
+    return NULL;
+}
+
+static void *wait_for_context(void *none)
+{
+    TRY(cuCtxSetCurrent(rig_context));
+    TRY(cuCtxSynchronize());
+    return NULL;
+}
+
+/* While a thread waits for real-time work the driver is not asked about it; and when it has waited,
+ * not either. But for what came while it waited. */
+static void test_rt_waits(void)
+{
+    struct fake_cuda_counts *counts = dlsym(RTLD_DEFAULT, "fake_cuda_counts");
+    CHECK(counts);
+    for (int i = 0; i < 2; i++) {
+        CUstream s = rig_stream(1), later = rig_stream(1);
+        int64_t *flag = rig_int64(), *other = rig_int64();
+        pthread_t thread;
+        wait_until_down(); /* no other stream is asked about either */
+        rig_do(rig_wait, s, flag, 0);
+        CHECK(pthread_create(&thread, NULL, i ? wait_for_context : wait_for_stream, s) == 0);
+        while (counts->waiting == 0)
+            sched_yield();
+        uint64_t before = counts->queries + 1; /* one may have been under way */
+        usleep(20000);                         /* the agent looks many times */
+        CHECK(!rig_is_rt() || counts->queries <= before, "asked while the program waits");
+        CHECK(!rig_is_rt() || rig_rt_raised(), "the bit is not set");
+        *(volatile int32_t *)flag = 1;
+        CHECK(pthread_join(thread, NULL) == 0);
+        wait_until_down();
+        CHECK(!rig_is_rt() || counts->queries <= before, "asked, though it is known");
+
+        rig_do(rig_wait, s, flag, 0); /* the flag is up: over at once */
+        TRY(cuStreamSynchronize(s));
+        *(volatile int32_t *)flag = 0;
+        rig_do(rig_wait, s, flag, 0);
+        CHECK(pthread_create(&thread, NULL, wait_for_stream, s) == 0);
+        while (counts->waiting == 0)
+            sched_yield();
+        rig_do(rig_wait, later, other, 0);
+        *(volatile int32_t *)flag = 1;
+        CHECK(pthread_join(thread, NULL) == 0);
+        usleep(20000);
+        CHECK(!rig_is_rt() || rig_rt_raised(), "the bit went, and work runs that came meanwhile");
+        *(volatile int32_t *)other = 1;
+        TRY(cuStreamSynchronize(later));
+    }
 }
 
 static const struct {
     const char *name;
     void (*run)(void);
 } cases[] = {
-    {"order", test_order},     {"extra", test_extra},
-    {"events", test_events},   {"rerecord", test_rerecord},
-    {"legacy", test_legacy},   {"sync-copy", test_sync_copy},
-    {"copies", test_copies},   {"host", test_host},
-    {"destroy", test_destroy}, {"pool", test_pool},
-    {"errors", test_errors},   {"contextless", test_contextless},
-    {"graph", test_graph},     {"memop", test_memop},
-    {"spin", test_spin},       {"per-thread", test_per_thread},
-    {"bound", test_bound},     {"priority", test_priority},
-    {"exit", test_exit},       {"fork", test_fork},
-    {"rt", test_rt},           {"restless", test_restless},
+    {"order", test_order},
+    {"extra", test_extra},
+    {"events", test_events},
+    {"rerecord", test_rerecord},
+    {"legacy", test_legacy},
+    {"sync-copy", test_sync_copy},
+    {"copies", test_copies},
+    {"host", test_host},
+    {"destroy", test_destroy},
+    {"pool", test_pool},
+    {"errors", test_errors},
+    {"contextless", test_contextless},
+    {"graph", test_graph},
+    {"memop", test_memop},
+    {"spin", test_spin},
+    {"per-thread", test_per_thread},
+    {"bound", test_bound},
+    {"priority", test_priority},
+    {"exit", test_exit},
+    {"fork", test_fork},
+    {"rt", test_rt},
+    {"rt-waits", test_rt_waits},
+    {"restless", test_restless},
 };
 
 int main(int argc, char **argv)

@@ -109,7 +109,9 @@ EXPORT CUresult cuCtxSynchronize(void)
 {
     if (!current)
         return INVALID_CONTEXT;
+    fake_cuda_counts.waiting++;
     fake_wait_all(current, false);
+    fake_cuda_counts.waiting--;
     return OK;
 }
 
@@ -161,9 +163,11 @@ static CUresult synchronize(struct fake_stream *s)
 {
     if (s->capturing)
         return 900; /* CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED */
+    fake_cuda_counts.waiting++;
     if (s->legacy)
         fake_wait_all(s->context, true);
     fake_finish(s);
+    fake_cuda_counts.waiting--;
     return OK;
 }
 
@@ -182,6 +186,7 @@ EXPORT CUresult cuStreamSynchronize_ptsz(CUstream stream)
 EXPORT CUresult cuStreamQuery(CUstream stream)
 {
     STREAM(s, stream, false);
+    fake_cuda_counts.queries++;
     pthread_mutex_lock(&fake_lock);
     bool over = s->completed == s->queued;
     if (s->capturing)
