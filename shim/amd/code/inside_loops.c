@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which loops of a kernel look at the flag, and what a round of them takes. See inside.h. */
+/* What is known of a kernel's ways: its loops, and where SCC matters. See inside.h. Pure. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "shim/amd/code/inside_copy.h"
 
-static int find(const struct copy *c, uint64_t address)
+/* --- ways --- */
+
+static int32_t find(const struct copy *c, uint64_t address)
 {
     unsigned low = 0, high = c->count;
     while (low < high) {
@@ -15,24 +17,35 @@ static int find(const struct copy *c, uint64_t address)
         else
             high = middle;
     }
-    return low < c->count && c->inst[low].address == address ? (int)low : -1;
+    return low < c->count && c->inst[low].address == address ? (int32_t)low : -1;
 }
 
-/* The way @nth (0, 1) on from instruction @i, or -1. */
-static int way(const struct copy *c, unsigned i, unsigned nth)
+bool inside_find_ways(struct copy *c)
 {
-    const struct isa_inst *inst = &c->inst[i];
-    if (nth == 1)
-        return inside_is_branch(inst) ? find(c, isa_target(inst)) : -1;
-    bool goes_on = !(inst->op->flags & ISA_END) &&
-                   (!inside_is_branch(inst) || inst->op->flags & ISA_CONDITIONAL);
-    return goes_on && i + 1 < c->count ? (int)i + 1 : -1;
+    c->next = malloc(c->count * sizeof(*c->next));
+    for (unsigned i = 0; c->next && i < c->count; i++) {
+        const struct isa_inst *inst = &c->inst[i];
+        bool falls = !(inst->op->flags & ISA_END) &&
+                     (!inside_is_branch(inst) || inst->op->flags & ISA_CONDITIONAL);
+        c->next[i][0] = falls && i + 1 < c->count ? (int32_t)i + 1 : -1;
+        c->next[i][1] = inside_is_branch(inst) ? find(c, isa_target(inst)) : -1;
+    }
+    return c->next != NULL;
 }
 
-static void add_loop(struct copy *c, unsigned tail, unsigned head, bool falls)
+/* --- loops --- */
+
+/* A way from @tail back to @head. */
+static void add_way_back(struct copy *c, unsigned tail, unsigned head)
 {
-    if (c->loops < INSIDE_LOOPS_MAX)
-        c->loop[c->loops++] = (struct loop){.tail = tail, .head = head, .falls = falls};
+    unsigned n = 0;
+    while (n < c->loops && c->loop[n].head != head)
+        n++;
+    if (n == INSIDE_LOOPS_MAX)
+        return;
+    if (n == c->loops)
+        c->loop[c->loops++] = (struct loop){.head = head, .body = c->bodies + (size_t)n * c->count};
+    c->loop[n].body[head] = c->loop[n].body[tail] = 1;
 }
 
 /*
@@ -46,7 +59,8 @@ static bool find_loops(struct copy *c)
     uint8_t *mark = calloc(c->count, 2 * sizeof(*mark)), *tried = mark + c->count;
     unsigned *stack = malloc(c->count * sizeof(*stack)), depth = 0;
     c->loop = calloc(INSIDE_LOOPS_MAX, sizeof(*c->loop));
-    bool enough = mark && stack && c->loop;
+    c->bodies = calloc((size_t)INSIDE_LOOPS_MAX * c->count, sizeof(*c->bodies));
+    bool enough = mark && stack && c->loop && c->bodies;
     if (enough) {
         stack[depth++] = 0;
         mark[0] = ON_THE_WAY;
@@ -58,11 +72,11 @@ static bool find_loops(struct copy *c)
             depth--;
             continue;
         }
-        int next = way(c, i, nth);
+        int32_t next = c->next[i][nth];
         if (next < 0)
             continue;
         if (mark[next] == ON_THE_WAY)
-            add_loop(c, i, (unsigned)next, nth == 0);
+            add_way_back(c, i, (unsigned)next);
         if (mark[next] != NEW)
             continue;
         mark[next] = ON_THE_WAY;
@@ -73,86 +87,56 @@ static bool find_loops(struct copy *c)
     return enough;
 }
 
-/* What can reach the tail without passing the head. Ways are looked at until nothing is added; code
- * is mostly in order, so from behind a few times suffice. */
+/* What can reach the ways back without passing the head, numbered. Ways are looked at until nothing
+ * is added; code is mostly in order, so from behind a few times suffice. */
 static void find_body(const struct copy *c, struct loop *loop)
 {
     bool more = true;
-    loop->body[loop->head] = loop->body[loop->tail] = 1;
     while (more) {
         more = false;
         for (unsigned i = c->count; i-- > 0;) {
             if (loop->body[i])
                 continue;
             for (unsigned nth = 0; nth < 2; nth++) {
-                int next = way(c, i, nth);
-                if (next < 0 || !loop->body[next] || next == (int)loop->head)
+                int32_t next = c->next[i][nth];
+                if (next < 0 || !loop->body[next] || next == (int32_t)loop->head)
                     continue;
                 loop->body[i] = 1;
                 more = true;
             }
         }
     }
+    for (unsigned i = 0; i < c->count; i++)
+        if (loop->body[i])
+            loop->body[i] = ++loop->size;
 }
 
 static bool within(const struct loop *inner, const struct loop *outer)
 {
-    return inner->head != outer->head && outer->body[inner->head] && outer->body[inner->tail];
+    return inner->head != outer->head && outer->body[inner->head];
 }
 
-/* What an instruction takes, about: a wait for memory commonly some hundred cycles, for LDS fewer.
- * s_waitcnt's vmcnt is in bits 3:0 and 15:14; all set: none. */
-static uint32_t cycles_of(const struct isa_inst *inst)
+struct loop *inside_loop_of(const struct copy *c, unsigned from, unsigned to)
 {
-    enum { ISSUE = 4, MEMORY = 300, LOCAL = 60, VMCNT = 0xc00f, SLEEP = 64 };
-    if (isa_id(inst->op) == ISA_ID_s_sleep)
-        return ((uint32_t)inst->fields.imm & 127) * SLEEP;
-    if (!(inst->op->flags & ISA_WAIT))
-        return ISSUE;
-    return (inst->fields.imm & VMCNT) == VMCNT ? LOCAL : MEMORY;
+    for (unsigned n = 0; n < c->loops; n++)
+        if (c->loop[n].head == to && c->loop[n].body[from])
+            return &c->loop[n];
+    return NULL;
 }
 
-/* A round's cycles without inner loops. */
-static uint32_t round_cycles(const struct copy *c, const struct loop *loop)
+bool inside_find_loops(struct copy *c)
 {
-    uint64_t cycles = 0;
-    for (unsigned i = 0; i < c->count; i++) {
-        bool inner = false;
-        for (unsigned n = 0; n < c->loops && loop->body[i]; n++)
-            inner = inner || (c->loop[n].body[i] && within(&c->loop[n], loop));
-        if (loop->body[i] && !inner)
-            cycles += cycles_of(&c->inst[i]);
-    }
-    return cycles < REEF_INSIDE_LONG ? (uint32_t)cycles : REEF_INSIDE_LONG;
-}
-
-/* Bodies and rounds of all loops. False: no memory. */
-static bool measure_loops(struct copy *c)
-{
-    c->bodies = calloc(c->loops + 1, c->count);
-    if (!c->bodies)
+    if (!find_loops(c))
         return false;
-    for (unsigned n = 0; n < c->loops; n++) {
-        c->loop[n].body = c->bodies + (size_t)n * c->count;
+    for (unsigned n = 0; n < c->loops; n++)
         find_body(c, &c->loop[n]);
+    for (unsigned n = 0; n < c->loops; n++) {
+        c->loop[n].innermost = true;
+        for (unsigned m = 0; m < c->loops; m++)
+            if (within(&c->loop[m], &c->loop[n]))
+                c->loop[n].innermost = false;
     }
-    for (unsigned n = 0; n < c->loops; n++)
-        c->loop[n].round = round_cycles(c, &c->loop[n]);
     return true;
-}
-
-/* A short loop within another is left to that one: looking would cost it more than a few percent.
- */
-bool inside_wants_stub(const struct copy *c, const struct loop *loop)
-{
-    enum { SHORT = 300 };
-    bool outer = false;
-    for (unsigned n = 0; n < c->loops; n++)
-        outer = outer || within(loop, &c->loop[n]);
-    /* Without a branch the stub takes the place of the head's first instruction. */
-    if (loop->falls && inside_is_branch(&c->inst[loop->head]))
-        return false;
-    return !outer || loop->round >= SHORT;
 }
 
 /* --- SCC --- */
@@ -180,7 +164,7 @@ bool inside_scc_matters(const struct copy *c, unsigned from)
         if (matters || c->inst[i].implicit & ISA_SCC_W)
             continue;
         for (unsigned nth = 0; nth < 2; nth++) {
-            int next = way(c, i, nth);
+            int32_t next = c->next[i][nth];
             if (next < 0 || seen[next])
                 continue;
             seen[next] = 1;
@@ -190,19 +174,4 @@ bool inside_scc_matters(const struct copy *c, unsigned from)
     free(seen);
     free(open);
     return matters;
-}
-
-enum scc inside_scc(const struct copy *c, const struct loop *loop)
-{
-    enum isa_id id = isa_id(c->inst[loop->tail].op);
-    if (!inside_scc_matters(c, loop->head))
-        return SCC_DEAD;
-    if (loop->falls)
-        return SCC_UNKNOWN;
-    return id == ISA_ID_s_cbranch_scc0 ? SCC_0 : id == ISA_ID_s_cbranch_scc1 ? SCC_1 : SCC_UNKNOWN;
-}
-
-bool inside_find_loops(struct copy *c)
-{
-    return find_loops(c) && measure_loops(c);
 }

@@ -354,7 +354,7 @@ static uint64_t cycles_to_end(struct bench *b, const struct guarded *g, uint64_t
 static void report_cost(struct bench *b, const struct guarded *g)
 {
     set_flag(g, 0);
-    g->line[REEF_GUARD_NO_BOARD / 4] = 1; /* as it is without a real-time process */
+    g->line[REEF_GUARD_LOOK / 4] = 0; /* as it is without a real-time process */
     g->line[REEF_GUARD_CHAIN / 4] = 0;
     uint64_t longest = 0, plain = cycles_with(b, 0);
     uint64_t guarded = cycles_with(b, descriptor_of(g, REEF_GUARD_EVICT));
@@ -365,7 +365,7 @@ static void report_cost(struct bench *b, const struct guarded *g)
     printf("   %llu cycles, with guards %+.1f%%; ends %llu cycles after the flag at the latest\n",
            (unsigned long long)plain, 100.0 * ((double)guarded / (double)plain - 1),
            (unsigned long long)longest);
-    g->line[REEF_GUARD_NO_BOARD / 4] = 0;
+    g->line[REEF_GUARD_LOOK / 4] = 1;
 }
 
 static unsigned relayed_kernels;
@@ -461,6 +461,7 @@ int main(int argc, char **argv)
         uint64_t board;
         g.board = harness_alloc(h, 64, &board);
         *(volatile uint64_t *)&g.line[REEF_GUARD_BOARD / 4] = board;
+        g.line[REEF_GUARD_LOOK / 4] = 1;
         volatile uint32_t *records = harness_alloc(h, TICKETS * REEF_RECORD_BYTES, &config.records);
         g.record = records + REEF_RECORD_BYTES / 4; /* of ticket 1 */
         if (reef_rewrite(&code, bytes, size, &config) != 0)

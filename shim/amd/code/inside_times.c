@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What instructions of a wavefront that is alone take, about: each is issued, results of memory
+ * come some time later, and waits wait for them. By this looks are put where they cost least: a
+ * look's scalar load is no delay where the wavefront waits for something else as long. Pure.
+ *
+ * The figures are those of the emulated MI50 (emu/profiles/mi50.conf says where they are from);
+ * only their proportions matter here.
+ */
+#include "shim/amd/code/inside_copy.h"
+
+enum { ISSUE = 4, BRANCH = 8, SLEEP = 64, VECTOR = 400, SCALAR = 120, LOCAL = 64 };
+
+/* Until no more than @left are on the way. */
+static void wait(struct timeline *t, struct results *results, unsigned left)
+{
+    unsigned gone = results->count > left ? results->count - left : 0;
+    for (unsigned i = 0; i < gone; i++)
+        if (results->ready[i] > t->now)
+            t->now = results->ready[i];
+    results->count -= gone;
+    for (unsigned i = 0; i < results->count && gone > 0; i++)
+        results->ready[i] = results->ready[i + gone];
+}
+
+static void send(struct timeline *t, struct results *results, unsigned latency)
+{
+    if (results->count == INSIDE_RESULTS)
+        wait(t, results, INSIDE_RESULTS - 1);
+    results->ready[results->count++] = t->now + latency;
+}
+
+/* s_waitcnt: vmcnt in bits 3:0 and 15:14, lgkmcnt in 11:8 (gfx9). */
+void inside_step(struct timeline *t, const struct isa_inst *inst)
+{
+    unsigned counts = (unsigned)inst->fields.imm;
+    if (inst->op->flags & ISA_WAIT) {
+        wait(t, &t->vector, (counts & 15) | (counts >> 10 & 48));
+        wait(t, &t->local, counts >> 8 & 15);
+    } else if (inst->memory.segment == ISA_SEGMENT_SCALAR) {
+        send(t, &t->local, SCALAR);
+    } else if (inst->memory.segment == ISA_SEGMENT_LDS || inst->memory.segment == ISA_SEGMENT_GDS) {
+        send(t, &t->local, LOCAL);
+    } else if (inst->memory.segment != ISA_SEGMENT_NONE) {
+        send(t, &t->vector, VECTOR);
+    } else if (isa_id(inst->op) == ISA_ID_s_sleep) {
+        t->now += (counts & 127) * SLEEP;
+    }
+    t->now += inside_is_branch(inst) ? BRANCH : ISSUE;
+}
+
+/* inside.c's write_look() */
+static void look(struct timeline *t, bool keep_scc)
+{
+    wait(t, &t->local, 0);
+    t->now += 2 * ISSUE + BRANCH;
+    send(t, &t->local, SCALAR);
+    t->now += ISSUE + (keep_scc ? 2 * ISSUE : 0);
+}
+
+uint64_t inside_time(const struct copy *c, const struct path *path, unsigned rounds,
+                     const struct look_at *at)
+{
+    struct timeline t = {0};
+    for (unsigned round = 0; round < rounds; round++) {
+        for (unsigned i = 0; i < path->count; i++) {
+            if (at && at->round == round && at->index == i)
+                look(&t, at->keep_scc);
+            inside_step(&t, &c->inst[path->inst[i]]);
+        }
+    }
+    return t.now;
+}
