@@ -106,17 +106,20 @@ static void to_line(struct copy *c, unsigned d)
 
 /* --- looks --- */
 
-/* Tests what the last look has sent for, sends again. @at: the instruction behind. */
-static void write_look(struct copy *c, unsigned at, unsigned end)
+/* What of a look stands before instruction @i. */
+static void write_look(struct copy *c, unsigned i, unsigned what, unsigned end)
 {
     unsigned word = c->s + REEF_INSIDE_WORD;
-    bool keep = inside_scc_matters(c, at);
-    save_scc(c, keep);
-    inside_emit(c, S_WAIT_SCALAR);
-    inside_emit(c, s_cmp_0(false, word));
-    inside_branch(c, S_CBRANCH_SCC1, end);
-    s_load(c, false, word, c->s + REEF_INSIDE_POLL, REEF_GUARD_REPLICA);
-    restore_scc(c, keep);
+    if (what & INSIDE_TEST) {
+        save_scc(c, c->scc[i]);
+        if (what & INSIDE_WAIT)
+            inside_emit(c, S_WAIT_SCALAR);
+        inside_emit(c, s_cmp_0(false, word));
+        inside_branch(c, S_CBRANCH_SCC1, end);
+        restore_scc(c, c->scc[i]);
+    }
+    if (what & INSIDE_SEND)
+        s_load(c, false, word, c->s + REEF_INSIDE_POLL, REEF_GUARD_REPLICA);
 }
 
 /* As guard.c ends a wavefront: chain, then record. EXEC may be anything, so it is set; and VGPRs
@@ -164,10 +167,9 @@ static unsigned first_look(const struct copy *c, bool *waits)
         if (inside_is_branch(inst) || inst->op->flags & (ISA_END | ISA_BARRIER | ISA_MESSAGE) ||
             (inst->memory.access != ISA_ACCESS_NONE && inst->memory.access != ISA_ACCESS_LOAD))
             return i;
-        for (unsigned n = 0; n < c->count; n++)
-            if (c->next[n][1] == (int32_t)i)
-                return i;
-        *waits = isa_id(inst->op) != ISA_ID_s_waitcnt || (inst->fields.imm >> 8 & 15) != 0;
+        if (c->target[i])
+            return i;
+        *waits = !inside_waits_for_scalar(inst);
         if (!*waits)
             return i + 1;
     }
@@ -233,7 +235,7 @@ static void write_relay(struct copy *c, unsigned back, unsigned end)
 static void write_first_look(struct copy *c, unsigned at, bool waits, unsigned seldom, unsigned end)
 {
     unsigned word = c->s + REEF_INSIDE_WORD;
-    bool keep = inside_scc_matters(c, at);
+    bool keep = at >= c->count || c->scc[at];
     if (waits)
         inside_emit(c, S_WAIT_SCALAR);
     save_scc(c, keep);
@@ -283,9 +285,8 @@ static void write_main_text(struct reef_inside *out, struct copy *c, uint32_t rs
             inside_label_here(c, back);
         }
         inside_label_here(c, i);
-        if (c->look[i])
-            write_look(c, i, end);
-        out->looks += c->look[i];
+        write_look(c, i, c->look[i], end);
+        out->looks += (c->look[i] & INSIDE_SEND) != 0;
         inside_put(c, i, NULL, 0, (int32_t)i + 1);
     }
     inside_label_here(c, seldom);
@@ -303,8 +304,10 @@ static void write_copy(struct copy *c, const struct loop *loop, unsigned nth, un
             after = (after + 1) % c->count;
         while (!loop->body[after]);
         inside_label_here(c, base + loop->body[i] - 1);
-        if (last && i == loop->look_at)
-            write_look(c, i, end);
+        unsigned test = loop->waits ? INSIDE_TEST | INSIDE_WAIT : INSIDE_TEST;
+        if (last)
+            write_look(c, i, (i == loop->test ? test : 0) | (i == loop->send ? INSIDE_SEND : 0),
+                       end);
         inside_put(c, i, loop, nth,
                    left > 1 ? (int32_t)(base + loop->body[after] - 1)
                    : last   ? -1
@@ -336,15 +339,15 @@ static bool write_all(struct reef_inside *out, struct copy *c, uint32_t rsrc2)
 /* --- registers --- */
 
 /* Wavefronts a SIMD may hold: 256 VGPRs in fours, 800 SGPRs in sixteens, 10 at most (gfx9). */
-static bool costs_nothing(const uint8_t *descriptor, unsigned sgprs)
+static unsigned waves(const uint8_t *descriptor, unsigned sgprs)
 {
     uint32_t rsrc1;
     memcpy(&rsrc1, descriptor + REEF_KD_RSRC1, sizeof(rsrc1));
     unsigned vgprs = ((rsrc1 & 63) + 1) * 4, before = ((rsrc1 >> 6 & 15) / 2 + 1) * 16;
-    unsigned after = (sgprs + 6 + 15) / 16 * 16;
-    unsigned waves = 256 / vgprs < 10 ? 256 / vgprs : 10;
-    unsigned then = 800 / before < waves ? 800 / before : waves;
-    return after <= before || 800 / after >= then;
+    unsigned after = sgprs ? (sgprs + 6 + 15) / 16 * 16 : before;
+    unsigned by_vgprs = 256 / vgprs, by_sgprs = 800 / (after > before ? after : before);
+    unsigned both = by_vgprs < by_sgprs ? by_vgprs : by_sgprs;
+    return both < 10 ? both : 10;
 }
 
 static bool make(struct reef_inside *out, struct copy *c, const struct reef_object *object,
@@ -360,15 +363,16 @@ static bool make(struct reef_inside *out, struct copy *c, const struct reef_obje
         return false;
     if (!copies(c))
         return true;
-    if (!inside_find_loops(c) || !inside_choose_places(c))
-        return false;
     unsigned used = sgprs_used(c);
     uint32_t rsrc2;
     memcpy(&rsrc2, kernel->descriptor + REEF_KD_RSRC2, sizeof(rsrc2));
     c->s = ((used > registers.sgpr + 2 ? used : registers.sgpr + 2) + 3) & ~3u;
+    c->waves = waves(kernel->descriptor, 0);
     if (c->s + REEF_INSIDE_SGPRS > SGPRS_MAX ||
-        !costs_nothing(kernel->descriptor, c->s + REEF_INSIDE_SGPRS))
+        waves(kernel->descriptor, c->s + REEF_INSIDE_SGPRS) < c->waves)
         return true;
+    if (!inside_find_loops(c) || !inside_choose_places(c))
+        return false;
     if (!write_all(out, c, rsrc2))
         return !c->failed;
     out->code = (uint8_t *)c->words;
@@ -388,8 +392,11 @@ bool reef_inside_make(struct reef_inside *out, const struct reef_object *object,
         *out = (struct reef_inside){0};
     free(c.inst);
     free(c.next);
+    free(c.order);
     free(c.loop);
     free(c.bodies);
+    free(c.target);
+    free(c.scc);
     free(c.look);
     free(c.words);
     free(c.references);

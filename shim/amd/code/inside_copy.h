@@ -7,6 +7,10 @@
 
 enum { INSIDE_LOOPS_MAX = 64 };
 
+/* A look: sends for the flag in one place, and tests it in another one, perhaps after a wait. In
+ * one place it tests first, what was sent for the last time. */
+enum { INSIDE_SEND = 1, INSIDE_TEST = 2, INSIDE_WAIT = 4 };
+
 /* All ways back to one instruction. */
 struct loop {
     unsigned head;
@@ -14,20 +18,27 @@ struct loop {
     unsigned size;  /* instructions in it */
     bool innermost;
     unsigned copies; /* of the body, behind the rest of the code; in the last one there is a look */
-    unsigned look_at; /* the instruction before which that is */
-    unsigned label;   /* of the body's first instruction in the first copy */
+    unsigned send, test; /* the instructions before which it sends for the flag and tests it */
+    bool waits;          /* before the test */
+    unsigned label;      /* of the body's first instruction in the first copy */
 };
 
 struct copy {
     struct isa_inst *inst; /* owned */
     unsigned count, capacity;
     int32_t (*next)[2]; /* owned; by instruction: the ways on, -1: none. [0]: falls, [1]: jumps */
-    struct loop *loop;  /* owned */
+    uint8_t *target;    /* owned; by instruction: whether there is a jump to it */
+    uint8_t *scc;       /* owned; by instruction: whether SCC, as it is before it, is read */
+    unsigned
+        *order; /* owned: those that can be reached, each before all that follow, but for loops */
+    unsigned order_count;
+    struct loop *loop; /* owned */
     unsigned loops;
     uint32_t *bodies; /* owned */
-    uint8_t *look; /* owned; by instruction of the main text: whether there is a look before it */
+    uint8_t *look;    /* owned; by instruction of the main text: what of a look stands before it */
     const uint8_t *original;
-    unsigned s; /* first SGPR of the guards */
+    unsigned s;     /* first SGPR of the guards */
+    unsigned waves; /* that a SIMD may hold */
 
     /* What is written: words, branches in them that lead to labels, where the labels are. */
     uint32_t *words; /* owned */
@@ -48,20 +59,18 @@ static inline bool inside_is_branch(const struct isa_inst *inst)
 }
 
 /* --- inside_loops.c --- */
-/** Finds all ways on. False: no memory. */
+/** Finds all ways on, and where SCC matters. False: no memory. */
 bool inside_find_ways(struct copy *c);
 /** Finds all loops. False: no memory. */
 bool inside_find_loops(struct copy *c);
 /** The loop that the way from instruction @from to @to leads back in, or NULL. */
 struct loop *inside_loop_of(const struct copy *c, unsigned from, unsigned to);
-/** Whether on some way from instruction @from SCC is read before it is written. True if there is no
- *  memory to find out. */
-bool inside_scc_matters(const struct copy *c, unsigned from);
 
 /* --- inside_times.c --- */
 enum { INSIDE_RESULTS = 16 };
 struct timeline {
-    uint64_t now; /* cycles */
+    unsigned waves; /* on a SIMD, of which each gets every other turn at most; 0: alone */
+    uint64_t now;   /* cycles */
     /* Results on the way, in the order in which they were asked for: when each is there. */
     struct results {
         uint64_t ready[INSIDE_RESULTS];
@@ -70,19 +79,11 @@ struct timeline {
 };
 /** Runs one instruction. */
 void inside_step(struct timeline *t, const struct isa_inst *inst);
-/** Instructions that are run one after the other. */
-struct path {
-    const unsigned *inst;
-    unsigned count;
-};
-/** A look in one of several rounds of them, before one of them. */
-struct look_at {
-    unsigned round, index;
-    bool keep_scc;
-};
-/** The cycles that they take, about. @at may be NULL. */
-uint64_t inside_time(const struct copy *c, const struct path *path, unsigned rounds,
-                     const struct look_at *at);
+/** Runs a look's two halves. */
+void inside_step_test(struct timeline *t, bool waits, bool keep_scc);
+void inside_step_send(struct timeline *t);
+/** Whether an instruction waits for all scalar loads. */
+bool inside_waits_for_scalar(const struct isa_inst *inst);
 
 /* --- inside_places.c --- */
 /** Decides where the copy looks at the flag. False: no memory. */

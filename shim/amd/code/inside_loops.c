@@ -20,17 +20,55 @@ static int32_t find(const struct copy *c, uint64_t address)
     return low < c->count && c->inst[low].address == address ? (int32_t)low : -1;
 }
 
+static bool falls(const struct isa_inst *inst)
+{
+    return !(inst->op->flags & ISA_END) &&
+           (!inside_is_branch(inst) || inst->op->flags & ISA_CONDITIONAL);
+}
+
+static bool reads_scc(const struct isa_inst *inst)
+{
+    for (unsigned n = 0; n < inst->operands; n++)
+        if (inst->operand[n].kind == ISA_KIND_SPECIAL)
+            return true;
+    return (inst->implicit & ISA_SCC_R) != 0;
+}
+
+/* From behind, until nothing is added. What runs out of the code: as good as any. */
+static void find_scc(struct copy *c)
+{
+    bool more = true;
+    while (more) {
+        more = false;
+        for (unsigned i = c->count; i-- > 0;) {
+            const struct isa_inst *inst = &c->inst[i];
+            const int32_t *next = c->next[i];
+            bool out = i + 1 == c->count && falls(inst);
+            bool behind =
+                out || (next[0] >= 0 && c->scc[next[0]]) || (next[1] >= 0 && c->scc[next[1]]);
+            bool matters = reads_scc(inst) || (behind && !(inst->implicit & ISA_SCC_W));
+            more = more || matters != c->scc[i];
+            c->scc[i] = matters;
+        }
+    }
+}
+
 bool inside_find_ways(struct copy *c)
 {
     c->next = malloc(c->count * sizeof(*c->next));
-    for (unsigned i = 0; c->next && i < c->count; i++) {
+    c->target = calloc(c->count, 1);
+    c->scc = calloc(c->count, 1);
+    if (!c->next || !c->target || !c->scc)
+        return false;
+    for (unsigned i = 0; i < c->count; i++) {
         const struct isa_inst *inst = &c->inst[i];
-        bool falls = !(inst->op->flags & ISA_END) &&
-                     (!inside_is_branch(inst) || inst->op->flags & ISA_CONDITIONAL);
-        c->next[i][0] = falls && i + 1 < c->count ? (int32_t)i + 1 : -1;
+        c->next[i][0] = falls(inst) && i + 1 < c->count ? (int32_t)i + 1 : -1;
         c->next[i][1] = inside_is_branch(inst) ? find(c, isa_target(inst)) : -1;
+        if (c->next[i][1] >= 0)
+            c->target[c->next[i][1]] = 1;
     }
-    return c->next != NULL;
+    find_scc(c);
+    return true;
 }
 
 /* --- loops --- */
@@ -51,7 +89,7 @@ static void add_way_back(struct copy *c, unsigned tail, unsigned head)
 /*
  * Finds the ways back of loops: edges to something on the way that led to them, in a depth-first
  * search. A branch backwards need not be one: compilers put blocks that are seldom needed behind
- * the rest. False: no memory.
+ * the rest. Those that it leaves last come first in the order. False: no memory.
  */
 static bool find_loops(struct copy *c)
 {
@@ -60,7 +98,9 @@ static bool find_loops(struct copy *c)
     unsigned *stack = malloc(c->count * sizeof(*stack)), depth = 0;
     c->loop = calloc(INSIDE_LOOPS_MAX, sizeof(*c->loop));
     c->bodies = calloc((size_t)INSIDE_LOOPS_MAX * c->count, sizeof(*c->bodies));
-    bool enough = mark && stack && c->loop && c->bodies;
+    c->order = malloc(c->count * sizeof(*c->order));
+    unsigned left = c->count;
+    bool enough = mark && stack && c->loop && c->bodies && c->order;
     if (enough) {
         stack[depth++] = 0;
         mark[0] = ON_THE_WAY;
@@ -69,6 +109,7 @@ static bool find_loops(struct copy *c)
         unsigned i = stack[depth - 1], nth = tried[i]++;
         if (nth == 2) {
             mark[i] = LEFT;
+            c->order[--left] = i;
             depth--;
             continue;
         }
@@ -81,6 +122,10 @@ static bool find_loops(struct copy *c)
             continue;
         mark[next] = ON_THE_WAY;
         stack[depth++] = (unsigned)next;
+    }
+    if (enough) {
+        c->order_count = c->count - left;
+        memmove(c->order, c->order + left, c->order_count * sizeof(*c->order));
     }
     free(mark);
     free(stack);
@@ -137,41 +182,4 @@ bool inside_find_loops(struct copy *c)
                 c->loop[n].innermost = false;
     }
     return true;
-}
-
-/* --- SCC --- */
-
-static bool reads_scc(const struct isa_inst *inst)
-{
-    for (unsigned n = 0; n < inst->operands; n++)
-        if (inst->operand[n].kind == ISA_KIND_SPECIAL)
-            return true;
-    return (inst->implicit & ISA_SCC_R) != 0;
-}
-
-bool inside_scc_matters(const struct copy *c, unsigned from)
-{
-    uint8_t *seen = calloc(c->count, sizeof(*seen));
-    unsigned *open = malloc(c->count * sizeof(*open)), count = 0;
-    bool matters = !seen || !open || from >= c->count; /* the end of the code: as good as any */
-    if (!matters) {
-        open[count++] = from;
-        seen[from] = 1;
-    }
-    while (count > 0 && !matters) {
-        unsigned i = open[--count];
-        matters = reads_scc(&c->inst[i]);
-        if (matters || c->inst[i].implicit & ISA_SCC_W)
-            continue;
-        for (unsigned nth = 0; nth < 2; nth++) {
-            int32_t next = c->next[i][nth];
-            if (next < 0 || seen[next])
-                continue;
-            seen[next] = 1;
-            open[count++] = (unsigned)next;
-        }
-    }
-    free(seen);
-    free(open);
-    return matters;
 }

@@ -30,6 +30,11 @@ static void send(struct timeline *t, struct results *results, unsigned latency)
     results->ready[results->count++] = t->now + latency;
 }
 
+static void issue(struct timeline *t, unsigned cycles)
+{
+    t->now += t->waves > 2 ? cycles * t->waves / 2 : cycles;
+}
+
 /* s_waitcnt: vmcnt in bits 3:0 and 15:14, lgkmcnt in 11:8 (gfx9). */
 void inside_step(struct timeline *t, const struct isa_inst *inst)
 {
@@ -46,28 +51,26 @@ void inside_step(struct timeline *t, const struct isa_inst *inst)
     } else if (isa_id(inst->op) == ISA_ID_s_sleep) {
         t->now += (counts & 127) * SLEEP;
     }
-    t->now += inside_is_branch(inst) ? BRANCH : ISSUE;
+    issue(t, inside_is_branch(inst) ? BRANCH : ISSUE);
 }
 
-/* inside.c's write_look() */
-static void look(struct timeline *t, bool keep_scc)
+/* inside.c's write_test() and write_send() */
+void inside_step_test(struct timeline *t, bool waits, bool keep_scc)
 {
-    wait(t, &t->local, 0);
-    t->now += 2 * ISSUE + BRANCH;
-    send(t, &t->local, SCALAR);
-    t->now += ISSUE + (keep_scc ? 2 * ISSUE : 0);
-}
-
-uint64_t inside_time(const struct copy *c, const struct path *path, unsigned rounds,
-                     const struct look_at *at)
-{
-    struct timeline t = {0};
-    for (unsigned round = 0; round < rounds; round++) {
-        for (unsigned i = 0; i < path->count; i++) {
-            if (at && at->round == round && at->index == i)
-                look(&t, at->keep_scc);
-            inside_step(&t, &c->inst[path->inst[i]]);
-        }
+    if (waits) {
+        wait(t, &t->local, 0);
+        issue(t, ISSUE);
     }
-    return t.now;
+    issue(t, ISSUE + BRANCH + (keep_scc ? 2 * ISSUE : 0));
+}
+
+void inside_step_send(struct timeline *t)
+{
+    send(t, &t->local, SCALAR);
+    issue(t, ISSUE);
+}
+
+bool inside_waits_for_scalar(const struct isa_inst *inst)
+{
+    return isa_id(inst->op) == ISA_ID_s_waitcnt && (inst->fields.imm >> 8 & 15) == 0;
 }
