@@ -298,16 +298,15 @@ static void write_copy(struct copy *c, const struct loop *loop, unsigned nth, un
 {
     unsigned base = loop->label + (nth - 1) * loop->size, i = loop->head;
     bool last = nth == loop->copies;
+    unsigned what =
+        (last ? INSIDE_SEND : 0) | (nth == loop->test_copy ? INSIDE_TEST | INSIDE_WAIT : 0);
     for (unsigned left = loop->size; left > 0; left--) {
         unsigned after = i;
         do
             after = (after + 1) % c->count;
         while (!loop->body[after]);
         inside_label_here(c, base + loop->body[i] - 1);
-        unsigned test = loop->waits ? INSIDE_TEST | INSIDE_WAIT : INSIDE_TEST;
-        if (last)
-            write_look(c, i, (i == loop->test ? test : 0) | (i == loop->send ? INSIDE_SEND : 0),
-                       end);
+        write_look(c, i, c->last[i] & what, end);
         inside_put(c, i, loop, nth,
                    left > 1 ? (int32_t)(base + loop->body[after] - 1)
                    : last   ? -1
@@ -316,16 +315,34 @@ static void write_copy(struct copy *c, const struct loop *loop, unsigned nth, un
     }
 }
 
+/* The looks on the ways back to the last copy, if several loops lead there. */
+static void write_looks_of_nest(struct copy *c, const struct loop *nest, unsigned end)
+{
+    for (unsigned n = 0; n < c->loops && !nest->innermost; n++) {
+        const struct loop *loop = &c->loop[n];
+        if (loop->nest != nest)
+            continue;
+        inside_label_here(c, loop->look);
+        write_look(c, loop->head, INSIDE_SEND | INSIDE_TEST | INSIDE_WAIT, end);
+        inside_branch(c, S_BRANCH,
+                      nest->label + (nest->copies - 1) * nest->size + nest->body[loop->head] - 1);
+    }
+}
+
 static bool write_all(struct reef_inside *out, struct copy *c, uint32_t rsrc2)
 {
     inside_labels(c, c->count); /* the instructions' own */
     unsigned end = inside_labels(c, 1);
-    for (unsigned n = 0; n < c->loops; n++)
+    for (unsigned n = 0; n < c->loops; n++) {
         c->loop[n].label = inside_labels(c, c->loop[n].copies * c->loop[n].size);
+        c->loop[n].look = inside_labels(c, 1);
+    }
     write_main_text(out, c, rsrc2, end);
     for (unsigned n = 0; n < c->loops; n++) {
         for (unsigned nth = 1; nth <= c->loop[n].copies; nth++)
             write_copy(c, &c->loop[n], nth, end);
+        if (c->loop[n].copies > 0)
+            write_looks_of_nest(c, &c->loop[n], end);
         out->looks += c->loop[n].copies > 0;
     }
     out->loops = c->loops;
@@ -398,6 +415,7 @@ bool reef_inside_make(struct reef_inside *out, const struct reef_object *object,
     free(c.target);
     free(c.scc);
     free(c.look);
+    free(c.last);
     free(c.words);
     free(c.references);
     free(c.labels);

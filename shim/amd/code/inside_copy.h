@@ -17,10 +17,13 @@ struct loop {
     uint32_t *body; /* borrowed; by instruction: 0, or its number in the loop, from 1 */
     unsigned size;  /* instructions in it */
     bool innermost;
-    unsigned copies; /* of the body, behind the rest of the code; in the last one there is a look */
-    unsigned send, test; /* the instructions before which it sends for the flag and tests it */
-    bool waits;          /* before the test */
-    unsigned label;      /* of the body's first instruction in the first copy */
+    uint64_t round;     /* cycles of the longest, about, on a full unit */
+    struct loop *nest;  /* whose body is copied: this loop, or one around it; NULL: none */
+    unsigned advance;   /* how many copies further a way back leads */
+    unsigned copies;    /* of the body, behind the rest of the code; the last one looks */
+    unsigned test_copy; /* that tests what the last one has sent for */
+    unsigned label;     /* of the body's first instruction in the first copy */
+    unsigned look;      /* label of the look on the way to its head in the last copy of a nest */
 };
 
 struct copy {
@@ -36,6 +39,7 @@ struct copy {
     unsigned loops;
     uint32_t *bodies; /* owned */
     uint8_t *look;    /* owned; by instruction of the main text: what of a look stands before it */
+    uint8_t *last;    /* owned; the same, in the last copies of loops */
     const uint8_t *original;
     unsigned s;     /* first SGPR of the guards */
     unsigned waves; /* that a SIMD may hold */
@@ -67,7 +71,7 @@ bool inside_find_loops(struct copy *c);
 struct loop *inside_loop_of(const struct copy *c, unsigned from, unsigned to);
 
 /* --- inside_times.c --- */
-enum { INSIDE_RESULTS = 16 };
+enum { INSIDE_RESULTS = 16, INSIDE_SCALAR = 200 /* cycles of a scalar load */ };
 struct timeline {
     unsigned waves; /* on a SIMD, of which each gets every other turn at most; 0: alone */
     uint64_t now;   /* cycles */
@@ -85,7 +89,47 @@ void inside_step_send(struct timeline *t);
 /** Whether an instruction waits for all scalar loads. */
 bool inside_waits_for_scalar(const struct isa_inst *inst);
 
-/* --- inside_places.c --- */
+/* --- inside_look.c --- */
+/* Instructions in the order in which they are about to be run. */
+struct path {
+    unsigned *inst; /* owned */
+    uint8_t *often; /* owned; whether that place is not passed by on another way */
+    unsigned count;
+};
+/** Empty, with room. False: no memory; to be freed all the same. */
+bool inside_make_path(struct path *path, size_t room);
+void inside_free_path(struct path *path);
+void inside_append(struct path *path, unsigned i, bool often);
+/* Before which places of a path it sends for the flag and tests it. */
+struct look {
+    unsigned send, test;
+    bool waits;    /* before the test */
+    uint64_t cost; /* cycles */
+};
+/** The cycles of a part of the path, of a wavefront that is alone; with a look, or NULL. */
+uint64_t inside_time_of(const struct copy *c, const struct path *path, unsigned from, unsigned to,
+                        const struct look *look);
+/** Whether a place is before or behind a branch, or what sends for memory or waits for it. */
+bool inside_worth_a_try(const struct copy *c, const struct path *path, unsigned n);
+/**
+ * The cheapest look that sends before place @n, as far as the neighbours show it. It tests further
+ * on, before place @last, where every way leads that has passed @n: so the test is late enough not
+ * to wait, or comes where the kernel has waited itself; and the wavefront ends soon after the flag
+ * is seen. @late: cycles that this is worth.
+ */
+struct look inside_look_from(const struct copy *c, const struct path *path, unsigned n,
+                             unsigned last, unsigned late);
+/** Notes it in @looks, by instruction. */
+void inside_mark(uint8_t *looks, const struct path *path, const struct look *look);
+
+/* --- inside_nests.c, inside_places.c --- */
+/* Cycles by inside_step() on a unit that is full, where a wavefront waits for its turns; alone it
+ * takes about half as long. After DISTANCE without a look there is one; a copied loop looks every
+ * ROUNDS, and less often if that costs much. What is left of 5 us (8625 cycles on an MI50) is for
+ * the time from sending to testing, and for ending. */
+enum { INSIDE_DISTANCE = 8000, INSIDE_ROUNDS = 4000, INSIDE_LATE = 300 };
+/** Decides how loops look at the flag. False: no memory. */
+bool inside_place_in_loops(struct copy *c);
 /** Decides where the copy looks at the flag. False: no memory. */
 bool inside_choose_places(struct copy *c);
 

@@ -72,16 +72,21 @@ void inside_branch(struct copy *c, uint32_t word, unsigned label)
 }
 
 /* Where the way from @from in that copy to @to leads. The main text's label of an instruction is
- * its number. A way back leads to the next copy, from the last one to the first. */
+ * its number. A way back leads some copies further, but not past the last one, from there to the
+ * first ones. */
 static unsigned destination(const struct copy *c, unsigned from, unsigned to,
                             const struct loop *loop, unsigned nth)
 {
-    const struct loop *back = inside_loop_of(c, from, to);
-    if (back && back->copies > 0)
-        return back->label + nth % back->copies * back->size + back->body[to] - 1;
-    if (loop && loop->body[to])
-        return loop->label + (nth - 1) * loop->size + loop->body[to] - 1;
-    return to;
+    const struct loop *back = inside_loop_of(c, from, to), *nest = back ? back->nest : loop;
+    if (!nest || !nest->body[to])
+        return to;
+    unsigned copy = nest == loop ? nth : 0;
+    if (back)
+        copy = (copy < nest->copies ? copy : 0) + back->advance;
+    copy = copy < nest->copies ? copy : nest->copies;
+    if (back && copy == nest->copies && !nest->innermost)
+        return back->look;
+    return nest->label + (copy - 1) * nest->size + nest->body[to] - 1;
 }
 
 void inside_put(struct copy *c, unsigned i, const struct loop *loop, unsigned nth, int32_t behind)

@@ -82,7 +82,8 @@ static void add_way_back(struct copy *c, unsigned tail, unsigned head)
     if (n == INSIDE_LOOPS_MAX)
         return;
     if (n == c->loops)
-        c->loop[c->loops++] = (struct loop){.head = head, .body = c->bodies + (size_t)n * c->count};
+        c->loop[c->loops++] =
+            (struct loop){.head = head, .body = c->bodies + (size_t)n * c->count, .advance = 1};
     c->loop[n].body[head] = c->loop[n].body[tail] = 1;
 }
 

@@ -9,7 +9,7 @@
  */
 #include "shim/amd/code/inside_copy.h"
 
-enum { ISSUE = 4, BRANCH = 8, SLEEP = 64, VECTOR = 400, SCALAR = 120, LOCAL = 64 };
+enum { ISSUE = 4, BRANCH = 8, SLEEP = 64, VECTOR = 400, LOCAL = 64 };
 
 /* Until no more than @left are on the way. */
 static void wait(struct timeline *t, struct results *results, unsigned left)
@@ -30,6 +30,29 @@ static void send(struct timeline *t, struct results *results, unsigned latency)
     results->ready[results->count++] = t->now + latency;
 }
 
+/* Turns of four cycles: 32-bit products and transcendental functions take four. */
+static unsigned turns(const struct isa_inst *inst)
+{
+    switch (isa_id(inst->op)) {
+    case ISA_ID_v_mul_lo_u32:
+    case ISA_ID_v_mul_hi_u32:
+    case ISA_ID_v_mul_hi_i32:
+    case ISA_ID_v_mad_u64_u32:
+    case ISA_ID_v_mad_i64_i32:
+    case ISA_ID_v_rcp_f32:
+    case ISA_ID_v_rcp_iflag_f32:
+    case ISA_ID_v_rsq_f32:
+    case ISA_ID_v_sqrt_f32:
+    case ISA_ID_v_exp_f32:
+    case ISA_ID_v_log_f32:
+    case ISA_ID_v_sin_f32:
+    case ISA_ID_v_cos_f32:
+        return 4;
+    default:
+        return inside_is_branch(inst) ? 2 : 1;
+    }
+}
+
 static void issue(struct timeline *t, unsigned cycles)
 {
     t->now += t->waves > 2 ? cycles * t->waves / 2 : cycles;
@@ -43,7 +66,7 @@ void inside_step(struct timeline *t, const struct isa_inst *inst)
         wait(t, &t->vector, (counts & 15) | (counts >> 10 & 48));
         wait(t, &t->local, counts >> 8 & 15);
     } else if (inst->memory.segment == ISA_SEGMENT_SCALAR) {
-        send(t, &t->local, SCALAR);
+        send(t, &t->local, INSIDE_SCALAR);
     } else if (inst->memory.segment == ISA_SEGMENT_LDS || inst->memory.segment == ISA_SEGMENT_GDS) {
         send(t, &t->local, LOCAL);
     } else if (inst->memory.segment != ISA_SEGMENT_NONE) {
@@ -51,7 +74,7 @@ void inside_step(struct timeline *t, const struct isa_inst *inst)
     } else if (isa_id(inst->op) == ISA_ID_s_sleep) {
         t->now += (counts & 127) * SLEEP;
     }
-    issue(t, inside_is_branch(inst) ? BRANCH : ISSUE);
+    issue(t, turns(inst) * ISSUE);
 }
 
 /* inside.c's write_test() and write_send() */
@@ -66,7 +89,7 @@ void inside_step_test(struct timeline *t, bool waits, bool keep_scc)
 
 void inside_step_send(struct timeline *t)
 {
-    send(t, &t->local, SCALAR);
+    send(t, &t->local, INSIDE_SCALAR);
     issue(t, ISSUE);
 }
 

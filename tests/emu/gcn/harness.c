@@ -289,9 +289,9 @@ static bool prepare(struct harness *h, const struct harness_launch *l, struct gc
         d->workgroup_size[i] = l->workgroup[i] ? l->workgroup[i] : 1;
     }
     d->group_segment_bytes = group + l->dynamic_lds;
-    d->vmem_latency = 500;
+    d->vmem_latency = 400; /* as emu/profiles/mi50.conf */
     d->lds_latency = 64;
-    d->smem_latency = 200;
+    d->smem_latency = 120;
     d->clock_mhz = 1725;
     packet = harness_alloc(h, 64, &d->packet_va);
     kernarg = harness_alloc(h, l->kernarg_bytes + 256, &d->kernarg_va);

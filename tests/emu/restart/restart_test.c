@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * restart_test CODE_OBJECT [TRIALS]: every verdict of the analysis on the kernels of cases.def,
- * checked by doing what it allows. A kernel that may be run again is run to random points (each
- * work-group elsewhere, some of them not begun, with single wavefronts ended too where the analysis
- * says that they are independent), killed, and run again: all memory must be as after one
- * undisturbed run. A kernel that may not must show why: some kill must change the result (clocks
- * excepted). And the guards: kernels run with them, the flag goes up at a random moment, and what
- * the record says of the packet must be true of memory.
+ * restart_test CODE_OBJECT [TRIALS [shapes]]: every verdict of the analysis on the kernels of
+ * cases.def (or shapes.def), checked by doing what it allows. A kernel that may be run again is run
+ * to random points (each work-group elsewhere, some of them not begun, with single wavefronts ended
+ * too where the analysis says that they are independent), killed, and run again: all memory must be
+ * as after one undisturbed run. A kernel that may not must show why: some kill must change the
+ * result (clocks excepted). And the guards: kernels run with them, the flag goes up at a random
+ * moment, and what the record says of the packet must be true of memory.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,12 +30,15 @@ struct test_case {
     enum reef_restart want;
 };
 
-static const struct test_case cases[] = {
 #define CASE(kernel, gx, gy, ix, iy, arguments, want)                                              \
     {#kernel, {gx, gy}, {ix, iy}, arguments, want},
+static const struct test_case inference[] = {
 #include "cases.def"
-#undef CASE
 };
+static const struct test_case shapes[] = {
+#include "shapes.def"
+};
+#undef CASE
 
 struct bench {
     struct harness *h;
@@ -440,10 +443,9 @@ static bool check(struct harness *h, const struct reef_object *object, struct gu
     g->kernel = find_kernel(object, c->kernel, &kernel);
     reef_analyse(&analysis, object, &kernel);
     make(&b, h, c);
-    g->base = harness_symbol(h, "relu.kd"); /* all symbols are as far from the object's addresses */
-    struct reef_object_kernel relu;
-    find_kernel(object, "relu", &relu);
-    g->base -= relu.descriptor_va;
+    char symbol[64]; /* all symbols are as far from the object's addresses */
+    snprintf(symbol, sizeof(symbol), "%s.kd", c->kernel);
+    g->base = harness_symbol(h, symbol) - kernel.descriptor_va;
     take_reference(&b);
     bool may = analysis.restart != REEF_RESTART_NEVER, ok = analysis.restart == c->want;
     unsigned wrong = kill_and_run_again(&b, may && analysis.independent, trials), evictions = 0;
@@ -484,7 +486,10 @@ int main(int argc, char **argv)
     uint8_t *bytes = read_whole(argv[1], &size);
     if (reef_object_open(&object, bytes, size) != 0)
         die("no code object");
-    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    const struct test_case *cases = argc > 3 ? shapes : inference;
+    size_t count =
+        argc > 3 ? sizeof(shapes) / sizeof(shapes[0]) : sizeof(inference) / sizeof(inference[0]);
+    for (size_t i = 0; i < count; i++) {
         struct harness *h = harness_create();
         g.line = harness_alloc(h, REEF_LINE_BYTES, &config.lines);
         uint64_t board;
