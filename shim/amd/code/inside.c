@@ -9,7 +9,8 @@
 #include "shim/amd/code/guard.h"
 #include "shim/amd/code/inside_copy.h"
 
-enum { BYTES_MAX = 100 << 10, SGPRS_MAX = 102 };
+/* BRANCH_WORDS: a branch's reach; LOOK_WORDS: what looks and the rest may take. */
+enum { BYTES_MAX = 100 << 10, SGPRS_MAX = 102, BRANCH_WORDS = 32767, LOOK_WORDS = 4000 };
 
 /* --- reading --- */
 
@@ -385,6 +386,7 @@ static bool make(struct reef_inside *out, struct copy *c, const struct reef_obje
     memcpy(&rsrc2, kernel->descriptor + REEF_KD_RSRC2, sizeof(rsrc2));
     c->s = ((used > registers.sgpr + 2 ? used : registers.sgpr + 2) + 3) & ~3u;
     c->waves = waves(kernel->descriptor, 0);
+    c->spare = BRANCH_WORDS - LOOK_WORDS - kernel->code_bytes / 4;
     if (c->s + REEF_INSIDE_SGPRS > SGPRS_MAX ||
         waves(kernel->descriptor, c->s + REEF_INSIDE_SGPRS) < c->waves)
         return true;

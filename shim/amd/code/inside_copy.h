@@ -16,6 +16,7 @@ struct loop {
     unsigned head;
     uint32_t *body; /* borrowed; by instruction: 0, or its number in the loop, from 1 */
     unsigned size;  /* instructions in it */
+    unsigned words; /* that a copy of it takes at most */
     bool innermost;
     uint64_t round;     /* cycles of the longest, about, on a full unit */
     struct loop *nest;  /* whose body is copied: this loop, or one around it; NULL: none */
@@ -43,6 +44,8 @@ struct copy {
     const uint8_t *original;
     unsigned s;     /* first SGPR of the guards */
     unsigned waves; /* that a SIMD may hold */
+    uint64_t
+        spare; /* words that copies of loops may take, so that every branch reaches its label */
 
     /* What is written: words, branches in them that lead to labels, where the labels are. */
     uint32_t *words; /* owned */

@@ -152,9 +152,12 @@ static void find_body(const struct copy *c, struct loop *loop)
             }
         }
     }
-    for (unsigned i = 0; i < c->count; i++)
-        if (loop->body[i])
-            loop->body[i] = ++loop->size;
+    for (unsigned i = 0; i < c->count; i++) {
+        if (!loop->body[i])
+            continue;
+        loop->body[i] = ++loop->size;
+        loop->words += c->inst[i].bytes / 4 + 1; /* a branch behind it, perhaps */
+    }
 }
 
 static bool within(const struct loop *inner, const struct loop *outer)

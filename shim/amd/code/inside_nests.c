@@ -143,10 +143,11 @@ static bool make_rounds(const struct copy *c, const struct loop *loop, struct pa
 }
 
 /* How many copies there may be, of those that are wanted. */
-static unsigned copies_of(const struct loop *loop, uint64_t wanted)
+static unsigned copies_of(const struct loop *loop, uint64_t wanted, uint64_t spare)
 {
-    uint64_t most = COPIED_MAX / loop->size;
+    uint64_t most = COPIED_MAX / loop->size, by_room = spare / loop->words;
     most = most < COPIES_MAX ? most : COPIES_MAX;
+    most = most < by_room ? most : by_room;
     return (unsigned)(wanted < most ? wanted : most);
 }
 
@@ -166,7 +167,8 @@ static bool place_in_loop(struct copy *c, struct loop *loop)
         if (look.send == look.test)
             later = INSIDE_SCALAR * (c->waves > 2 ? c->waves / 2 : 1) / loop->round + 1;
         if (copied)
-            loop->copies = copies_of(loop, wanted > later ? wanted - later : 1);
+            loop->copies = copies_of(loop, wanted > later ? wanted - later : 1, c->spare);
+        c->spare -= loop->copies * loop->words;
         loop->test_copy = later > 0 && later < loop->copies ? (unsigned)later : loop->copies;
         loop->nest = loop->copies > 0 ? loop : NULL;
         inside_mark(loop->copies > 0 ? c->last : c->look, &rounds, &look);
@@ -205,7 +207,7 @@ static bool place_in_nest(struct copy *c, struct loop *nest)
     for (unsigned n = 0; n < c->loops; n++)
         if (is_in(&c->loop[n], nest) && c->loop[n].round < unit)
             unit = c->loop[n].round;
-    unsigned copies = copies_of(nest, INSIDE_ROUNDS * 3 / 4 / unit);
+    unsigned copies = copies_of(nest, INSIDE_ROUNDS * 3 / 4 / unit, c->spare);
     bool enough = true;
     if (nest->innermost || copies < 3 || copies * unit < INSIDE_ROUNDS / 3 ||
         !is_costly(c, nest, &enough))
@@ -218,6 +220,7 @@ static bool place_in_nest(struct copy *c, struct loop *nest)
         loop->advance = (unsigned)((loop->round + unit / 2) / unit);
     }
     nest->copies = copies;
+    c->spare -= copies * nest->words;
     return true;
 }
 
