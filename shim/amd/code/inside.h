@@ -24,12 +24,12 @@
  * ends the wavefront. It waits for scalar and LDS operations under way, which is no more than a
  * delay.
  *
- * A look tests the flag that the last one has sent for, and sends for it again; so the wavefront
- * does not wait for it, and ends two distances after the flag at the latest. The distances are
- * chosen when the copy is made (inside_loops.c), so nothing is counted while it runs: the body of
- * a short loop is there several times, with one look for all; long rounds have several. All
- * wavefronts of a GPU reading one word is a hot spot, so each compute unit has a replica of the
- * flag.
+ * A look sends for the flag in one place and tests it a little further on, so the wavefront hardly
+ * waits for it, and ends about one distance after the flag. The distances are chosen when the copy
+ * is made (inside_places.c, inside_nests.c), so nothing is counted while it runs: the bodies of
+ * short loops are there several times, with one look for all; long rounds and long code without
+ * loops have several. All wavefronts of a GPU reading one word is a hot spot, so each compute unit
+ * has a replica of the flag.
  */
 #pragma once
 

@@ -69,7 +69,7 @@ static void arrive(const struct account *a, unsigned n, int32_t to, uint64_t cyc
  * number of places. */
 static unsigned go_through(const struct copy *c, const struct account *a)
 {
-    enum { ROUNDS_THERE = 2 }; /* of copied loops, which may look after these or not at all */
+    enum { HALF_ROUNDS = 3 }; /* of copied loops, which look after some rounds, or not at all */
     struct timeline t = {.waves = c->waves};
     unsigned passed = 0;
     memset(a->ahead, 0, c->count * sizeof(*a->ahead));
@@ -84,7 +84,7 @@ static unsigned go_through(const struct copy *c, const struct account *a)
         if (since >= INSIDE_DISTANCE && !is_copied(c, i))
             return n;
         inside_step(&t, &c->inst[i]);
-        since += (t.now - before) * (is_copied(c, i) ? ROUNDS_THERE : 1);
+        since += (t.now - before) * (is_copied(c, i) ? HALF_ROUNDS : 2) / 2;
         arrive(a, n, c->next[i][0], since);
         arrive(a, n, to, since);
         if (to >= 0 && since >= INSIDE_DISTANCE / 4 && a->place[to] > passed)
