@@ -207,7 +207,7 @@ void reef_guards_look_at_board(struct reef_guards *guards, bool look)
         return;
     guards->looks = look;
     for (unsigned line = 0; line < guards->queues; line++)
-        store(guards, (int)line, REEF_GUARD_NO_BOARD, !look);
+        store(guards, (int)line, REEF_GUARD_LOOK, look);
     atomic_thread_fence(memory_order_seq_cst);
 }
 
@@ -223,7 +223,7 @@ void reef_guards_set_board(struct reef_guards *guards, const void *word)
         reef_info("guards do not look at the board: the GPU cannot be given its memory");
     guards->looks = false;
     for (unsigned line = 0; line < guards->queues; line++) {
-        store(guards, (int)line, REEF_GUARD_NO_BOARD, 1);
+        store(guards, (int)line, REEF_GUARD_LOOK, 0);
         store(guards, (int)line, REEF_GUARD_BOARD, (uint32_t)address);
         store(guards, (int)line, REEF_GUARD_BOARD + 4, (uint32_t)(address >> 32));
     }

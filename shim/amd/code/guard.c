@@ -50,9 +50,9 @@ static void store(struct code *code, unsigned zero, unsigned data, unsigned base
     emit(code, zero | data << 8 | base << 16);
 }
 
-enum { LOAD_DWORD = 0, LOAD_DWORDX2 = 1 };
+enum { LOAD_DWORD = 0, LOAD_DWORDX2 = 1, LOAD_DWORDX4 = 2 };
 
-/* s_load_dword or s_load_dwordx2 from the address in an SGPR pair, glc. */
+/* s_load_dword, s_load_dwordx2 or s_load_dwordx4 from the address in an SGPR pair, glc. */
 static void s_load(struct code *code, unsigned op, unsigned d, unsigned base, unsigned offset)
 {
     emit(code, 0xc0030000u | op << 18 | d << 6 | base >> 1);
@@ -78,8 +78,8 @@ static unsigned test_flag(struct code *code, enum reef_guard guard, unsigned s, 
     return code->count - 1;
 }
 
-/* What the stubs inside the copy want (inside.h): the line, and with @s its part for the compute
- * unit. HW_ID's bits 11:8 are the number of that. */
+/* What looks inside the copy want (inside.h): the line, and with @s its part for the compute unit.
+ * HW_ID's bits 11:8 are the number of that. */
 static void choose_replica(struct code *code, unsigned s, unsigned poll)
 {
     emit(code, 0xb8800000u | s << 16 | 3 << 11 | 8 << 6 | 4);    /* s_getreg_b32 s, HW_ID 8, 4 */
@@ -87,34 +87,23 @@ static void choose_replica(struct code *code, unsigned s, unsigned poll)
     emit(code, 0x80000000u | poll << 16 | s << 8 | poll); /* s_add_u32: within the line, no carry */
 }
 
-/* 0 in the first work-group, in as many dimensions as the kernel has ids of: COMPUTE_PGM_RSRC2's
- * bits 7, 8 and 9, behind the user SGPRs. Without any there is no telling, so nobody is. */
-static void mark_first(struct code *code, unsigned d, uint32_t rsrc2)
+/* Whether an s_branch at @from (in words, within the block) reaches @to. */
+static bool in_reach(const struct reef_guard_place *place, unsigned from, uint64_t to)
 {
-    unsigned id = rsrc2 >> 1 & 31, ids = rsrc2 >> 7 & 7, count = 0;
-    for (unsigned i = 0; i < 3; i++) {
-        if (!(ids >> i & 1))
-            continue;
-        if (count == 0)
-            emit(code, 0xbe800000u | d << 16 | id); /* s_mov_b32 */
-        else
-            emit(code, 0x87000000u | d << 16 | id << 8 | d); /* s_or_b32 */
-        id++;
-        count++;
-    }
-    if (count == 0)
-        emit(code, 0xb0000000u | d << 16 | 1); /* s_movk_i32 */
+    int64_t words = (int64_t)(to - (place->block_va + from * 4 + 4)) / 4;
+    return words >= INT16_MIN && words <= INT16_MAX;
 }
 
-static void jump(struct code *code, unsigned s, const struct reef_guard_place *place)
+/* With @s, an SGPR pair, if it is far. */
+static void jump(struct code *code, unsigned s, const struct reef_guard_place *place, uint64_t to)
 {
-    int64_t words = (int64_t)(place->entry_va - (place->block_va + code->count * 4 + 4)) / 4;
-    if (words >= INT16_MIN && words <= INT16_MAX) {
+    if (in_reach(place, code->count, to)) {
+        int64_t words = (int64_t)(to - (place->block_va + code->count * 4 + 4)) / 4;
         emit(code, 0xbf820000u | (uint16_t)words); /* s_branch */
         return;
     }
     emit(code, 0xbe801c00u | s << 16); /* s_getpc_b64: the address of the next instruction */
-    uint64_t distance = place->entry_va - (place->block_va + code->count * 4);
+    uint64_t distance = to - (place->block_va + code->count * 4);
     emit(code, 0x80000000u | s << 16 | LITERAL << 8 | s); /* s_add_u32 */
     emit(code, (uint32_t)distance);
     emit(code, 0x82000000u | (s + 1) << 16 | LITERAL << 8 | (s + 1)); /* s_addc_u32 */
@@ -193,35 +182,29 @@ static uint32_t raise_counts(const struct reef_target *target, uint32_t rsrc1,
     return rsrc1;
 }
 
-/* Sent for now, looked at where the kernel waits for its arguments. */
+/* Sent for now, tested where the kernel waits for its arguments. What it does before that comes
+ * next, if the rest of the copy is near; all else while the loads are under way. */
 static void send_for_flag(struct code *code, const struct reef_inside *inside, unsigned s,
-                          const uint8_t *descriptor, const struct reef_guard_place *place)
+                          const struct reef_guard_place *place)
 {
-    unsigned poll = inside->sgpr + REEF_INSIDE_POLL;
+    unsigned poll = inside->sgpr + REEF_INSIDE_POLL, record = inside->sgpr + REEF_INSIDE_RECORD;
+    uint64_t behind = place->entry_va + inside->prologue_words * 4;
+    bool near = in_reach(place, 0, behind) && in_reach(place, REEF_GUARD_CODE_BYTES / 4, behind);
     s_mov_address(code, poll, place->line);
-    s_load(code, LOAD_DWORDX2, inside->sgpr + REEF_INSIDE_WORD, poll, REEF_GUARD_FLAG);
-    s_load(code, LOAD_DWORD, inside->sgpr + REEF_INSIDE_COUNT, poll, REEF_GUARD_NO_BOARD);
-    s_mov_address(code, inside->sgpr + REEF_INSIDE_RECORD, place->record);
-    mark_first(code, inside->sgpr + REEF_INSIDE_SAVED, read32(descriptor, REEF_KD_RSRC2));
-    if (inside->loops > 0)
-        choose_replica(code, s, poll);
-    jump(code, s, place);
+    s_load(code, LOAD_DWORDX4, inside->sgpr + REEF_INSIDE_WORD, poll, REEF_GUARD_FLAG);
+    for (unsigned i = 0; near && i < inside->prologue_words; i++)
+        emit(code, inside->prologue[i]);
+    if (inside->looks > 0)
+        choose_replica(code, record, poll);
+    s_mov_address(code, record, place->record);
+    jump(code, s, place, near ? behind : place->entry_va);
 }
 
 static void test_first(struct code *code, enum reef_guard guard, unsigned s, unsigned v,
                        const struct reef_guard_place *place)
 {
-    const struct reef_inside *inside = place->inside;
     unsigned branch = test_flag(code, guard, s, place->line);
-    if (inside) {
-        s_mov_address(code, inside->sgpr + REEF_INSIDE_RECORD, place->record);
-        s_mov_address(code, inside->sgpr + REEF_INSIDE_POLL, place->line);
-        choose_replica(code, s, inside->sgpr + REEF_INSIDE_POLL);
-        emit(code, 0xb0000000u | (inside->sgpr + REEF_INSIDE_COUNT) << 16 |
-                       REEF_INSIDE_CYCLES);                                /* s_movk_i32 */
-        emit(code, 0xb0000000u | (inside->sgpr + REEF_INSIDE_WORD) << 16); /* s_movk_i32 0 */
-    }
-    jump(code, s, place);
+    jump(code, s, place, place->entry_va);
     code->words[branch] |= code->count - branch - 1;
     end_wavefront(code, guard, s, v, place);
 }
@@ -232,9 +215,8 @@ void reef_guard_write(uint8_t *block, enum reef_guard guard, const struct reef_t
 {
     struct code code = {.count = 0};
     unsigned s = registers->sgpr, v = registers->vgpr;
-    const struct reef_inside *inside = place->inside;
-    if (inside && inside->late)
-        send_for_flag(&code, inside, s, descriptor, place);
+    if (place->inside)
+        send_for_flag(&code, place->inside, s, place);
     else
         test_first(&code, guard, s, v, place);
     while (code.count < sizeof(code.words) / sizeof(code.words[0]))

@@ -35,8 +35,9 @@ enum {
     REEF_LINE_BYTES = 4096, /* a queue's line, at a multiple of that */
     REEF_GUARD_FLAG = 0,    /* offsets in it */
     REEF_GUARD_CHAIN = 4,
-    REEF_GUARD_BOARD = 8, /* 8 bytes: address of the board's word for the GPU; 0: there is none */
-    REEF_GUARD_NO_BOARD = 16, /* 4 bytes, not 0: nobody is to look there */
+    REEF_GUARD_LOOK =
+        8, /* 4 bytes, not 0: the first work-groups are to look at the board; 0 behind */
+    REEF_GUARD_BOARD = 16, /* 8 bytes: address of the board's word for the GPU; 0: there is none */
     REEF_GUARD_REPLICA = 128, /* of the first, and from one to the next */
     /* A block: code, then its descriptor. The address of a kernel's first instruction must be a
      * multiple of 256 (COMPUTE_PGM_LO holds it divided by that). */

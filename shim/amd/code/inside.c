@@ -9,7 +9,8 @@
 #include "shim/amd/code/guard.h"
 #include "shim/amd/code/inside_copy.h"
 
-enum { BYTES_MAX = 100 << 10, STUB_WORDS = 32, END_WORDS = 16, RELAY_WORDS = 80, SGPRS_MAX = 102 };
+/* BRANCH_WORDS: a branch's reach; LOOK_WORDS: what looks and the rest may take. */
+enum { BYTES_MAX = 100 << 10, SGPRS_MAX = 102, BRANCH_WORDS = 32767, LOOK_WORDS = 4000 };
 
 /* --- reading --- */
 
@@ -35,17 +36,13 @@ static bool decode(struct copy *c, const uint8_t *code, uint64_t bytes, uint64_t
 }
 
 /* Jumps and addresses that would not be the same in a copy. */
-static bool copies(const struct copy *c, uint64_t begin, uint64_t end)
+static bool copies(const struct copy *c)
 {
     for (unsigned i = 0; i < c->count; i++) {
         const struct isa_inst *inst = &c->inst[i];
         if (isa_id(inst->op) == ISA_ID_s_getpc_b64)
             return false;
-        if (!inside_is_branch(inst))
-            continue;
-        if (inst->op->flags & ISA_CALL || inst->operands == 0 ||
-            inst->operand[inst->operands - 1].kind != ISA_KIND_TARGET || isa_target(inst) < begin ||
-            isa_target(inst) >= end)
+        if (inside_is_branch(inst) && (inst->format != ISA_SOPP || c->next[i][1] < 0))
             return false;
     }
     return true;
@@ -64,286 +61,339 @@ static unsigned sgprs_used(const struct copy *c)
     return used;
 }
 
-/* --- writing --- */
+/* --- instructions --- */
 
-static void emit(struct copy *c, uint32_t word)
-{
-    if (c->used < c->room)
-        c->words[c->used] = word;
-    c->used++;
-}
+enum { S_CSELECT = 10, S_AND = 12, S_OR = 14, S_OR_64 = 15 }; /* SOP2 */
 
 static uint32_t sop2(unsigned op, unsigned d, unsigned a, unsigned b)
 {
     return 0x80000000u | op << 23 | d << 16 | b << 8 | a;
 }
 
-/* s_branch, s_cbranch_...: from the word that is emitted next to @target (in words). */
-static void branch(struct copy *c, uint32_t op, size_t target)
+static const uint32_t S_BRANCH = 0xbf820000u, S_CBRANCH_SCC1 = 0xbf850000u,
+                      S_WAIT_SCALAR = 0xbf8cc07fu; /* s_waitcnt lgkmcnt(0) */
+
+/* s_load_dword or s_load_dwordx2, glc */
+static void s_load(struct copy *c, bool two, unsigned d, unsigned base, unsigned offset)
 {
-    int64_t distance = (int64_t)target - (int64_t)(c->used + 1);
-    emit(c, 0xbf800000u | op << 16 | (uint16_t)distance);
+    inside_emit(c, 0xc0030000u | (unsigned)two << 18 | d << 6 | base >> 1);
+    inside_emit(c, offset);
 }
 
-enum {
-    S_BRANCH = 2,
-    S_CBRANCH_SCC0 = 4,
-    S_CBRANCH_SCC1 = 5,
-    S_ADD = 0,
-    S_SUB = 1,
-    S_CSELECT = 10,
-    S_AND = 12,
-    S_OR = 14
-};
-
-static void restore_scc(struct copy *c, enum scc scc)
+/* s_cmp_eq_u32 or s_cmp_lg_u32 with 0 */
+static uint32_t s_cmp_0(bool equal, unsigned s)
 {
-    unsigned saved = c->s + REEF_INSIDE_SAVED;
-    if (scc == SCC_UNKNOWN)
-        emit(c, 0xbf070000u | 128 << 8 | saved); /* s_cmp_lg_u32 saved, 0 */
-    else if (scc == SCC_1)
-        emit(c, 0xbf060000u | saved << 8 | saved); /* s_cmp_eq_u32: a register is itself */
-    else if (scc == SCC_0)
-        emit(c, 0xbf070000u | saved << 8 | saved); /* s_cmp_lg_u32 */
+    return (equal ? 0xbf060000u : 0xbf070000u) | 128 << 8 | s;
 }
 
-/* Leads the branch at @at (in words) to @target. False: too far. */
-static bool retarget(struct copy *c, size_t at, size_t target)
+static void save_scc(struct copy *c, bool keep)
 {
-    int64_t distance = (int64_t)target - (int64_t)(at + 1);
-    if (distance > INT16_MAX)
-        return false;
-    c->words[at] = (c->words[at] & 0xffff0000u) | (uint16_t)distance;
-    return true;
+    if (keep)
+        inside_emit(c, sop2(S_CSELECT, c->s + REEF_INSIDE_SAVED, 129, 128)); /* saved, 1, 0 */
 }
 
-/* Back into the loop. */
-static void go_on(struct copy *c, const struct loop *loop, uint64_t begin)
+static void restore_scc(struct copy *c, bool keep)
 {
-    const struct isa_inst *head = &c->inst[loop->head];
-    size_t at = (head->address - begin) / 4;
-    if (loop->falls) { /* the instruction that had to make room */
-        memcpy(&c->words[c->used], &c->original[at], head->bytes);
-        c->used += head->bytes / 4;
-        at += head->bytes / 4;
+    if (keep)
+        inside_emit(c, s_cmp_0(false, c->s + REEF_INSIDE_SAVED));
+}
+
+/* From a replica's address to the queue's line. */
+static void to_line(struct copy *c, unsigned d)
+{
+    inside_emit(c, sop2(S_AND, d, c->s + REEF_INSIDE_POLL, 255));
+    inside_emit(c, ~(uint32_t)(REEF_LINE_BYTES - 1));
+}
+
+/* --- looks --- */
+
+/* What of a look stands before instruction @i. */
+static void write_look(struct copy *c, unsigned i, unsigned what, unsigned end)
+{
+    unsigned word = c->s + REEF_INSIDE_WORD;
+    if (what & INSIDE_TEST) {
+        save_scc(c, c->scc[i]);
+        if (what & INSIDE_WAIT)
+            inside_emit(c, S_WAIT_SCALAR);
+        inside_emit(c, s_cmp_0(false, word));
+        inside_branch(c, S_CBRANCH_SCC1, end);
+        restore_scc(c, c->scc[i]);
     }
-    branch(c, S_BRANCH, at);
+    if (what & INSIDE_SEND)
+        s_load(c, false, word, c->s + REEF_INSIDE_POLL, REEF_GUARD_REPLICA);
 }
 
-static void send_for_flag(struct copy *c)
-{
-    emit(c, 0xc0030000u | (c->s + REEF_INSIDE_WORD) << 6 | (c->s + REEF_INSIDE_POLL) >> 1);
-    emit(c, REEF_GUARD_REPLICA); /* s_load_dword word, poll, ... glc */
-}
-
-/* The flag is sent for at one look and tested at the next, so that nobody waits for it; but the
- * next look of a long round is far. */
-static void write_stub(struct copy *c, const struct loop *loop, uint64_t begin, size_t end_code)
-{
-    unsigned count = c->s + REEF_INSIDE_COUNT, word = c->s + REEF_INSIDE_WORD;
-    uint32_t round = loop->round;
-    enum scc scc = inside_scc(c, loop);
-    if (scc == SCC_UNKNOWN)
-        emit(c, sop2(S_CSELECT, c->s + REEF_INSIDE_SAVED, 129, 128)); /* saved, 1, 0 */
-    emit(c, sop2(S_SUB, count, count, 255));                          /* SCC is the borrow */
-    emit(c, round);
-    if (!loop->falls && (scc == SCC_DEAD || scc == SCC_0)) { /* no borrow: SCC is 0 */
-        branch(c, S_CBRANCH_SCC0, (c->inst[loop->head].address - begin) / 4);
-    } else {
-        size_t look = c->used;
-        branch(c, S_CBRANCH_SCC1, look);
-        restore_scc(c, scc);
-        go_on(c, loop, begin);
-        retarget(c, look, c->used);
-    }
-    if (round == REEF_INSIDE_LONG)
-        send_for_flag(c);
-    emit(c, 0xbf8cc07fu);                   /* s_waitcnt lgkmcnt(0) */
-    emit(c, 0xbf070000u | 128 << 8 | word); /* s_cmp_lg_u32 word, 0 */
-    branch(c, S_CBRANCH_SCC1, end_code);
-    if (round < REEF_INSIDE_LONG)
-        send_for_flag(c);
-    emit(c, 0xb0000000u | count << 16 | REEF_INSIDE_CYCLES); /* s_movk_i32 count, ... */
-    restore_scc(c, scc);
-    go_on(c, loop, begin);
-}
-
-/* As guard.c ends a wavefront: chain, then record. EXEC may be anything, so it is set. */
+/* As guard.c ends a wavefront: chain, then record. EXEC may be anything, so it is set; and VGPRs
+ * may be indexed. */
 static void write_end(struct copy *c)
 {
     unsigned poll = c->s + REEF_INSIDE_POLL, record = c->s + REEF_INSIDE_RECORD;
-    emit(c, 0xbefe0181u);                  /* s_mov_b64 exec, 1 */
-    emit(c, 0x7e000280u);                  /* v_mov_b32 v0, 0 */
-    emit(c, 0x7e020281u);                  /* v_mov_b32 v1, 1 */
-    emit(c, sop2(S_AND, poll, poll, 255)); /* from the replica to the queue's line */
-    emit(c, ~(uint32_t)(REEF_LINE_BYTES - 1));
-    emit(c, 0xdc708000u | REEF_GUARD_CHAIN); /* global_store_dword v0, v1, poll */
-    emit(c, 1 << 8 | poll << 16);
-    emit(c, 0xdc708000u); /* global_store_dword v0, v1, record */
-    emit(c, 1 << 8 | record << 16);
-    emit(c, 0xbf8c0f70u); /* s_waitcnt vmcnt(0) */
-    emit(c, 0xbf810000u); /* s_endpgm */
+    inside_emit(c, 0xbf9c0000u); /* s_set_gpr_idx_off */
+    inside_emit(c, 0xbefe0181u); /* s_mov_b64 exec, 1 */
+    inside_emit(c, 0x7e000280u); /* v_mov_b32 v0, 0 */
+    inside_emit(c, 0x7e020281u); /* v_mov_b32 v1, 1 */
+    to_line(c, poll);
+    inside_emit(c, 0xdc708000u | REEF_GUARD_CHAIN); /* global_store_dword v0, v1, poll */
+    inside_emit(c, 1 << 8 | poll << 16);
+    inside_emit(c, 0xdc708000u); /* global_store_dword v0, v1, record */
+    inside_emit(c, 1 << 8 | record << 16);
+    inside_emit(c, 0xbf8c0f70u); /* s_waitcnt vmcnt(0) */
+    inside_emit(c, 0xbf810000u); /* s_endpgm */
 }
 
-/* The first wait for scalar loads, if all that comes before it is run once and in order; or NULL.
- */
-static const struct isa_inst *first_wait(const struct copy *c)
+/* --- the first look --- */
+
+static bool writes_scalar(const struct isa_inst *inst, unsigned first, unsigned count)
 {
-    for (unsigned i = 0; i < c->count; i++) {
-        const struct isa_inst *inst = &c->inst[i];
-        if (inside_is_branch(inst) || inst->op->flags & ISA_END)
-            return NULL;
-        for (unsigned n = 0; n < c->count; n++)
-            if (inside_is_branch(&c->inst[n]) && isa_target(&c->inst[n]) == inst->address)
-                return NULL;
-        if (isa_id(inst->op) == ISA_ID_s_waitcnt && (inst->fields.imm >> 8 & 15) == 0)
-            return inst;
+    for (unsigned n = 0; n < inst->operands; n++) {
+        const struct isa_operand *o = &inst->operand[n];
+        if (o->kind == ISA_KIND_SGPR && o->access & ISA_WRITE && o->reg < first + count &&
+            first < (unsigned)o->reg + o->dwords)
+            return true;
     }
-    return NULL;
+    return false;
 }
 
-/* s_load_dword or s_load_dwordx2 of the pair, from the address in it, glc. */
+/*
+ * Before which instruction the first look stands: behind the first wait for scalar loads, or, with
+ * a wait of its own, where there is a branch or what a branch leads to, a store or the end. So all
+ * before it is run once and in order, and does nothing that counts.
+ */
+static unsigned first_look(const struct copy *c, bool *waits)
+{
+    unsigned i = 0;
+    *waits = true;
+    for (; i < c->count; i++) {
+        const struct isa_inst *inst = &c->inst[i];
+        if (inside_is_branch(inst) || inst->op->flags & (ISA_END | ISA_BARRIER | ISA_MESSAGE) ||
+            (inst->memory.access != ISA_ACCESS_NONE && inst->memory.access != ISA_ACCESS_LOAD))
+            return i;
+        if (c->target[i])
+            return i;
+        *waits = !inside_waits_for_scalar(inst);
+        if (!*waits)
+            return i + 1;
+    }
+    return i;
+}
+
+/* Goes on at @back but in the first work-group: ids of 0 in as many dimensions as the kernel has
+ * them (COMPUTE_PGM_RSRC2's bits 7, 8 and 9; they stand behind the user SGPRs). False: there is no
+ * telling, for it has none, or the @before first instructions lose them. */
+static bool write_is_first(struct copy *c, uint32_t rsrc2, unsigned before, unsigned back)
+{
+    unsigned id = rsrc2 >> 1 & 31, ids = (unsigned)__builtin_popcount(rsrc2 >> 7 & 7);
+    unsigned any = c->s + REEF_INSIDE_SAVED;
+    bool lost = ids == 0;
+    for (unsigned i = 0; i < before; i++)
+        lost = lost || writes_scalar(&c->inst[i], id, ids);
+    if (lost)
+        return false;
+    inside_emit(c, 0xbe800000u | any << 16 | id); /* s_mov_b32 */
+    for (unsigned n = 1; n < ids; n++)
+        inside_emit(c, sop2(S_OR, any, any, id + n));
+    inside_emit(c, s_cmp_0(false, any));
+    inside_branch(c, S_CBRANCH_SCC1, back);
+    return true;
+}
+
+/* Of the pair, from the address in it; waits. */
 static void load_from_itself(struct copy *c, unsigned pair, bool two, unsigned offset)
 {
-    emit(c, 0xc0030000u | (unsigned)two << 18 | pair << 6 | pair >> 1);
-    emit(c, offset);
-    emit(c, 0xbf8cc07fu); /* s_waitcnt lgkmcnt(0) */
+    s_load(c, two, pair, pair, offset);
+    inside_emit(c, S_WAIT_SCALAR);
 }
 
 /* What the first work-group does: if the board's word is up, raises the flag and its replicas, and
- * ends; else goes back to @back. It may change SCC, and leaves 0 in the word. */
-static void write_relay(struct copy *c, size_t back, size_t end_code)
+ * ends; else goes on at @back. It leaves 0 in the word. */
+static void write_relay(struct copy *c, unsigned back, unsigned end)
 {
     unsigned poll = c->s + REEF_INSIDE_POLL, word = c->s + REEF_INSIDE_WORD;
-    emit(c, sop2(S_AND, word, poll, 255)); /* from the replica to the queue's line */
-    emit(c, ~(uint32_t)(REEF_LINE_BYTES - 1));
-    emit(c, 0xbe800000u | (word + 1) << 16 | (poll + 1)); /* s_mov_b32 */
+    to_line(c, word);
+    inside_emit(c, 0xbe800000u | (word + 1) << 16 | (poll + 1)); /* s_mov_b32 */
     load_from_itself(c, word, true, REEF_GUARD_BOARD);
-    emit(c, 0xbf120000u | 128 << 8 | word); /* s_cmp_eq_u64 word, 0 */
-    branch(c, S_CBRANCH_SCC1, back);
+    inside_emit(c, 0xbf120000u | 128 << 8 | word); /* s_cmp_eq_u64 word, 0 */
+    inside_branch(c, S_CBRANCH_SCC1, back);
     load_from_itself(c, word, false, 0);
-    emit(c, 0xbf060000u | 128 << 8 | word); /* s_cmp_eq_u32 word, 0 */
-    branch(c, S_CBRANCH_SCC1, back);
-    emit(c, 0xbefe0181u); /* s_mov_b64 exec, 1 */
-    emit(c, 0x7e000280u); /* v_mov_b32 v0, 0 */
-    emit(c, 0x7e020281u); /* v_mov_b32 v1, 1 */
-    emit(c, sop2(S_AND, poll, poll, 255));
-    emit(c, ~(uint32_t)(REEF_LINE_BYTES - 1));
+    inside_emit(c, s_cmp_0(true, word));
+    inside_branch(c, S_CBRANCH_SCC1, back);
+    inside_emit(c, 0xbefe0181u); /* s_mov_b64 exec, 1 */
+    inside_emit(c, 0x7e000280u); /* v_mov_b32 v0, 0 */
+    inside_emit(c, 0x7e020281u); /* v_mov_b32 v1, 1 */
+    to_line(c, poll);
     for (unsigned i = 0; i <= REEF_INSIDE_REPLICAS; i++) {
-        emit(c, 0xdc708000u | (i ? i * REEF_GUARD_REPLICA : REEF_GUARD_FLAG));
-        emit(c, 1 << 8 | poll << 16); /* global_store_dword v0, v1, poll */
+        inside_emit(c, 0xdc708000u | (i ? i * REEF_GUARD_REPLICA : REEF_GUARD_FLAG));
+        inside_emit(c, 1 << 8 | poll << 16); /* global_store_dword v0, v1, poll */
     }
-    branch(c, S_BRANCH, end_code);
+    inside_branch(c, S_BRANCH, end);
 }
 
-/* In place of the wait: waits, tests flag and chain, goes on behind it. What the guard in front has
- * put into the counter says whether to look at the board; then it begins as a counter. Where SCC
- * matters there is no register to keep it in meanwhile, and nobody looks. */
-static bool write_late(struct copy *c, const struct isa_inst *wait, bool counts, uint64_t begin,
-                       size_t end_code)
+/*
+ * Tests the beginning of the queue's line, which the guard in front has sent for: flag, chain,
+ * whether to look at the board, 0. If all is 0, as commonly, it goes on. Where SCC matters nobody
+ * looks at the board.
+ */
+static void write_first_look(struct copy *c, unsigned at, bool waits, unsigned seldom, unsigned end)
 {
-    size_t at = (wait->address - begin) / 4, stub = c->used, first = 0;
-    unsigned word = c->s + REEF_INSIDE_WORD, count = c->s + REEF_INSIDE_COUNT;
-    unsigned saved = c->s + REEF_INSIDE_SAVED;
-    bool keep = inside_scc_matters(c, (unsigned)(wait - c->inst) + 1);
-    emit(c, 0xbf8c0000u | (uint16_t)wait->fields.imm);
+    unsigned word = c->s + REEF_INSIDE_WORD;
+    bool keep = at >= c->count || c->scc[at];
+    if (waits)
+        inside_emit(c, S_WAIT_SCALAR);
+    save_scc(c, keep);
     if (keep)
-        emit(c, sop2(S_CSELECT, saved, 129, 128));
-    emit(c, sop2(S_OR, word, word, word + 1)); /* sets SCC */
-    branch(c, S_CBRANCH_SCC1, end_code);
-    if (!keep)
-        emit(c, sop2(S_OR, saved, saved, count));
-    if (counts)
-        emit(c, 0xb0000000u | count << 16 | REEF_INSIDE_CYCLES); /* s_movk_i32 count, ... */
-    if (keep) {
-        restore_scc(c, SCC_UNKNOWN);
-    } else {
-        first = c->used;
-        branch(c, S_CBRANCH_SCC0, first);
-    }
-    size_t back = c->used;
-    branch(c, S_BRANCH, at + 1);
-    if (first) {
-        if (!retarget(c, first, c->used))
-            return false;
-        write_relay(c, back, end_code);
-    }
-    c->words[at] = 0xbf820000u; /* s_branch */
-    return retarget(c, at, stub);
+        inside_emit(c, sop2(S_OR, word, word, word + 1)); /* sets SCC */
+    else
+        inside_emit(c, sop2(S_OR_64, word + 2, word, word + 2)); /* sets SCC */
+    inside_branch(c, S_CBRANCH_SCC1, keep ? end : seldom);
+    restore_scc(c, keep);
 }
 
-static bool write_all(struct reef_inside *out, struct copy *c, unsigned stubs, uint64_t begin)
+static void write_seldom(struct copy *c, uint32_t rsrc2, unsigned at, unsigned back, unsigned end)
 {
-    size_t end_code = c->used;
-    const struct isa_inst *wait = first_wait(c);
-    write_end(c);
-    if (wait && write_late(c, wait, stubs > 0, begin, end_code))
-        out->late = true;
-    else if (wait)
-        return false;
-    for (unsigned i = 0; i < c->loops; i++) {
-        const struct loop *loop = &c->loop[i];
-        if (!inside_wants_stub(c, loop))
-            continue;
-        size_t stub = c->used;
-        size_t from = (c->inst[loop->falls ? loop->head : loop->tail].address - begin) / 4;
-        if (c->used + STUB_WORDS + 64 > c->room)
-            return false;
-        write_stub(c, loop, begin, end_code);
-        if (loop->falls)
-            c->words[from] = 0xbf820000u; /* s_branch */
-        if (!retarget(c, from, stub))
-            return false;
-        out->loops++;
+    unsigned word = c->s + REEF_INSIDE_WORD;
+    inside_emit(c, sop2(S_OR, word, word, word + 1)); /* sets SCC */
+    inside_branch(c, S_CBRANCH_SCC1, end);
+    if (write_is_first(c, rsrc2, at, back))
+        write_relay(c, back, end);
+    else
+        inside_branch(c, S_BRANCH, back);
+}
+
+/* --- the copy --- */
+
+/* As many of the instructions before @at as the guard has room for. */
+static void take_prologue(struct reef_inside *out, const struct copy *c, unsigned at)
+{
+    for (unsigned i = 0; i < at; i++) {
+        unsigned words = c->inst[i].bytes / 4;
+        if (out->prologue_words + words > REEF_INSIDE_PROLOGUE)
+            return;
+        memcpy(&out->prologue[out->prologue_words],
+               c->original + (c->inst[i].address - c->inst[0].address), c->inst[i].bytes);
+        out->prologue_words += words;
     }
+}
+
+static void write_main_text(struct reef_inside *out, struct copy *c, uint32_t rsrc2, unsigned end)
+{
+    unsigned seldom = inside_labels(c, 2), back = seldom + 1;
+    bool waits;
+    unsigned at = first_look(c, &waits);
+    take_prologue(out, c, waits ? at : at - 1);
+    for (unsigned i = 0; i < c->count; i++) {
+        if (i == at) {
+            write_first_look(c, at, waits, seldom, end);
+            inside_label_here(c, back);
+        }
+        inside_label_here(c, i);
+        write_look(c, i, c->look[i], end);
+        out->looks += (c->look[i] & INSIDE_SEND) != 0;
+        inside_put(c, i, NULL, 0, (int32_t)i + 1);
+    }
+    inside_label_here(c, seldom);
+    write_seldom(c, rsrc2, at, back, end);
+}
+
+/* In the order of the main text, but from the head on; and then the next one. */
+static void write_copy(struct copy *c, const struct loop *loop, unsigned nth, unsigned end)
+{
+    unsigned base = loop->label + (nth - 1) * loop->size, i = loop->head;
+    bool last = nth == loop->copies;
+    unsigned what =
+        (last ? INSIDE_SEND : 0) | (nth == loop->test_copy ? INSIDE_TEST | INSIDE_WAIT : 0);
+    for (unsigned left = loop->size; left > 0; left--) {
+        unsigned after = i;
+        do
+            after = (after + 1) % c->count;
+        while (!loop->body[after]);
+        inside_label_here(c, base + loop->body[i] - 1);
+        write_look(c, i, c->last[i] & what, end);
+        inside_put(c, i, loop, nth,
+                   left > 1 ? (int32_t)(base + loop->body[after] - 1)
+                   : last   ? -1
+                            : (int32_t)(base + loop->size + loop->body[loop->head] - 1));
+        i = after;
+    }
+}
+
+/* The looks on the ways back to the last copy, if several loops lead there. */
+static void write_looks_of_nest(struct copy *c, const struct loop *nest, unsigned end)
+{
+    for (unsigned n = 0; n < c->loops && !nest->innermost; n++) {
+        const struct loop *loop = &c->loop[n];
+        if (loop->nest != nest)
+            continue;
+        inside_label_here(c, loop->look);
+        write_look(c, loop->head, INSIDE_SEND | INSIDE_TEST | INSIDE_WAIT, end);
+        inside_branch(c, S_BRANCH,
+                      nest->label + (nest->copies - 1) * nest->size + nest->body[loop->head] - 1);
+    }
+}
+
+static bool write_all(struct reef_inside *out, struct copy *c, uint32_t rsrc2)
+{
+    inside_labels(c, c->count); /* the instructions' own */
+    unsigned end = inside_labels(c, 1);
+    for (unsigned n = 0; n < c->loops; n++) {
+        c->loop[n].label = inside_labels(c, c->loop[n].copies * c->loop[n].size);
+        c->loop[n].look = inside_labels(c, 1);
+    }
+    write_main_text(out, c, rsrc2, end);
+    for (unsigned n = 0; n < c->loops; n++) {
+        for (unsigned nth = 1; nth <= c->loop[n].copies; nth++)
+            write_copy(c, &c->loop[n], nth, end);
+        if (c->loop[n].copies > 0)
+            write_looks_of_nest(c, &c->loop[n], end);
+        out->looks += c->loop[n].copies > 0;
+    }
+    out->loops = c->loops;
+    inside_label_here(c, end);
+    write_end(c);
     for (unsigned i = 0; i < 64; i++)
-        emit(c, 0xbf800000u); /* s_nop 0: the instruction fetch reads ahead */
-    return true;
+        inside_emit(c, 0xbf800000u); /* s_nop 0: the instruction fetch reads ahead */
+    return inside_resolve(c);
 }
 
 /* --- registers --- */
 
 /* Wavefronts a SIMD may hold: 256 VGPRs in fours, 800 SGPRs in sixteens, 10 at most (gfx9). */
-static bool costs_nothing(const uint8_t *descriptor, unsigned sgprs)
+static unsigned waves(const uint8_t *descriptor, unsigned sgprs)
 {
     uint32_t rsrc1;
     memcpy(&rsrc1, descriptor + REEF_KD_RSRC1, sizeof(rsrc1));
     unsigned vgprs = ((rsrc1 & 63) + 1) * 4, before = ((rsrc1 >> 6 & 15) / 2 + 1) * 16;
-    unsigned after = (sgprs + 6 + 15) / 16 * 16;
-    unsigned waves = 256 / vgprs < 10 ? 256 / vgprs : 10;
-    unsigned then = 800 / before < waves ? 800 / before : waves;
-    return after <= before || 800 / after >= then;
+    unsigned after = sgprs ? (sgprs + 6 + 15) / 16 * 16 : before;
+    unsigned by_vgprs = 256 / vgprs, by_sgprs = 800 / (after > before ? after : before);
+    unsigned both = by_vgprs < by_sgprs ? by_vgprs : by_sgprs;
+    return both < 10 ? both : 10;
 }
 
 static bool make(struct reef_inside *out, struct copy *c, const struct reef_object *object,
                  const struct reef_object_kernel *kernel)
 {
     struct reef_guard_registers registers;
-    const uint8_t *code = reef_object_at(object, kernel->entry_va, kernel->code_bytes);
-    uint64_t begin = kernel->entry_va, end = begin + kernel->code_bytes;
-    if (!code || kernel->code_bytes == 0 || kernel->code_bytes > BYTES_MAX ||
+    c->original = reef_object_at(object, kernel->entry_va, kernel->code_bytes);
+    if (!c->original || kernel->code_bytes == 0 || kernel->code_bytes > BYTES_MAX ||
         !reef_guard_registers(object->target, kernel->descriptor, &registers) ||
-        !decode(c, code, kernel->code_bytes, begin) || !copies(c, begin, end))
+        !decode(c, c->original, kernel->code_bytes, kernel->entry_va))
         return true;
-    if (!inside_find_loops(c))
+    if (!inside_find_ways(c))
         return false;
-    unsigned stubs = 0, used = sgprs_used(c);
-    for (unsigned i = 0; i < c->loops; i++)
-        stubs += inside_wants_stub(c, &c->loop[i]);
-    c->s = ((used > registers.sgpr + 2 ? used : registers.sgpr + 2) + 1) & ~1u;
-    if ((stubs == 0 && !first_wait(c)) || c->s + REEF_INSIDE_SGPRS > SGPRS_MAX ||
-        !costs_nothing(kernel->descriptor, c->s + REEF_INSIDE_SGPRS))
+    if (!copies(c))
         return true;
-    c->room = kernel->code_bytes / 4 + stubs * STUB_WORDS + END_WORDS + RELAY_WORDS + 128;
-    c->words = malloc(c->room * 4);
-    c->original = malloc(kernel->code_bytes);
-    if (!c->words || !c->original)
+    unsigned used = sgprs_used(c);
+    uint32_t rsrc2;
+    memcpy(&rsrc2, kernel->descriptor + REEF_KD_RSRC2, sizeof(rsrc2));
+    c->s = ((used > registers.sgpr + 2 ? used : registers.sgpr + 2) + 3) & ~3u;
+    c->waves = waves(kernel->descriptor, 0);
+    c->spare = BRANCH_WORDS - LOOK_WORDS - kernel->code_bytes / 4;
+    if (c->s + REEF_INSIDE_SGPRS > SGPRS_MAX ||
+        waves(kernel->descriptor, c->s + REEF_INSIDE_SGPRS) < c->waves)
+        return true;
+    if (!inside_find_loops(c) || !inside_choose_places(c))
         return false;
-    memcpy(c->original, code, kernel->code_bytes);
-    memcpy(c->words, code, kernel->code_bytes);
-    c->used = kernel->code_bytes / 4;
-    if (!write_all(out, c, stubs, begin))
-        return true;
+    if (!write_all(out, c, rsrc2))
+        return !c->failed;
     out->code = (uint8_t *)c->words;
     out->bytes = c->used * 4;
     out->sgpr = c->s;
@@ -360,9 +410,16 @@ bool reef_inside_make(struct reef_inside *out, const struct reef_object *object,
     if (!out->code)
         *out = (struct reef_inside){0};
     free(c.inst);
+    free(c.next);
+    free(c.order);
     free(c.loop);
     free(c.bodies);
+    free(c.target);
+    free(c.scc);
+    free(c.look);
+    free(c.last);
     free(c.words);
-    free(c.original);
+    free(c.references);
+    free(c.labels);
     return enough;
 }

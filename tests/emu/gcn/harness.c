@@ -29,7 +29,8 @@ struct harness {
     struct gcn_thread *thread;
     char *file; /* owned: the code object as it is in the file */
     size_t file_bytes;
-    uint64_t image_va; /* where its address 0 was loaded */
+    uint64_t image_va;       /* where its address 0 was loaded */
+    uint32_t issue_scale_q8; /* of the present launch */
     struct gcn_dispatch wave_dispatch;
     struct gcn_workgroup *wave; /* owned */
 };
@@ -57,6 +58,7 @@ struct harness *harness_create(void)
         return NULL;
     h->memory.find = find;
     h->next_va = 0x7000000000;
+    h->issue_scale_q8 = 256;
     h->code = gcn_code_create(&h->memory);
     h->thread = gcn_thread_create();
     return h;
@@ -261,6 +263,7 @@ static bool prepare(struct harness *h, const struct harness_launch *l, struct gc
     int64_t entry;
     uint32_t group, private;
 
+    h->issue_scale_q8 = l->issue_scale_q8 ? l->issue_scale_q8 : 256;
     snprintf(symbol, sizeof(symbol), "%s.kd", l->kernel);
     if (!descriptor_va)
         descriptor_va = harness_symbol(h, symbol);
@@ -286,9 +289,9 @@ static bool prepare(struct harness *h, const struct harness_launch *l, struct gc
         d->workgroup_size[i] = l->workgroup[i] ? l->workgroup[i] : 1;
     }
     d->group_segment_bytes = group + l->dynamic_lds;
-    d->vmem_latency = 500;
+    d->vmem_latency = 400; /* as emu/profiles/mi50.conf */
     d->lds_latency = 64;
-    d->smem_latency = 200;
+    d->smem_latency = 120;
     d->clock_mhz = 1725;
     packet = harness_alloc(h, 64, &d->packet_va);
     kernarg = harness_alloc(h, l->kernarg_bytes + 256, &d->kernarg_va);
@@ -317,7 +320,7 @@ static enum gcn_status run_workgroup(struct harness *h, struct gcn_workgroup *wg
                                      uint64_t slice_cycles, uint64_t *cycles,
                                      struct gcn_fault *fault)
 {
-    struct gcn_slice slice = {.budget_cycles = slice_cycles, .issue_scale_q8 = 256};
+    struct gcn_slice slice = {.budget_cycles = slice_cycles, .issue_scale_q8 = h->issue_scale_q8};
     enum gcn_status status;
     uint64_t used = 0;
 
@@ -404,7 +407,7 @@ struct gcn_workgroup *harness_steps_group(struct harness_steps *steps, unsigned 
 
 enum gcn_status harness_steps_run(struct harness_steps *steps, unsigned number, uint64_t cycles)
 {
-    struct gcn_slice slice = {.budget_cycles = cycles, .issue_scale_q8 = 256};
+    struct gcn_slice slice = {.budget_cycles = cycles, .issue_scale_q8 = steps->h->issue_scale_q8};
     struct gcn_workgroup *wg = steps->group[number];
 
     if (!wg)

@@ -37,11 +37,12 @@ struct harness_launch {
     uint32_t dynamic_lds;  /* bytes */
     const void *kernarg;   /* explicit arguments, laid out as the kernel wants them */
     size_t kernarg_bytes;
-    uint64_t descriptor_va; /* of the kernel; 0: found by name */
-    uint64_t slice_cycles;  /* 0: a default */
-    uint64_t cycles;        /* out: the longest work-group's time */
-    uint64_t instructions;  /* out: wave-instructions */
-    struct gcn_fault fault; /* out */
+    uint64_t descriptor_va;  /* of the kernel; 0: found by name */
+    uint64_t slice_cycles;   /* 0: a default */
+    uint32_t issue_scale_q8; /* 256, or 0: alone on its SIMDs (gcn.h) */
+    uint64_t cycles;         /* out: the longest work-group's time */
+    uint64_t instructions;   /* out: wave-instructions */
+    struct gcn_fault fault;  /* out */
 };
 /** Runs every work-group of a kernel to its end. GCN_DONE or what stopped it (GCN_STOPPED also
  *  stands for a kernel that cannot be found). Prints faults. */

@@ -229,7 +229,7 @@ static void test_vmcnt(void **state)
     before = gcn_sgpr64(&wg->wave[0], 4);
     after = gcn_sgpr64(&wg->wave[0], 6);
     assert_in_range(before, 1000000, 1000100);
-    assert_in_range(after - before, 490, 600); /* the harness' latency is 500 */
+    assert_in_range(after - before, 490, 600); /* harness_wave()'s latency is 500 */
 }
 
 /* Where slices are cut has no influence on the time of waves that share nothing but bandwidth. */

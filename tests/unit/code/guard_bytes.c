@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* guard_bytes TARGET evict|follow|inside: the code of a guard as llvm-mc -disassemble reads it. */
+/* guard_bytes TARGET evict|follow|inside|inside-far: the code of a guard as llvm-mc -disassemble
+ * reads it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,10 @@
 int main(int argc, char **argv)
 {
     uint8_t descriptor[REEF_DESCRIPTOR_BYTES] = {0}, block[REEF_GUARD_BLOCK_BYTES];
-    struct reef_inside inside = {.late = true, .sgpr = 20, .loops = 1};
+    struct reef_inside inside = {.sgpr = 20,
+                                 .looks = 1,
+                                 .prologue = {0xc0020002, 0, 0xbe880007},
+                                 .prologue_words = 3}; /* s_load_dword s0, s[4:5]; s_mov s8, s7 */
     struct reef_guard_place place = {
         .block_va = 0x4000, .entry_va = 0x1000, .line = 0x11122223000, .record = 0x44455556666};
     /* Eight user SGPRs, a work-group id, work-item ids x and y. */
@@ -24,9 +28,9 @@ int main(int argc, char **argv)
     if (!target || !reef_guard_registers(target, descriptor, &registers))
         return 1;
     enum reef_guard guard = strcmp(argv[2], "follow") == 0 ? REEF_GUARD_FOLLOW : REEF_GUARD_EVICT;
-    if (strcmp(argv[2], "inside") == 0)
+    if (strncmp(argv[2], "inside", 6) == 0)
         place.inside = &inside;
-    else
+    if (strcmp(argv[2], "inside") != 0)
         place.entry_va = 0x1000000; /* beyond a branch's reach */
     reef_guard_write(block, guard, target, descriptor, &registers, &place);
     for (unsigned i = 0; i < REEF_GUARD_CODE_BYTES; i += 4)

@@ -45,25 +45,36 @@ want() {
     echo "s_endpgm"
 }
 
-# What the guard of a kernel that tests the flag inside is meant to be.
+# What the guard of a kernel that tests the flag inside is meant to be: with the kernel's beginning, or, if the rest is
+# far, without.
 want_inside() {
-    echo "s_mov_b32 s20, 0x22223000"
-    echo "s_mov_b32 s21, 0x111"
-    echo "s_load_dwordx2 s[26:27], s[20:21], 0x0 glc"
-    echo "s_load_dword s24, s[20:21], 0x10 glc"
-    echo "s_mov_b32 s22, 0x55556666"
-    echo "s_mov_b32 s23, 0x444"
-    echo "s_mov_b32 s25, s8"
-    echo "s_getreg_b32 s10, hwreg(HW_REG_HW_ID, 8, 4)"
-    echo "s_lshl_b32 s10, s10, 7"
-    echo "s_add_u32 s20, s20, s10"
-    echo "s_branch 62447" # -3089: from 68 bytes into the guard to the kernel
+    echo "s_mov_b32 s24, 0x22223000"
+    echo "s_mov_b32 s25, 0x111"
+    echo "s_load_dwordx4 s[20:23], s[24:25], 0x0 glc"
+    if [ "$1" = inside ]; then
+        echo "s_load_dword s0, s[4:5], 0x0"
+        echo "s_mov_b32 s8, s7"
+    fi
+    echo "s_getreg_b32 s26, hwreg(HW_REG_HW_ID, 8, 4)"
+    echo "s_lshl_b32 s26, s26, 7"
+    echo "s_add_u32 s24, s24, s26"
+    echo "s_mov_b32 s26, 0x55556666"
+    echo "s_mov_b32 s27, 0x444"
+    if [ "$1" = inside ]; then
+        echo "s_branch 62450" # -3086: from 68 bytes into the guard to 12 into the kernel's copy
+        return
+    fi
+    echo "s_getpc_b64 s[10:11]"
+    # from behind s_getpc_b64, 56 bytes into the guard, to the copy
+    echo "s_add_u32 s10, s10, 0xffbfc8"
+    echo "s_addc_u32 s11, s11, 0"
+    echo "s_setpc_b64 s[10:11]"
 }
 
 failed=0
 while read -r mach cpu vgpr; do
-    for kind in evict follow inside; do
-        wanted=$(if [ $kind = inside ]; then want_inside; else want $kind "$vgpr"; fi)
+    for kind in evict follow inside inside-far; do
+        wanted=$(if [ ${kind%-far} = inside ]; then want_inside $kind; else want $kind "$vgpr"; fi)
         got=$("$bytes" "$mach" $kind | "$mc" -triple=amdgcn-amd-amdhsa -mcpu="$cpu" -disassemble 2>&1 |
             sed -e '/^\t\.text/d' -e 's/^\t//' -e '/^s_nop 0$/d' -e '/^\.amdgcn/d' -e '/^$/d' \
                 -e 's/0xffffffff$/-1/')
