@@ -161,7 +161,8 @@ struct reef_gpu {
     _Atomic bool rt_raised;       /* our bit on the board is set */
     _Atomic uint64_t rt_arrivals; /* how often a launching thread has wanted to set it, */
     _Atomic unsigned rt_raising;  /* and how many are about to */
-    uint64_t rt_arrivals_seen;
+    uint64_t rt_arrivals_seen; /* agent: those whose packets have come, or that had none */
+    uint64_t rt_launch_ns;     /* agent: when it began to wait for one; 0: it does not */
     bool rt_watching;     /* the agent polls RT queues */
     uint64_t rt_since_ns; /* since when */
 };
