@@ -71,12 +71,14 @@ static bool enter(const struct reef_bench_libraries *libraries, const char *prio
 }
 
 pid_t reef_bench_spawn(const struct reef_bench_libraries *libraries, const char *priority,
-                       char *const *argv, int out)
+                       char *const *argv, int in, int out)
 {
     pid_t child = fork();
     if (child == 0) {
         int nowhere = out < 0 ? open("/dev/null", O_WRONLY) : out;
 
+        if (in >= 0)
+            dup2(in, STDIN_FILENO);
         dup2(nowhere, STDOUT_FILENO);
         if (enter(libraries, priority))
             execv(argv[0], argv);

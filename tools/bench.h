@@ -40,10 +40,10 @@ bool reef_bench_find_app(const char *name, char path[PATH_MAX]);
 bool reef_bench_run(const struct reef_bench_libraries *libraries, const char *priority,
                     char *const *argv, char *line, int size);
 
-/** Starts @argv in the same way and does not wait. @out: a descriptor for what it prints; -1:
- * nowhere. Returns the process, or -1. */
+/** Starts @argv in the same way and does not wait. @in, @out: descriptors for its standard input and
+ * what it prints; -1: as here, nowhere. Returns the process, or -1. */
 pid_t reef_bench_spawn(const struct reef_bench_libraries *libraries, const char *priority,
-                       char *const *argv, int out);
+                       char *const *argv, int in, int out);
 
 /** `reef bench launch` for CUDA, above a driver that only counts: the figures as the object of the key
  *  "cuda" are written to @json (may be NULL). False if the programs for it are not there (nothing is
@@ -55,9 +55,10 @@ bool reef_bench_launch_cuda(const struct reef_bench_libraries *libraries, int ro
  *  key "cuda" to @json (may be NULL). False after saying what went wrong. */
 bool reef_bench_preempt_cuda(const struct reef_bench_libraries *libraries, int rounds, FILE *json);
 
-/** Prints published figures of others' preemption, and writes them as one more key to @json (may be
- *  NULL). */
-void reef_bench_say_published(FILE *json);
+/** Prints published figures of preemption on AMD's and on NVIDIA's GPUs, and writes them as one more
+ *  key to @json (may be NULL). */
+void reef_bench_say_published_hip(FILE *json);
+void reef_bench_say_published_cuda(FILE *json);
 
 /** Opens the file for the figures. NULL if none is wanted, or after saying that it cannot be. */
 FILE *reef_bench_json(const struct reef_bench_options *options);

@@ -132,18 +132,26 @@ static bool read_options(struct doctor *d, const struct reef_options *options)
     return true;
 }
 
-/* "doctor --kernels FILE [--json FILE]". */
+FILE *doctor_open_json(const char *json)
+{
+    if (strcmp(json, "-") != 0)
+        return fopen(json, "we");
+    int kept = dup(STDOUT_FILENO);
+    if (kept < 0)
+        return NULL;
+    return freopen("/dev/null", "w", stdout) ? fdopen(kept, "w") : NULL;
+}
+
+/* "doctor --kernels FILE [--json [FILE]]". */
 static int list_kernels(int argc, char **argv)
 {
-    const char *file = argc > 2 ? argv[2] : NULL, *json = NULL;
+    bool json = argc > 3 && strcmp(argv[3], "--json") == 0;
 
-    if (argc == 5 && strcmp(argv[3], "--json") == 0)
-        json = argv[4];
-    if (!file || (argc != 3 && !json)) {
-        reef_say("usage: reef doctor --kernels FILE [--json FILE]");
+    if (argc < 3 || argc > (json ? 5 : 3)) {
+        reef_say("usage: reef doctor --kernels FILE [--json [FILE]]");
         return REEF_EXIT_USAGE;
     }
-    return doctor_kernels(file, json);
+    return doctor_kernels(argv[2], argc == 5 ? argv[4] : json ? "-" : NULL);
 }
 
 /* A file of device code: nothing can be said of it but what it holds. */

@@ -30,10 +30,12 @@ void doctor_check_means(struct doctor *d);
 /** The program (NULL: any) and the vendor libraries it would load. */
 void doctor_check_program(struct doctor *d, const char *program);
 /** Lists the kernels of a file. Returns the exit status. */
-int doctor_kernels(const char *path, const char *json); /* NULL: no JSON */
+int doctor_kernels(const char *path, const char *json); /* NULL: no JSON; "-": instead of lines */
 /** The same for PTX text. */
 bool doctor_is_ptx(const char *path);
 int doctor_ptx(const char *path, const char *json);
+/** Opens the file for JSON; "-": standard output, where nothing else is printed from then on. */
+FILE *doctor_open_json(const char *json);
 /** The instructions of the program's code objects that the emulated GPU refuses; also written to the
  *  file @json unless that is NULL. */
 void doctor_check_instructions(struct doctor *d, const char *program, const char *json);

@@ -123,7 +123,7 @@ int doctor_kernels(const char *path, const char *json)
     struct listing l = {0};
     if (doctor_is_ptx(path))
         return doctor_ptx(path, json);
-    if (json && !(l.json = fopen(json, "w"))) {
+    if (json && !(l.json = doctor_open_json(json))) {
         reef_say("doctor: %s: %s", json, strerror(errno));
         return 1;
     }

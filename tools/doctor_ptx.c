@@ -125,7 +125,7 @@ int doctor_ptx(const char *path, const char *json)
     struct reef_ptx_rewritten r = {0};
     size_t size;
     char *text = read_text(path, &size);
-    FILE *out = json ? fopen(json, "we") : NULL;
+    FILE *out = json ? doctor_open_json(json) : NULL;
     int status = 1;
     if (json && !out)
         reef_say("doctor: %s: %s", json, strerror(errno));

@@ -19,7 +19,7 @@ static const struct command {
      "run a program under libreef.so"},
     {"doctor", reef_doctor,
      "[--priority rt|be|off] [--emulate PROFILE] [--json FILE] [PROGRAM] | "
-     "--kernels FILE [--json FILE]",
+     "--kernels FILE [--json [FILE]]",
      "say whether this machine and a program will be scheduled, and how"},
     {"config", reef_config_command, "", "show every option, its value and where that comes from"},
     {"stats", reef_stats, "[--dir DIR] [--json]",

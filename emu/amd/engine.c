@@ -25,7 +25,6 @@
 /* Wall times. */
 #define POLL_BUSY_NS      30000ull
 #define POLL_STANDING_NS  150000ull
-#define POLL_IDLE_NS      500000ull
 #define POLL_LONG_IDLE_NS 2000000ull
 #define POLL_NO_QUEUE_NS  20000000ull
 #define LATELY_NS         5000000ull
@@ -330,7 +329,7 @@ static uint64_t conclude(uint32_t *seen, uint64_t idle_ns)
     else if (idle_ns < LATELY_NS)
         timeout = POLL_BUSY_NS;
     else
-        timeout = idle_ns < LONG_NS ? POLL_IDLE_NS : POLL_LONG_IDLE_NS;
+        timeout = idle_ns < LONG_NS ? emu_settings()->poll_ns : POLL_LONG_IDLE_NS;
     due = next == EMU_NEVER ? EMU_NEVER : emu_clock_wall_of(&view.clock, next);
     if (due != EMU_NEVER && due < wall + timeout)
         timeout = due > wall ? due - wall : 0;

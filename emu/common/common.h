@@ -35,6 +35,7 @@ struct emu_settings {
     unsigned threads;         /* REEF_EMU_THREADS: interpreter threads; default min(cores, 2) */
     char durations[512];      /* REEF_EMU_DURATIONS: file of durations by kernel name; empty: none */
     char stats[512];          /* REEF_EMU_STATS: file for the statistics at exit; empty: none */
+    uint64_t poll_ns;         /* REEF_EMU_POLL_US: wall time between looks at doorbells after a pause */
     bool trace;               /* REEF_EMU_TRACE=1: one stderr line per packet and ioctl */
     /* Knobs of the AMD command processor, by which tests force races; all off by default. */
     unsigned prefetch_packets;       /* REEF_EMU_PREFETCH: packets copied before their turn */

@@ -31,6 +31,7 @@ static bool loud; /* say what is wrong */
     X(QUANTUM_US, quantum_ns, 0.1, 1e6, 50, 1000)                                                  \
     X(THREADS, threads, 1, 256, default_threads(), 1)                                              \
     X(TRACE, trace, 0, 1, 0, 1)                                                                    \
+    X(POLL_US, poll_ns, 1, 1e6, 500, 1000)                                                         \
     X(PREFETCH, prefetch_packets, 0, EMU_MAX_PREFETCH, 0, 1)                                       \
     X(DOORBELL_DELAY_US, doorbell_delay_ns, 0, 1e6, 0, 1000)                                       \
     X(COMPLETION_DELAY_US, completion_delay_ns, 0, 1e6, 0, 1000)                                   \

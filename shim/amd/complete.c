@@ -101,6 +101,14 @@ static bool was_evicted(const struct reef_vqueue *q, uint16_t number)
                            reef_packet_type(head) == HSA_PACKET_TYPE_BARRIER_OR);
 }
 
+/* For reef bench preempt. */
+static void log_restored(const struct reef_vqueue *q, const struct reef_slot *slot)
+{
+    uint64_t start_ts = reef_signal(slot->signal)->start_ts;
+    if (start_ts)
+        reef_debug("queue %p: went on at tick %llu", (const void *)q, (unsigned long long)start_ts);
+}
+
 void reef_complete_reap(struct reef_vqueue *q, uint64_t now_ns)
 {
     struct reef_gpu *gpu = q->gpu;
@@ -129,6 +137,8 @@ void reef_complete_reap(struct reef_vqueue *q, uint64_t now_ns)
             continue;
         }
         q->records[slot->index & q->mask] = REEF_RECORD_DONE;
+        if (slot->first)
+            log_restored(q, slot);
         keep_delivery(q, slot);
         reef_slot_arm(slot);
         gpu->done_ns += ran_ns;
@@ -229,7 +239,7 @@ static bool reap_all(struct reef_gpu *gpu, uint64_t now_ns)
     for (struct reef_vqueue *q = gpu->queues; q; q = q->next) {
         if (q->class != REEF_CLASS_BE || q->pins > 0)
             continue;
-        if (!gpu->rt_seen && rt_active(gpu, now_ns))
+        if (reef_feed_rt_has_come(gpu))
             return false; /* and what completes must not make room for more */
         reef_complete_reap(q, now_ns);
         reef_feed_actions(gpu);

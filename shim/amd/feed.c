@@ -136,10 +136,17 @@ bool reef_feed_wants_more(const struct reef_vqueue *q)
            atomic_load_explicit(&reef_trace_active, memory_order_relaxed);
 }
 
+bool reef_feed_rt_has_come(struct reef_gpu *gpu)
+{
+    return reef_unlikely(reef_board_rt_any(gpu->board)) && !gpu->rt_seen && !reef_disabled() &&
+           reef_board_rt_active(gpu->board, reef_now_ns());
+}
+
 void reef_feed_take(struct reef_vqueue *q, uint64_t now_ns)
 {
     uint64_t write = reef_vqueue_write_index(q);
-    while (q->taken != write && q->taken - q->retired <= q->mask && reef_feed_wants_more(q)) {
+    while (q->taken != write && q->taken - q->retired <= q->mask && reef_feed_wants_more(q) &&
+           !reef_feed_rt_has_come(q->gpu)) {
         union reef_packet *packet = reef_packet_at(q, q->taken);
         uint32_t head = atomic_load_explicit(&packet->head, memory_order_acquire);
         unsigned type = reef_packet_type(head);
@@ -235,6 +242,8 @@ static void submit(struct reef_vqueue *q, uint64_t index)
     struct reef_slot *slot = &q->slots[number];
     slot->index = index;
     slot->paused = slot->killed = false;
+    slot->first = q->emptied;
+    q->emptied = false;
     q->live[q->live_count++] = number;
 
     const union reef_packet *from = reef_packet_at(q, index);
@@ -485,11 +494,10 @@ static void ring_held(struct reef_vqueue *q)
     }
     /* RT work that the agent has not told the core of yet: nothing more goes to the device, and the
      * packets stay where they are. The agent takes them when RT work is over. */
-    if (gpu->rt_seen || !reef_board_rt_any(gpu->board) || reef_disabled() ||
-        !reef_board_rt_active(gpu->board, reef_now_ns()))
-        take_held(q);
-    else
+    if (reef_feed_rt_has_come(gpu))
         reef_agent_notify_locked(&gpu->agent);
+    else
+        take_held(q);
     pthread_mutex_unlock(&gpu->lock);
 }
 

@@ -17,6 +17,39 @@
 #include "shim/preload/log.h"
 #include "shim/trace/trace.h"
 
+/* For reef bench preempt: nothing more was given to the device since the bit was set, or since the
+ * last doorbell of a thread that had looked just before. */
+static void log_change(struct reef_gpu *gpu, bool rt, uint64_t now_ns)
+{
+    if (rt)
+        reef_debug("held: rt work exists since %llu, last fed at %llu, seen at %llu ns",
+                   (unsigned long long)reef_board_rt_since(gpu->board),
+                   (unsigned long long)gpu->fed_late_ns, (unsigned long long)now_ns);
+    else
+        reef_debug("rt work is gone");
+}
+
+/* Of queues in which nothing is left, as in one that is suspended, it is noted when they go on. */
+static void note_emptied(struct reef_gpu *gpu, bool rt)
+{
+    for (struct reef_vqueue *q = gpu->queues; q; q = q->next)
+        q->emptied = !rt && q->live_count == 0;
+}
+
+void reef_reset_look(struct reef_gpu *gpu, uint64_t now_ns)
+{
+    bool rt = !reef_disabled() && reef_board_rt_active(gpu->board, now_ns);
+    if (rt == gpu->rt_seen)
+        return;
+    gpu->rt_seen = rt;
+    REEF_TRACE_EVENT(rt ? REEF_TRACE_HOLD : REEF_TRACE_RELEASE, 0, 0, 0, 0, 0);
+    note_emptied(gpu, rt);
+    reef_core_rt(gpu->core, rt, now_ns);
+    reef_feed_actions(gpu);
+    reef_feed_ring(gpu);
+    log_change(gpu, rt, now_ns);
+}
+
 /* What was in the device queue and did not complete is back in the virtual queue. */
 static unsigned forget_killed(struct reef_vqueue *q)
 {
@@ -98,6 +131,7 @@ static void finish_reset(struct reef_vqueue *q, enum stopped stopped)
     uint64_t now_ns = reef_now_ns();
     pthread_mutex_lock(&reef_complete_lock);
     reef_gpu_agent_lock(gpu);
+    reef_reset_look(gpu, now_ns); /* the driver's call may have taken long */
     if (stopped != STOPPED_NOT) {
         /* Nothing writes to the signals any more: what has fired by now is complete, the rest is
          * not. Unless waves were killed: then nothing more is. */
@@ -120,20 +154,6 @@ static void finish_reset(struct reef_vqueue *q, enum stopped stopped)
     pthread_mutex_unlock(&reef_complete_lock);
 }
 
-/* For reef bench preempt: nothing more was given to the device since the bit was set, or since the
- * last doorbell of a thread that had looked just before. */
-static void log_change(struct reef_gpu *gpu, bool rt, uint64_t now_ns)
-{
-    if (atomic_load_explicit(&reef_log_level, memory_order_relaxed) < REEF_LOG_DEBUG)
-        return;
-    if (rt)
-        reef_debug("held: rt work exists since %llu, last fed at %llu, seen at %llu ns",
-                   (unsigned long long)reef_board_rt_since(gpu->board),
-                   (unsigned long long)gpu->fed_late_ns, (unsigned long long)now_ns);
-    else
-        reef_debug("rt work is gone");
-}
-
 void reef_reset_run(struct reef_gpu *gpu)
 {
     enum { BATCH = 64 };
@@ -141,17 +161,9 @@ void reef_reset_run(struct reef_gpu *gpu)
     unsigned count = 0;
     enum stopped stopped[BATCH];
     uint64_t now_ns = reef_now_ns();
-    bool rt = !reef_disabled() && reef_board_rt_active(gpu->board, now_ns);
 
     reef_gpu_agent_lock(gpu);
-    bool changed = rt != gpu->rt_seen;
-    if (changed) {
-        gpu->rt_seen = rt;
-        REEF_TRACE_EVENT(rt ? REEF_TRACE_HOLD : REEF_TRACE_RELEASE, 0, 0, 0, 0, 0);
-        reef_core_rt(gpu->core, rt, now_ns);
-        reef_feed_actions(gpu);
-        reef_feed_ring(gpu);
-    }
+    reef_reset_look(gpu, now_ns);
     while (count < BATCH && (due[count] = next_due(gpu)))
         count++;
     pthread_mutex_unlock(&gpu->lock);
@@ -166,8 +178,6 @@ void reef_reset_run(struct reef_gpu *gpu)
                          : STOPPED_NOT;
     for (unsigned i = 0; i < count; i++)
         finish_reset(due[i], stopped[i]);
-    if (changed)
-        log_change(gpu, rt, now_ns);
 }
 
 static bool needs_maintenance(const struct reef_vqueue *q)
@@ -186,6 +196,7 @@ static bool maintain(struct reef_vqueue *q)
         reef_hsa.hsa_queue_destroy(dead);
     hsa_queue_t *made = reef_vqueue_make_real(q);
     reef_gpu_agent_lock(gpu);
+    reef_reset_look(gpu, reef_now_ns());
     q->dead = NULL;
     q->spare = made;
     if (!q->real && made)

@@ -30,6 +30,7 @@ enum {
     RT_POLL_MAX_NS = 2000000,
     RT_PROBE_POLL_NS = 20000,
     RT_BLOCKED_POLL_NS = 200000,
+    RT_LAUNCH_NS = 200000, /* for which a launch call may take until its packet is there */
 };
 #define RT_WAIT_STALL_NS 1000000000u
 #define RT_RUN_STALL_NS  10000000000u
@@ -194,6 +195,24 @@ static uint64_t running_poll(uint64_t running_ns)
                                       : poll_ns;
 }
 
+/* A launch call was seen whose packet has not come yet. HIP takes microseconds in between, and the
+ * thread may lose its processor; if the bit went meanwhile, BE work would be let in, and preempted
+ * a second time at the doorbell. But not each call has a packet. */
+static bool is_launching(struct reef_gpu *gpu, uint64_t arrivals, uint64_t now_ns)
+{
+    if (atomic_load(&gpu->rt_raising) > 0)
+        return true;
+    if (arrivals == gpu->rt_arrivals_seen)
+        return false;
+    if (gpu->rt_launch_ns == 0)
+        gpu->rt_launch_ns = now_ns;
+    if (now_ns - gpu->rt_launch_ns < RT_LAUNCH_NS)
+        return true;
+    gpu->rt_arrivals_seen = arrivals;
+    gpu->rt_launch_ns = 0;
+    return false;
+}
+
 uint64_t reef_rt_step(struct reef_gpu *gpu, uint64_t now_ns)
 {
     if (!atomic_load(&gpu->rt_raised) && !gpu->rt_watching)
@@ -226,11 +245,11 @@ uint64_t reef_rt_step(struct reef_gpu *gpu, uint64_t now_ns)
         if (!atomic_exchange(&gpu->rt_raised, true))
             reef_board_rt_raise(gpu->board);
         reef_board_rt_renew(gpu->board, now_ns);
+        gpu->rt_arrivals_seen = arrivals;
+        gpu->rt_launch_ns = 0;
         return count[RT_RUNS] > 0 ? running_poll(now_ns - gpu->rt_since_ns) : RT_PROBE_POLL_NS;
     }
-    if (arrivals != gpu->rt_arrivals_seen || atomic_load(&gpu->rt_raising) > 0) {
-        /* A launch call was seen whose packet has not come yet: give it one more look. */
-        gpu->rt_arrivals_seen = arrivals;
+    if (is_launching(gpu, arrivals, now_ns)) {
         reef_board_rt_renew(gpu->board, now_ns);
         return RT_PROBE_POLL_NS;
     }

@@ -51,6 +51,7 @@ static void finish(struct reef_vqueue *q, bool off, int error)
     uint64_t now_ns = reef_now_ns();
     pthread_mutex_lock(&reef_complete_lock);
     reef_gpu_agent_lock(gpu);
+    reef_reset_look(gpu, now_ns); /* the driver's call may have taken long */
     if (error && off)
         q->wanted_off = false;
     else

@@ -41,6 +41,7 @@ struct reef_slot {
     bool paused;         /* was suspended meanwhile: that time lies between its time stamps */
     bool killed;         /* by a request after which its completion says nothing (kill.c) */
     bool seen;           /* reef_complete_reap: the signal has fired */
+    bool first;          /* that was submitted when RT work was over */
 };
 
 /** A completion that is to be passed on to the application's signal. */
@@ -104,6 +105,7 @@ struct reef_vqueue {
     bool reset_due, closing;
     bool off, wanted_off; /* the hardware queue is suspended; or is to be */
     bool off_asked;       /* the core waits for the answer to its SUSPEND */
+    bool emptied;         /* RT work is over, and nothing was submitted since; for the log */
     unsigned pins;
     int line;          /* of the evict flag (guards.h); -1: the queue's kernels are not guarded */
     bool evicting;     /* something in the device queue was evicted: what is behind it is as well */
@@ -159,7 +161,8 @@ struct reef_gpu {
     _Atomic bool rt_raised;       /* our bit on the board is set */
     _Atomic uint64_t rt_arrivals; /* how often a launching thread has wanted to set it, */
     _Atomic unsigned rt_raising;  /* and how many are about to */
-    uint64_t rt_arrivals_seen;
+    uint64_t rt_arrivals_seen; /* agent: those whose packets have come, or that had none */
+    uint64_t rt_launch_ns;     /* agent: when it began to wait for one; 0: it does not */
     bool rt_watching;     /* the agent polls RT queues */
     uint64_t rt_since_ns; /* since when */
 };
@@ -240,7 +243,11 @@ extern _Thread_local struct reef_put_off {
 void reef_feed_ring_put_off(struct reef_vqueue *q);
 /** Rings what was put off. */
 static inline void reef_feed_flush(void);
-/** Hands new packets of a BE queue to the core and carries out what it says. gpu->lock held. */
+/** Whether there is RT work that the core was not told of yet: nothing is given to the device then,
+ *  and the agent has to know soon, which waits for gpu->lock. One load if there is none. */
+bool reef_feed_rt_has_come(struct reef_gpu *gpu);
+/** Hands new packets of a BE queue to the core and carries out what it says; none, or no more, once RT
+ *  work has come. gpu->lock held. */
 void reef_feed_take(struct reef_vqueue *q, uint64_t now_ns);
 /** Carries out the core's actions. gpu->lock held. */
 void reef_feed_actions(struct reef_gpu *gpu);
@@ -273,6 +280,8 @@ void reef_complete_reap(struct reef_vqueue *q, uint64_t now_ns);
 void reef_complete_deliver(struct reef_gpu *gpu);
 
 /* --- reset.c --- */
+/** Tells the core whether RT work exists, if that has changed. Agent only, gpu->lock held. */
+void reef_reset_look(struct reef_gpu *gpu, uint64_t now_ns);
 /** Kills the device queues that the core wants reset. No lock held. */
 void reef_reset_run(struct reef_gpu *gpu);
 /** Destroys killed hardware queues and makes new spares, until RT work arrives. No lock held. */

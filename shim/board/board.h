@@ -19,7 +19,7 @@
 
 enum {
     REEF_BOARD_SLOTS = 64, /* one bit each in the RT bitmap */
-    REEF_BOARD_VERSION = 3,
+    REEF_BOARD_VERSION = 4,
     REEF_BOARD_NAME = 64, /* bytes of a GPU's identity, with its end */
 };
 #define REEF_BOARD_MAGIC 0x3144524f42464552ull /* "REFBORD1" */
@@ -79,7 +79,7 @@ bool reef_board_rt_any(const struct reef_board *board);
 uint64_t reef_board_rt_since(const struct reef_board *board);
 /** Whether another process of this class uses this GPU. Reads /proc: for agents. */
 bool reef_board_has_peers(const struct reef_board *board, enum reef_board_class cls);
-/** The word agents sleep on; it changes whenever the bitmap does. */
+/** The word all agents sleep on; it changes whenever the bitmap does, or one of them is rung. */
 uint32_t reef_board_bell(const struct reef_board *board);
 /** Sleeps until the bell differs from @seen or @timeout_ns passed, or reef_board_ring_self() was called.
  *  Spurious returns are fine. */

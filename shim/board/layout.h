@@ -15,10 +15,10 @@ struct reef_board_slot {
     /* pid << 32 | low half of the start time (/proc/PID/stat field 22): taken and freed by one CAS. 0: free */
     _Atomic uint64_t owner;
     _Atomic uint64_t renewed_ns;  /* CLOCK_MONOTONIC of the last renewal of the RT lease */
-    _Atomic uint32_t bell;        /* futex word the owner's agent sleeps on */
-    _Atomic uint32_t asleep;      /* non-zero: it may be in futex_wait */
+    _Atomic uint32_t asleep;      /* non-zero: the owner's agent may be in futex_wait */
     _Atomic uint32_t cls;         /* enum reef_board_class */
     _Atomic uint32_t pid_namespace; /* inode of the owner's /proc/self/ns/pid; 0: not known */
+    uint32_t pad0;
     char command[16];
     struct reef_board_stats stats;
     _Atomic uint64_t raised_ns;   /* CLOCK_MONOTONIC just before the owner set its RT bit last */
@@ -34,7 +34,9 @@ struct reef_board_layout {
     _Atomic uint64_t turn, turn_renewed_ns, turn_waiters;
     /* Not 0: RT work exists. What guards on the GPU look at (reef_board_evict_word). */
     _Atomic uint32_t evict;
-    char pad2[28];
+    /* The futex word that all agents sleep on: one call wakes them all. One is woken by its bit, 1 << slot % 32. */
+    _Atomic uint32_t bell;
+    char pad2[24];
     struct reef_board_slot slots[REEF_BOARD_SLOTS];
 };
 
@@ -53,8 +55,8 @@ struct reef_board {
     _Atomic uint64_t looked_ns;    /* when owners of expired leases were last looked up in /proc */
 };
 
-/** Wakes the slot's agent, or has it look before it sleeps. */
-void reef_board_ring(struct reef_board_slot *slot);
+/** Wakes the agent of slot @slot, or has it look before it sleeps. */
+void reef_board_ring(struct reef_board *board, unsigned slot);
 /** Start time of @pid, or 0 if there is no such process (or it is a zombie: it will do nothing more). */
 uint64_t reef_board_start_time(int32_t pid);
 /** True unless the owner word names a process that is gone. 0 is nobody: false. */

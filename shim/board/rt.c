@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The RT bitmap, its leases, and the bells.
+ * The RT bitmap, its leases, and the bell.
  *
- * Ordering. raise() sets its bit and then looks for sleepers; an agent that wants to sleep says so
- * (asleep), and then looks at the bitmap once more through its bell, which raise() has bumped if it
- * saw "asleep". Both sides store first and load second, all sequentially consistent, so at least
- * one sees the other: a raise is never slept through.
+ * Ordering. raise() sets its bit and then changes the bell; an agent that wants to sleep has read
+ * the bell before it looked at the bitmap, and the futex lets it sleep only while the bell is the
+ * same. So a raise is never slept through. All agents sleep on one word, so waking them is one
+ * system call of the launching thread, however many there are; it is made without looking who
+ * sleeps, for its own agent does.
+ *
+ * Who rings a single agent looks whether that sleeps: the agent says so (asleep) and then looks at
+ * the bell; the other side changes the bell and then looks at asleep; all sequentially consistent.
+ * Others that are about to sleep just then find the bell changed, and look once more.
  */
 #include <linux/futex.h>
 #include <limits.h>
@@ -23,20 +28,28 @@ static uint64_t monotonic_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-void reef_board_ring(struct reef_board_slot *slot)
+static uint32_t wake_bit(unsigned slot)
 {
-    atomic_fetch_add(&slot->bell, 1);
-    if (atomic_load(&slot->asleep))
-        syscall(SYS_futex, &slot->bell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    return 1u << slot % 32;
+}
+
+static void wake(struct reef_board *board, uint32_t bits)
+{
+    syscall(SYS_futex, &board->map->bell, FUTEX_WAKE_BITSET, INT_MAX, NULL, NULL, bits);
+}
+
+void reef_board_ring(struct reef_board *board, unsigned slot)
+{
+    atomic_fetch_add(&board->map->bell, 1);
+    if (atomic_load(&board->map->slots[slot].asleep))
+        wake(board, wake_bit(slot));
 }
 
 /* The bitmap changed: whoever sleeps must look. */
-static void ring_others(struct reef_board *board)
+static void ring_all(struct reef_board *board)
 {
-    for (unsigned i = 0; i < REEF_BOARD_SLOTS; i++)
-        if (i != board->slot &&
-            atomic_load_explicit(&board->map->slots[i].owner, memory_order_relaxed))
-            reef_board_ring(&board->map->slots[i]);
+    atomic_fetch_add(&board->map->bell, 1);
+    wake(board, FUTEX_BITSET_MATCH_ANY);
 }
 
 void reef_board_rt_raise(struct reef_board *board)
@@ -50,8 +63,7 @@ void reef_board_rt_raise(struct reef_board *board)
     atomic_store_explicit(&board->map->slots[board->slot].raised_ns, now_ns, memory_order_relaxed);
     if (!(atomic_fetch_or(&board->map->rt, bit) & bit)) {
         atomic_store(&board->map->evict, 1);
-        ring_others(board);
-        reef_board_ring(&board->map->slots[board->slot]); /* BE queues of the same process */
+        ring_all(board); /* this process too: it may have BE queues */
     }
 }
 
@@ -87,10 +99,8 @@ void reef_board_rt_clear(struct reef_board *board)
 
     if (before == bit)
         lower_evict(board, 0);
-    if (before & bit) {
-        ring_others(board);
-        reef_board_ring(&board->map->slots[board->slot]);
-    }
+    if (before & bit)
+        ring_all(board);
 }
 
 /* Owners of the bits in @late are dead, stopped, or only slow. Takes the bits back from the dead
@@ -168,28 +178,32 @@ void reef_board_set_class(struct reef_board *board, enum reef_board_class cls)
 {
     atomic_store(&board->map->slots[board->slot].cls, cls);
     if (cls != REEF_BOARD_OFF)
-        ring_others(board);
+        ring_all(board);
 }
 
 uint32_t reef_board_bell(const struct reef_board *board)
 {
-    return atomic_load(&board->map->slots[board->slot].bell);
+    return atomic_load(&board->map->bell);
 }
 
 void reef_board_sleep(struct reef_board *board, uint32_t seen, uint64_t timeout_ns)
 {
     struct reef_board_slot *slot = &board->map->slots[board->slot];
-    struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000u),
-                               .tv_nsec = (long)(timeout_ns % 1000000000u)};
+    struct timespec until;
 
+    if (timeout_ns != UINT64_MAX) { /* of this operation: absolute, CLOCK_MONOTONIC */
+        uint64_t until_ns = monotonic_ns() + timeout_ns;
+        until.tv_sec = (time_t)(until_ns / 1000000000u);
+        until.tv_nsec = (long)(until_ns % 1000000000u);
+    }
     atomic_store(&slot->asleep, 1);
-    if (atomic_load(&slot->bell) == seen)
-        syscall(SYS_futex, &slot->bell, FUTEX_WAIT, seen,
-                timeout_ns == UINT64_MAX ? NULL : &timeout, NULL, 0);
+    if (atomic_load(&board->map->bell) == seen)
+        syscall(SYS_futex, &board->map->bell, FUTEX_WAIT_BITSET, seen,
+                timeout_ns == UINT64_MAX ? NULL : &until, NULL, wake_bit(board->slot));
     atomic_store(&slot->asleep, 0);
 }
 
 void reef_board_ring_self(struct reef_board *board)
 {
-    reef_board_ring(&board->map->slots[board->slot]);
+    reef_board_ring(board, board->slot);
 }

@@ -19,7 +19,7 @@ bool reef_board_turn_change(struct reef_board *board, uint64_t seen, uint64_t to
     uint64_t whom =
         ring >= 0 ? 1ull << (ring % REEF_BOARD_SLOTS) : atomic_load(&board->map->turn_waiters);
     for (whom &= ~(1ull << board->slot); whom; whom &= whom - 1)
-        reef_board_ring(&board->map->slots[__builtin_ctzll(whom)]);
+        reef_board_ring(board, (unsigned)__builtin_ctzll(whom));
     return true;
 }
 
@@ -37,7 +37,7 @@ void reef_board_turn_wait(struct reef_board *board, bool wait, int holder)
         return;
     }
     if (!(atomic_fetch_or(&board->map->turn_waiters, bit) & bit) && holder >= 0)
-        reef_board_ring(&board->map->slots[holder % REEF_BOARD_SLOTS]);
+        reef_board_ring(board, (unsigned)(holder % REEF_BOARD_SLOTS));
 }
 
 void reef_board_turn_forget(struct reef_board *board, uint64_t waiters)

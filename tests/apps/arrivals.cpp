@@ -4,10 +4,17 @@
  * until its work-groups run, in device time.
  *
  *   arrivals COUNT MEAN_GAP_US SEED
+ *   arrivals
  *
- * Prints for each arrival "WALL_NS CALL_TICKS FIRST_US ALL_US": the wall clock (CLOCK_MONOTONIC)
- * and the device clock, as the driver counts it, just before the launch call; then how long, in
- * device time, until the first work-group ran and until the last one did.
+ * Prints for each arrival "WALL_NS CALL_TICKS FIRST_US ALL_US END_US": the wall clock
+ * (CLOCK_MONOTONIC) and the device clock, as the driver counts it, just before the launch call;
+ * then how long, in device time, until the first work-group ran, until the last one did, and until
+ * the last one ended.
+ *
+ * The first form waits MEAN_GAP_US of wall time before each, give or take a half. The second reads
+ * lines "COUNT MEAN_GAP_US" from standard input, until its end, and waits in the device's time: so
+ * what others do meanwhile does not depend on how fast a GPU is emulated. It says first "up
+ * TICKS_PER_US" (of the driver's count), and "done" after each COUNT.
  */
 #include "check.h"
 
@@ -60,63 +67,107 @@ static void open_clock()
     }
 }
 
-/* When each work-group began, by the device's clock of 100 MHz. They stay for a while, so that two
- * never take the same compute unit. */
-__global__ void stamp(unsigned long long *begun)
+/* When each work-group began and ended, by the device's clock of 100 MHz. They stay for a while, so
+ * that two never take the same compute unit. */
+__global__ void stamp(unsigned long long *begun, unsigned long long *ended)
 {
     extern __shared__ unsigned local[];
-    if (threadIdx.x == 0)
-        begun[blockIdx.x] = __builtin_amdgcn_s_memrealtime();
+    const unsigned long long begin = __builtin_amdgcn_s_memrealtime();
     local[threadIdx.x] = threadIdx.x;
     for (int i = 0; i < 8; i++)
         __builtin_amdgcn_s_sleep(32);
+    const unsigned long long end = __builtin_amdgcn_s_memrealtime();
+    if (threadIdx.x == 0) {
+        begun[blockIdx.x] = begin;
+        ended[blockIdx.x] = end;
+    }
 }
 
-static unsigned long long *begun;
+static unsigned long long *begun, *ended; /* one for each work-group */
 static hipStream_t stream;
+static double ratio; /* driver's ticks per tick of 100 MHz */
 
 static void run()
 {
-    stamp<<<kGroups, kItems, kLocalBytes, stream>>>(begun);
+    stamp<<<kGroups, kItems, kLocalBytes, stream>>>(begun, ended);
     LAUNCHED();
     HIP(hipStreamSynchronize(stream));
 }
 
-/* Driver's ticks per tick of 100 MHz. */
-static double tick_ratio()
+/* The driver counts the same clock, or (emulated) nanoseconds. */
+static void find_ratio()
 {
     run();
     const unsigned long long ticks = device_ticks(), stamped = begun[0];
     usleep(50000);
     run();
-    return static_cast<double>(device_ticks() - ticks) / static_cast<double>(begun[0] - stamped);
+    const double measured =
+        static_cast<double>(device_ticks() - ticks) / static_cast<double>(begun[0] - stamped);
+    ratio = measured < 3 ? 1 : 10;
+}
+
+/* In the device's time, in naps: the wall clock is faster, by how much shows only while one waits.
+ */
+static void wait_device_us(double us)
+{
+    const unsigned long long begin = device_ticks(), begin_ns = wall_ns();
+    for (double passed; (passed = (device_ticks() - begin) / (ratio * 100)) < us;) {
+        const double pace = passed > 1 ? (wall_ns() - begin_ns) / 1e3 / passed : 1;
+        usleep(static_cast<useconds_t>(std::min(std::max((us - passed) * pace / 2, 50.0), 2000.0)));
+    }
+}
+
+static void arrive()
+{
+    const double us = ratio * 100;
+    const unsigned long long ticks = device_ticks(), wall = wall_ns();
+    run();
+    const auto after = [&](unsigned long long stamped) { return (stamped * ratio - ticks) / us; };
+    std::printf("%llu %llu %.2f %.2f %.2f\n", wall, ticks,
+                after(*std::min_element(begun, begun + kGroups)),
+                after(*std::max_element(begun, begun + kGroups)),
+                after(*std::max_element(ended, ended + kGroups)));
+}
+
+static void obey(std::mt19937 &random)
+{
+    char line[64];
+    int count;
+    double mean_us;
+    std::printf("up %.0f\n", ratio * 100);
+    std::fflush(stdout);
+    while (std::fgets(line, sizeof(line), stdin)) {
+        CHECK(std::sscanf(line, "%d %lf", &count, &mean_us) == 2);
+        std::uniform_real_distribution<double> gap(0.5 * mean_us, 1.5 * mean_us);
+        for (int n = 0; n < count; n++) {
+            wait_device_us(gap(random));
+            arrive();
+        }
+        std::printf("done\n");
+        std::fflush(stdout);
+    }
 }
 
 int main(int argc, char **argv)
 {
-    CHECK(argc == 4);
-    const int count = std::atoi(argv[1]);
-    const double mean_us = std::atof(argv[2]);
-    std::mt19937 random(std::atoi(argv[3]));
-    std::uniform_real_distribution<double> gap(0.5 * mean_us, 1.5 * mean_us);
+    CHECK(argc == 1 || argc == 4);
+    std::mt19937 random(argc == 4 ? std::atoi(argv[3]) : 1);
     HIP(hipSetDeviceFlags(hipDeviceScheduleBlockingSync));
     HIP(hipStreamCreate(&stream));
     HIP(hipHostMalloc(&begun, kGroups * 8, hipHostMallocDefault));
+    HIP(hipHostMalloc(&ended, kGroups * 8, hipHostMallocDefault));
     open_clock();
     run();
-    /* The driver counts the same clock, or (emulated) nanoseconds. */
-    const double ratio = tick_ratio() < 3 ? 1 : 10;
-    for (int n = 0; n < count; n++) {
+    find_ratio();
+    if (argc == 1) {
+        obey(random);
+        return 0;
+    }
+    const double mean_us = std::atof(argv[2]);
+    std::uniform_real_distribution<double> gap(0.5 * mean_us, 1.5 * mean_us);
+    for (int n = 0; n < std::atoi(argv[1]); n++) {
         usleep(static_cast<useconds_t>(gap(random)));
-        const unsigned long long ticks = device_ticks(), wall = wall_ns();
-        run();
-        const unsigned long long *end = begun + kGroups;
-        const double first =
-            *std::min_element(begun, const_cast<unsigned long long *>(end)) * ratio;
-        const double last = *std::max_element(begun, const_cast<unsigned long long *>(end)) * ratio;
-        const double us = ratio * 100;
-        std::printf("%llu %llu %.2f %.2f\n", wall, ticks, (first - ticks) / us,
-                    (last - ticks) / us);
+        arrive();
     }
     return 0;
 }

@@ -19,7 +19,7 @@ killed=$(($(stat "$be1" killed) + $(stat "$be2" killed)))
 touch "$work/stop"
 wait "$be1" || fail "best-effort program 1: $(cat "$work/be1.out")"
 wait "$be2" || fail "best-effort program 2: $(cat "$work/be2.out")"
-median=$(awk 'NF == 4 {print $4}' "$work/rt.out" | sort -n | awk '{v[NR] = $1} END {print int(v[int((NR + 1) / 2)])}')
+median=$(awk 'NF == 5 {print $4}' "$work/rt.out" | sort -n | awk '{v[NR] = $1} END {print int(v[int((NR + 1) / 2)])}')
 echo "$suspensions suspensions; all real-time work-groups run after $median us (median)"
 [ "$killed" -eq 0 ] || fail "$killed commands were killed"
 [ "$suspensions" -gt 10 ] || fail "hardly anything was suspended"

@@ -121,44 +121,32 @@ static void case_bursts(void)
     hsa_queue_destroy(queue);
 }
 
-static _Atomic unsigned arrivals_seen;
-
-/* Runs until the bit was seen, or until case_arrivals() gives it up: so not even an agent that gets
- * no processor for a while is too late. */
-static void count_when_seen(struct fake_kernel *arguments)
-{
-    struct job *job = (struct job *)arguments;
-    while (atomic_load(&arrivals_seen) == atomic_load(job->counter))
-        sched_yield();
-    count(arguments);
-}
-
 /* In an RT process: however short before the next launch the last work was found to be over, the
- * process's bit on the board is there while a kernel runs. */
+ * process's bit on the board is there while there is work. That is not over before the bit was
+ * seen: the agent may just have cleared it, and lose its processor before it looks at the queue
+ * again. */
 static void case_arrivals(void)
 {
-    const uint64_t patience_ns = 10000000000u;
     char why[160];
     struct reef_board *board;
     _Atomic unsigned counter = 0;
-    struct job *job = jobs_of(1, 0, &counter);
+    struct job *job = jobs_of(1, 100, &counter);
     hsa_queue_t *queue = aql_open(64);
     unsigned random = 1;
     CHECK(reef_board_open(&board, getenv("REEF_BOARD_DIR"), "pci-0000-03-00.0", why, sizeof(why)) ==
               0,
           "%s", why);
     for (unsigned i = 0; i < 500; i++) {
-        hsa_signal_t done = aql_signal(1);
-        bool seen = false;
-        aql_kernel(queue, count_when_seen, job, done);
-        /* The agent may just have cleared it; then it looks at the queue again. */
-        uint64_t end_ns = aql_now_ns() + patience_ns;
-        while (!(seen = reef_board_rt_active(board, aql_now_ns())) && aql_now_ns() < end_ns)
-            sched_yield();
-        atomic_fetch_add(&arrivals_seen, 1);
-        CHECK(seen, "arrival %u was lost", i);
+        hsa_signal_t gate = aql_signal(1), done = aql_signal(1);
+        aql_barrier(queue, gate, none);
+        uint64_t begin_ns = aql_now_ns();
+        while (!reef_board_rt_active(board, aql_now_ns()))
+            CHECK(aql_now_ns() - begin_ns < 20000000000ull, "arrival %u was lost", i);
+        aql_kernel(queue, count, job, done);
+        hsa_signal_store_relaxed(gate, 0);
         CHECK(aql_wait(done, 10), "no completion");
         hsa_signal_destroy(done);
+        hsa_signal_destroy(gate);
         uint64_t until_ns = aql_now_ns() + (uint64_t)rand_r(&random) % 200000;
         while (aql_now_ns() < until_ns)
             ;
@@ -544,9 +532,8 @@ static void until_held(hsa_queue_t *queue, struct job *job, hsa_signal_t done, p
         CHECK(aql_now_ns() - begin < 60000000000ull, "the rt peer never held us");
         CHECK(aql_wait(done, 20), "held for ever");
         hsa_signal_store_relaxed(done, 1);
-        bool has_work = has_rt_work(peer);
         aql_kernel(queue, count, job, done);
-        if (waited_ms(done, 20) >= 20 && has_work)
+        if (waited_ms(done, 20) >= 20 && has_rt_work(peer)) /* it may have come just before */
             return;
     }
 }

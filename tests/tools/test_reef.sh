@@ -164,6 +164,7 @@ if [ -e "$apps/vadd" ]; then
     says 0 '^if-disjoint +_Z4vadd.* written at 16' "$reef" doctor --kernels "$apps/vadd"
     says 0 '^never .*atomic operation' "$reef" doctor --kernels "$apps/atomics" --json "$tree/kernels.json"
     says 0 '"never"' python3 -c 'import json, sys; print(json.dumps([k["restartable"] for k in json.load(open(sys.argv[1]))["kernels"]]))' "$tree/kernels.json"
+    says 0 '^\{"kernels": \[' "$reef" doctor --kernels "$apps/atomics" --json
     says 0 '^never .*reads and writes through one argument' "$reef" doctor --kernels "$apps/memory"
 fi
 

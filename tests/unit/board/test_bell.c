@@ -4,9 +4,7 @@
  * wake-up is a test that does not end (the alarm ends it), not one that is slow. Run under TSan as
  * well.
  */
-#include "tests/unit/board/board_test.h"
-
-#include <pthread.h>
+#include "tests/unit/board/sleeper.h"
 
 enum { ROUNDS = 20000 };
 #define FOREVER_NS 600000000000ull
@@ -97,11 +95,43 @@ static void ringing_oneself_wakes_no_other(void **state)
 {
     (void)state;
     struct reef_board *a = open_board(), *b = open_board();
-    uint32_t bell = reef_board_bell(b);
-    reef_board_ring_self(a);
-    assert_int_equal(reef_board_bell(b), bell);
+    struct sleeper one, other;
+    alarm(60);
+    sleeper_start(&one, a);
+    sleeper_start(&other, b);
+    for (unsigned i = 1; i <= 100; i++) {
+        reef_board_ring_self(a);
+        sleeper_await(&one, i);
+    }
+    assert_int_equal(sleeper_settled(&other), 0);
+    sleeper_end(&one);
+    sleeper_end(&other);
+    alarm(0);
     reef_board_close(a);
     reef_board_close(b);
+}
+
+static void a_raise_wakes_all_that_sleep(void **state)
+{
+    enum { SLEEPERS = 40 }; /* some of them share a bit of the futex */
+    (void)state;
+    struct reef_board *rt = open_board(), *board[SLEEPERS];
+    struct sleeper sleeper[SLEEPERS];
+    alarm(60);
+    for (unsigned i = 0; i < SLEEPERS; i++)
+        sleeper_start(&sleeper[i], board[i] = open_board());
+    reef_board_rt_raise(rt);
+    for (unsigned i = 0; i < SLEEPERS; i++)
+        sleeper_await(&sleeper[i], 1);
+    reef_board_rt_clear(rt);
+    for (unsigned i = 0; i < SLEEPERS; i++)
+        sleeper_await(&sleeper[i], 2);
+    for (unsigned i = 0; i < SLEEPERS; i++) {
+        sleeper_end(&sleeper[i]);
+        reef_board_close(board[i]);
+    }
+    alarm(0);
+    reef_board_close(rt);
 }
 
 /* Between reading the bell and sleeping, deterministically. */
@@ -205,6 +235,7 @@ int main(void)
         TEST(own_rt_work_wakes_the_own_agent),
         TEST(no_ring_of_oneself_is_slept_through),
         TEST(ringing_oneself_wakes_no_other),
+        TEST(a_raise_wakes_all_that_sleep),
         TEST(a_ring_before_the_sleep_is_kept),
         TEST(a_sleep_ends_by_itself),
         TEST(many_threads_share_a_slot),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The words by which best-effort programs take turns: who may change them, who is rung. Several
  * boards opened by one process stand for several processes. */
-#include "tests/unit/board/board_test.h"
+#include "tests/unit/board/sleeper.h"
 
 static struct reef_board_turn seen(const struct reef_board *board)
 {
@@ -27,18 +27,24 @@ static void one_of_two_gets_the_token(void **state)
 static void who_waits_rings_the_holder(void **state)
 {
     struct reef_board *a = open_board(), *b = open_board();
-    uint32_t bell = reef_board_bell(a), own = reef_board_bell(b);
+    struct sleeper holder, waiter;
+    alarm(60);
+    sleeper_start(&holder, a);
+    sleeper_start(&waiter, b);
     reef_board_turn_wait(b, true, (int)reef_board_slot(a));
-    assert_int_not_equal(reef_board_bell(a), bell);
-    assert_int_equal(reef_board_bell(b), own);
+    sleeper_await(&holder, 1);
+    assert_int_equal(sleeper_settled(&waiter), 0);
     assert_int_equal(seen(a).waiters, 1ull << reef_board_slot(b));
-    bell = reef_board_bell(a);
+    uint32_t bell = reef_board_bell(a);
     reef_board_turn_wait(b, true, (int)reef_board_slot(a)); /* nothing new */
     assert_int_equal(reef_board_bell(a), bell);
     reef_board_turn_wait(b, false, (int)reef_board_slot(a));
     assert_int_equal(seen(a).waiters, 0);
     reef_board_turn_wait(b, true, -1);
     assert_int_equal(reef_board_bell(a), bell);
+    sleeper_end(&holder);
+    sleeper_end(&waiter);
+    alarm(0);
     reef_board_close(a);
     reef_board_close(b);
 }
@@ -46,18 +52,23 @@ static void who_waits_rings_the_holder(void **state)
 static void the_next_is_rung(void **state)
 {
     struct reef_board *a = open_board(), *b = open_board(), *c = open_board();
+    struct sleeper other, next;
+    alarm(60);
+    sleeper_start(&other, b);
+    sleeper_start(&next, c);
     reef_board_turn_wait(b, true, -1);
     reef_board_turn_wait(c, true, -1);
-    uint32_t bell_b = reef_board_bell(b), bell_c = reef_board_bell(c);
     assert_true(reef_board_turn_change(a, 0, 1, (int)reef_board_slot(c)));
-    assert_int_equal(reef_board_bell(b), bell_b);
-    assert_int_not_equal(reef_board_bell(c), bell_c);
-    bell_c = reef_board_bell(c);
+    sleeper_await(&next, 1);
+    assert_int_equal(sleeper_settled(&other), 0);
     assert_true(reef_board_turn_change(a, 1, 0, -1)); /* free: all that wait */
-    assert_int_not_equal(reef_board_bell(b), bell_b);
-    assert_int_not_equal(reef_board_bell(c), bell_c);
+    sleeper_await(&next, 2);
+    sleeper_await(&other, 1);
     reef_board_turn_forget(a, 1ull << reef_board_slot(b));
     assert_int_equal(seen(a).waiters, 1ull << reef_board_slot(c));
+    sleeper_end(&other);
+    sleeper_end(&next);
+    alarm(0);
     reef_board_close(a);
     reef_board_close(b);
     reef_board_close(c);
