@@ -177,6 +177,7 @@ static bool stays_for(const struct cu_api *api, const cu_word *a)
     case CU_KIND_SYNC_COPY:
     case CU_KIND_MEMSET:
     case CU_KIND_DEFER:
+    case CU_KIND_WAIT_VALUE:
     case CU_KIND_EVENT_RECORD:
     case CU_KIND_EVENT_WAIT:
     case CU_KIND_EVENT_QUERY:

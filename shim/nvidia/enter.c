@@ -178,12 +178,14 @@ static cu_result enter_be(struct cu_api *api, cu_word *a, struct reef_stream *s)
         return cu_copy(api, a, s);
     case CU_KIND_MEMSET:
     case CU_KIND_MEM_FREE:
+    case CU_KIND_WAIT_VALUE:
     case CU_KIND_DEFER: {
         struct reef_call call = {.api = api, .a = a, .stream = s, .copy = cu_copy_checked};
         if (api->kind == CU_KIND_MEM_FREE)
             call.objects[0] = a[0]; /* so that it is known to be freed */
         if (api->kind == CU_KIND_MEMSET)
             call.key = 1 + ((uint64_t)(api - cu_api) << 8);
+        call.fence = api->kind == CU_KIND_WAIT_VALUE;
         return cu_submit(&call);
     }
     case CU_KIND_EVENT_RECORD:
@@ -194,8 +196,9 @@ static cu_result enter_be(struct cu_api *api, cu_word *a, struct reef_stream *s)
         return capture_begin(api, a, s);
     case CU_KIND_CAPTURE_END:
         return capture_end(api, a, s);
-    case CU_KIND_TURN_ALL: /* one that has a stream: cuLaunchGridAsync */
-        cu_take_turn(NULL, true);
+    case CU_KIND_TURN_ALL: /* one that has a stream */
+        if (!cu_stream_captured(s))
+            cu_take_turn(NULL, true);
         return after_wait(api, a);
     case CU_KIND_TURN_STREAM:
     case CU_KIND_SYNC_STREAM:

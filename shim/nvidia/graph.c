@@ -12,28 +12,43 @@
 
 enum { MOST_DEPTH = 16 };
 
-/* Whether it allocates or frees, or cannot be looked at. */
-static bool has_memory(cu_word graph, unsigned depth)
+enum { MEMORY = 1, WAITS = 2 };
+
+static unsigned traits_of_node(cu_word node, unsigned depth);
+
+/* Whether it allocates or frees, or waits; if it cannot be looked at, it does all of that. */
+static unsigned traits_of(cu_word graph, unsigned depth)
 {
     size_t count = 0;
     if (!cu.cuGraphGetNodes || !cu.cuGraphNodeGetType || depth > MOST_DEPTH ||
         cu.cuGraphGetNodes(graph, 0, cu_out(count)) != CUDA_SUCCESS)
-        return true;
+        return MEMORY | WAITS;
     cu_word *nodes = calloc(count + 1, sizeof(*nodes));
-    bool found = !nodes || (count && cu.cuGraphGetNodes(graph, (cu_word)(uintptr_t)nodes,
-                                                        cu_out(count)) != CUDA_SUCCESS);
-    for (size_t i = 0; i < count && !found; i++) {
-        int type = CU_NODE_MEM_ALLOC;
-        cu_word child = 0;
-        cu.cuGraphNodeGetType(nodes[i], cu_out(type));
-        found = type == CU_NODE_MEM_ALLOC || type == CU_NODE_MEM_FREE;
-        if (type == CU_NODE_GRAPH)
-            found = !cu.cuGraphChildGraphNodeGetGraph ||
-                    cu.cuGraphChildGraphNodeGetGraph(nodes[i], cu_out(child)) != CUDA_SUCCESS ||
-                    has_memory(child, depth + 1);
-    }
+    unsigned traits = 0;
+    if (!nodes || (count && cu.cuGraphGetNodes(graph, (cu_word)(uintptr_t)nodes, cu_out(count)) !=
+                                CUDA_SUCCESS))
+        traits = MEMORY | WAITS;
+    for (size_t i = 0; nodes && i < count; i++)
+        traits |= traits_of_node(nodes[i], depth);
     free(nodes);
-    return found;
+    return traits;
+}
+
+static unsigned traits_of_node(cu_word node, unsigned depth)
+{
+    int type = CU_NODE_MEM_ALLOC;
+    cu_word child = 0;
+    cu.cuGraphNodeGetType(node, cu_out(type));
+    if (type == CU_NODE_MEM_ALLOC || type == CU_NODE_MEM_FREE)
+        return MEMORY;
+    if (type == CU_NODE_WAIT_SEMAPHORES || type == CU_NODE_BATCH_MEM_OP)
+        return WAITS;
+    if (type != CU_NODE_GRAPH)
+        return 0;
+    if (!cu.cuGraphChildGraphNodeGetGraph ||
+        cu.cuGraphChildGraphNodeGetGraph(node, cu_out(child)) != CUDA_SUCCESS)
+        return MEMORY | WAITS;
+    return traits_of(child, depth + 1);
 }
 
 /* (exec, graph, ...): upload may be part of it, so it has its turn where it may be. */
@@ -45,22 +60,26 @@ cu_result cu_graph_instantiate(struct cu_api *api, cu_word *a)
     const cu_word *exec = cu_pointer(a[0]);
     if (result != CUDA_SUCCESS || !exec || cu_is_rt())
         return result;
-    bool in_turn = has_memory(a[1], 0);
+    unsigned traits = traits_of(a[1], 0);
     pthread_mutex_lock(&reef_cuda.lock);
-    struct reef_object *o = cu_object_locked(*exec, in_turn);
-    if (o)
-        cu_object_keep_locked(o, &o->in_turn, in_turn);
+    struct reef_object *o = cu_object_locked(*exec, traits != 0);
+    if (o) {
+        cu_object_keep_locked(o, &o->in_turn, traits & MEMORY);
+        cu_object_keep_locked(o, &o->waits, traits & WAITS);
+    }
     pthread_mutex_unlock(&reef_cuda.lock);
     return result;
 }
 
-static bool launched_in_turn(cu_word exec)
+static unsigned traits_of_exec(cu_word exec)
 {
+    if (atomic_load_explicit(&reef_cuda.objects_kept, memory_order_relaxed) == 0)
+        return 0;
     pthread_mutex_lock(&reef_cuda.lock);
     const struct reef_object *o = cu_object_locked(exec, false);
-    bool in_turn = o && o->in_turn;
+    unsigned traits = o ? (o->in_turn ? MEMORY : 0) | (o->waits ? WAITS : 0) : 0;
     pthread_mutex_unlock(&reef_cuda.lock);
-    return in_turn;
+    return traits;
 }
 
 static struct reef_op *copy_launch(struct reef_call *call)
@@ -68,7 +87,7 @@ static struct reef_op *copy_launch(struct reef_call *call)
     uint64_t flags;
     cu_word exec = call->a[0];
     if (!cu.cuGraphExecGetFlags || cu.cuGraphExecGetFlags(exec, cu_out(flags)) != CUDA_SUCCESS ||
-        launched_in_turn(exec))
+        (traits_of_exec(exec) & MEMORY))
         return NULL;
     return cu_op_new(call, 0);
 }
@@ -83,7 +102,8 @@ cu_result cu_graph_launch(struct cu_api *api, cu_word *a, struct reef_stream *s)
         .objects = {a[0]},
         .copy = copy_launch,
         /* It may wait for an event whose record is held: which events it waits for is not asked. */
-        .fence = atomic_load_explicit(&reef_cuda.records, memory_order_acquire) > 0,
+        .fence = atomic_load_explicit(&reef_cuda.records, memory_order_acquire) > 0 ||
+                 (traits_of_exec(a[0]) & WAITS),
     };
     if (cu_tracing() && call.key)
         cu_trace_graph(&call.traced, a[0]);

@@ -9,11 +9,13 @@
  * queue. The agent issues operations when reef_core allows. The order of issue keeps what CUDA
  * promises:
  *  - operations of a stream are issued in the order of the calls;
- *  - a *fence* (work on the legacy default stream, a wait for an event whose record is held,
- * whatever else touches something that a held operation uses) is issued after everything called
- * before it and before everything called after it, in the whole process. Between operations of
- * different streams without a fence CUDA promises nothing. So the driver sees calls in an order
- * that the program could have made itself, and does the rest.
+ *  - a *fence* (work on the legacy default stream, a wait for an event whose record is held, a wait
+ * for a value in memory, whatever else touches something that a held operation uses) is issued
+ * after everything called before it and before everything called after it, in the whole process.
+ * Between operations of different streams without a fence CUDA promises nothing. So the driver sees
+ * calls in an order that the program could have made itself, and does the rest. (A wait for a value
+ * would else be issued before what writes it, and legacy work of another thread might come between
+ * the two: then neither would ever run.)
  *
  * What cannot be copied, or would not be accepted for sure, is not put off: the calling thread
  * takes its *turn*, that is, it waits until everything before it has been issued, and makes the
@@ -152,12 +154,13 @@ struct reef_object {
     bool exported;    /* an event of other processes */
     bool captured;    /* an event recorded in a capturing stream */
     bool in_turn;     /* a CUgraphExec whose launches may be refused */
+    bool waits;       /* a CUgraphExec that waits for values in memory, or for semaphores */
     bool gone;        /* destroyed by the program, not yet by us */
 };
 /** Something of it is to be remembered while nothing that is held uses it. */
 static inline bool cu_object_kept(const struct reef_object *o)
 {
-    return o->exported || o->captured || o->in_turn || o->gone;
+    return o->exported || o->captured || o->in_turn || o->waits || o->gone;
 }
 
 struct reef_cuda_gpu {
