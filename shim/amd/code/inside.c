@@ -10,7 +10,7 @@
 #include "shim/amd/code/inside_copy.h"
 
 /* BRANCH_WORDS: a branch's reach; LOOK_WORDS: what looks and the rest may take. */
-enum { BYTES_MAX = 100 << 10, SGPRS_MAX = 102, BRANCH_WORDS = 32767, LOOK_WORDS = 4000 };
+enum { BYTES_MAX = 100 << 10, SGPRS_MAX = 102, BRANCH_WORDS = 32767, LOOK_WORDS = 6000 };
 
 /* --- reading --- */
 

@@ -5,7 +5,7 @@
 #include "isa/gcn/isa.h"
 #include "shim/amd/code/inside.h"
 
-enum { INSIDE_LOOPS_MAX = 64 };
+enum { INSIDE_LOOPS_MAX = 256 };
 
 /* A look: sends for the flag in one place, and tests it in another one, perhaps after a wait. In
  * one place it tests first, what was sent for the last time. */
@@ -33,8 +33,8 @@ struct copy {
     int32_t (*next)[2]; /* owned; by instruction: the ways on, -1: none. [0]: falls, [1]: jumps */
     uint8_t *target;    /* owned; by instruction: whether there is a jump to it */
     uint8_t *scc;       /* owned; by instruction: whether SCC, as it is before it, is read */
-    unsigned
-        *order; /* owned: those that can be reached, each before all that follow, but for loops */
+    /* Owned: what can be reached, each before all to which it leads but the heads of its loops. */
+    unsigned *order;
     unsigned order_count;
     struct loop *loop; /* owned */
     unsigned loops;
@@ -44,8 +44,7 @@ struct copy {
     const uint8_t *original;
     unsigned s;     /* first SGPR of the guards */
     unsigned waves; /* that a SIMD may hold */
-    uint64_t
-        spare; /* words that copies of loops may take, so that every branch reaches its label */
+    uint64_t spare; /* words that copies of loops may take: so every branch reaches its label */
 
     /* What is written: words, branches in them that lead to labels, where the labels are. */
     uint32_t *words; /* owned */

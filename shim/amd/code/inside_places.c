@@ -9,15 +9,7 @@
 
 #include "shim/amd/code/inside_copy.h"
 
-enum { LOOKS_MAX = 256 };
-
-static bool is_copied(const struct copy *c, unsigned i)
-{
-    for (unsigned n = 0; n < c->loops; n++)
-        if (c->loop[n].copies > 0 && c->loop[n].body[i])
-            return true;
-    return false;
-}
+enum { LOOKS_MAX = 400 };
 
 /* All code in order, and how long a wavefront may have gone without a look. */
 struct account {
@@ -25,6 +17,7 @@ struct account {
     unsigned *place;        /* owned; by instruction: where in the order it is */
     uint64_t *ahead, *back; /* owned; by instruction: when it comes from what is before that in the
                                order, or from what is behind */
+    uint8_t *copied;        /* owned; by instruction: whether it belongs to a loop that is copied */
     uint64_t *since;        /* owned; by place */
     unsigned *passed;       /* owned; by place: how far jumps over it lead */
 };
@@ -34,15 +27,19 @@ static bool make_account(const struct copy *c, struct account *a)
     a->place = calloc(c->count, sizeof(*a->place));
     a->ahead = calloc(c->count, sizeof(*a->ahead));
     a->back = calloc(c->count, sizeof(*a->back));
+    a->copied = calloc(c->count, sizeof(*a->copied));
     a->since = calloc(c->count, sizeof(*a->since));
     a->passed = calloc(c->count, sizeof(*a->passed));
-    if (!inside_make_path(&a->all, c->count) || !a->place || !a->ahead || !a->back || !a->since ||
-        !a->passed)
+    if (!inside_make_path(&a->all, c->count) || !a->place || !a->ahead || !a->back || !a->copied ||
+        !a->since || !a->passed)
         return false;
     for (unsigned n = 0; n < c->order_count; n++) {
         inside_append(&a->all, c->order[n], false);
         a->place[c->order[n]] = n;
     }
+    for (unsigned n = 0; n < c->loops; n++)
+        for (unsigned i = 0; i < c->count && c->loop[n].copies > 0; i++)
+            a->copied[i] |= c->loop[n].body[i] != 0;
     return true;
 }
 
@@ -52,6 +49,7 @@ static void free_account(struct account *a)
     free(a->place);
     free(a->ahead);
     free(a->back);
+    free(a->copied);
     free(a->since);
     free(a->passed);
 }
@@ -81,10 +79,10 @@ static unsigned go_through(const struct copy *c, const struct account *a)
             since = 0;
         a->since[n] = since;
         a->passed[n] = passed;
-        if (since >= INSIDE_DISTANCE && !is_copied(c, i))
+        if (since >= INSIDE_DISTANCE && !a->copied[i])
             return n;
         inside_step(&t, &c->inst[i]);
-        since += (t.now - before) * (is_copied(c, i) ? HALF_ROUNDS : 2) / 2;
+        since += (t.now - before) * (a->copied[i] ? HALF_ROUNDS : 2) / 2;
         arrive(a, n, c->next[i][0], since);
         arrive(a, n, to, since);
         if (to >= 0 && since >= INSIDE_DISTANCE / 4 && a->place[to] > passed)
@@ -102,7 +100,7 @@ static struct look look_before(const struct copy *c, const struct account *a, un
     best.cost = UINT64_MAX - 1;
     for (unsigned m = n; m-- > 0 && a->since[m] >= INSIDE_DISTANCE / 2;) {
         bool tried = inside_worth_a_try(c, &a->all, m) || m % EVERY == 0;
-        if (!tried || is_copied(c, a->all.inst[m]))
+        if (!tried || a->copied[a->all.inst[m]])
             continue;
         struct look look = inside_look_from(c, &a->all, m, a->all.count, INSIDE_LATE);
         look.cost += m < a->passed[m] ? PASSED_BY : 0;

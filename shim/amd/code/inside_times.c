@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What instructions of a wavefront that is alone take, about: each is issued, results of memory
- * come some time later, and waits wait for them. By this looks are put where they cost least: a
- * look's scalar load is no delay where the wavefront waits for something else as long. Pure.
+ * What instructions of a wavefront take, about: each is issued, results of memory come some time
+ * later, and waits wait for them. By this looks are put where they cost least: a look's scalar load
+ * is no delay where the wavefront waits for something else as long. Pure.
  *
- * The figures are those of the emulated MI50 (emu/profiles/mi50.conf says where they are from);
- * only their proportions matter here.
+ * The figures are those of the emulated MI50 (emu/profiles/mi50.conf says where they are from), but
+ * that scalar loads are taken to be slower, as those of looks go past the cache. Only their
+ * proportions matter here.
  */
 #include "shim/amd/code/inside_copy.h"
 
