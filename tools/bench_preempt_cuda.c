@@ -112,7 +112,7 @@ static bool by_depth(const struct reef_bench_libraries *libraries, int count, FI
         for (unsigned d = 0; d < COUNT(depths) && ok; d++) {
             const struct reef_cuda_setting s = {.means = &means[which[m]],
                                                 .kernel_us = 100,
-                                                .ahead = depths[COUNT(depths) - 1],
+                                                .ahead = kernels[0].ahead,
                                                 .depth = depths[d],
                                                 .depth_us = 1000000,
                                                 .arrivals = count};

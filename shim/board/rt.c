@@ -4,8 +4,8 @@
  *
  * Ordering. raise() sets its bit and then changes the bell; an agent that wants to sleep has read
  * the bell before it looked at the bitmap, and the futex lets it sleep only while the bell is the
- * same. So a raise is never slept through. All agents sleep on one word, so waking them is one
- * system call of the launching thread, however many there are; it is made without looking who
+ * same. So a raise is never slept through. All agents sleep on one word, so waking them takes two
+ * system calls of the launching thread, however many there are; they are made without looking who
  * sleeps, for its own agent does.
  *
  * Who rings a single agent looks whether that sleeps: the agent says so (asleep) and then looks at
@@ -45,11 +45,15 @@ void reef_board_ring(struct reef_board *board, unsigned slot)
         wake(board, wake_bit(slot));
 }
 
-/* The bitmap changed: whoever sleeps must look. */
+/* The bitmap changed: whoever sleeps must look. This process's own agent last: nothing it does is
+ * urgent, and who is woken first gets the idle processor. */
 static void ring_all(struct reef_board *board)
 {
+    uint32_t own = wake_bit(board->slot);
+
     atomic_fetch_add(&board->map->bell, 1);
-    wake(board, FUTEX_BITSET_MATCH_ANY);
+    wake(board, ~own);
+    wake(board, own);
 }
 
 void reef_board_rt_raise(struct reef_board *board)
