@@ -19,6 +19,7 @@ typedef uint64_t cu_word;
 #define CU_RESULTS(X)                                                                              \
     X(SUCCESS, 0)                                                                                  \
     X(ERROR_INVALID_VALUE, 1)                                                                      \
+    X(ERROR_OUT_OF_MEMORY, 2)                                                                      \
     X(ERROR_NOT_INITIALIZED, 3)                                                                    \
     X(ERROR_DEINITIALIZED, 4)                                                                      \
     X(ERROR_INVALID_HANDLE, 400)                                                                   \

@@ -189,6 +189,7 @@ static bool stays_for(const struct cu_api *api, const cu_word *a)
     case CU_KIND_STREAM_GET_PRIORITY:
     case CU_KIND_RESOLVER:
         return true;
+    case CU_KIND_MEM_ALLOC:
     case CU_KIND_MEM_FREE: /* of a pool; others wait for the device */
     case CU_KIND_TURN_STREAM:
         return api->stream >= 0;

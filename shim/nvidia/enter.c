@@ -156,6 +156,18 @@ static bool is_null_batch(const struct cu_api *api, cu_word handle)
                            api == &cu_api[CU_cuMemcpyBatchAsync_v2_ptsz]);
 }
 
+/* Stream-ordered memory. What uses it is called later, so it comes behind all that is held; and a
+ * program that waits for itself (a host function) is not to wait here. Frees that are held may be
+ * what is missing. */
+static cu_result allocate(struct cu_api *api, const cu_word *a, struct reef_stream *s)
+{
+    cu_result result = after_wait(api, a);
+    if (reef_likely(result != CUDA_ERROR_OUT_OF_MEMORY) || cu_stream_captured(s))
+        return result;
+    cu_take_turn(NULL, false);
+    return after_wait(api, a);
+}
+
 /* --- dispatch --- */
 
 /* Work of a BE process, and what depends on it. @s: the stream, if the function has one. */
@@ -200,6 +212,8 @@ static cu_result enter_be(struct cu_api *api, cu_word *a, struct reef_stream *s)
         if (!cu_stream_captured(s))
             cu_take_turn(NULL, true);
         return after_wait(api, a);
+    case CU_KIND_MEM_ALLOC:
+        return allocate(api, a, s);
     case CU_KIND_TURN_STREAM:
     case CU_KIND_SYNC_STREAM:
         if (!cu_stream_captured(s))

@@ -161,10 +161,11 @@ void cu_guard_words(const struct reef_stream *s, uint32_t record, bool evictable
     words[2] = g->records_at + 4ull * record;
 }
 
-/* The stream is no more, and nothing of it in flight. What is not lowered is never used again. */
+/* The stream is no more. What is not lowered, or may yet be looked at by its kernels, is never used
+ * again. */
 void cu_guard_close_line_locked(struct reef_stream *s)
 {
-    if (s->line && !s->flags_are_up && !s->chain_is_up)
+    if (s->line && !s->flags_are_up && !s->chain_is_up && s->resolved >= s->enqueued)
         s->guards->lines_used &= ~(1ull << s->line);
     s->line = 0;
     s->guards = NULL;

@@ -229,6 +229,8 @@ cu_result cu_stream_destroy_now(struct reef_stream *s, struct cu_api *api, const
     struct reef_cuda *cuda = &reef_cuda;
     cu_word events[2 * REEF_MARKS];
     unsigned count = 0;
+    if (s->line && atomic_load(&cuda->captures) == 0)
+        cu_marks_reap(s, true); /* if its kernels are known to be over, others can have its line */
     pthread_mutex_lock(&cuda->lock);
     while (s->querying) { /* a call of the driver that does not block */
         pthread_mutex_unlock(&cuda->lock);

@@ -394,3 +394,30 @@ CASE(stream_attribute, "an attribute that was set is the one that is read")
     OK(cuStreamGetAttribute(b, CU_STREAM_ATTRIBUTE_SYNCHRONIZATION_POLICY, &got));
     EQUAL(got.syncPolicy, CU_SYNC_POLICY_BLOCKING_SYNC);
 }
+
+/* May be run again from its start, unlike those of the other cases. */
+static void again(CUstream s, CUdeviceptr out, CUdeviceptr in)
+{
+    uint32_t n = 1;
+    void *args[] = {&out, &in, &n};
+
+    OK(cuLaunchKernel(fn("plus1"), 1, 1, 1, 1, 1, 1, 0, s, args, NULL));
+}
+
+CASE(gate_alloc, "memory is allocated in a stream that waits for the program, behind a kernel")
+{
+    CUstream s = stream();
+    CUdeviceptr in = words(1), out = words(1), at;
+    struct gate gate;
+
+    gate_close(&gate, s);
+    gate_begun(&gate);
+    again(s, out, in);
+    OK(cuMemAllocAsync(&at, 4, s));
+    again(s, at, out);
+    gate_open(&gate);
+    OK(cuMemcpyDtoDAsync(in, at, 4, s));
+    OK(cuMemFreeAsync(at, s));
+    OK(cuStreamSynchronize(s));
+    EQUAL(word(in), 2);
+}

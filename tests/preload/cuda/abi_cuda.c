@@ -14,6 +14,7 @@
 #define CUDA_ERROR_NOT_INITIALIZED own_not_initialized
 #define CUDA_ERROR_DEINITIALIZED   own_deinitialized
 #define CUDA_ERROR_INVALID_HANDLE  own_invalid_handle
+#define CUDA_ERROR_OUT_OF_MEMORY   own_out_of_memory
 #define CUDA_ERROR_NOT_READY       own_not_ready
 #define CUDA_ERROR_NOT_SUPPORTED   own_not_supported
 #include "shim/nvidia/abi.h"
@@ -22,6 +23,7 @@
 #undef CUDA_ERROR_NOT_INITIALIZED
 #undef CUDA_ERROR_DEINITIALIZED
 #undef CUDA_ERROR_INVALID_HANDLE
+#undef CUDA_ERROR_OUT_OF_MEMORY
 #undef CUDA_ERROR_NOT_READY
 #undef CUDA_ERROR_NOT_SUPPORTED
 
