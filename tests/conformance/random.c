@@ -422,13 +422,13 @@ static void do_module(struct program *p, unsigned s, unsigned w)
     CUmodule loaded;
     CUfunction f;
 
+    open_gates(p); /* loading code may wait for all streams */
     OK(cuModuleLoadData(&loaded, conf_ptx));
     OK(cuModuleGetFunction(&f, loaded, "affine"));
     use(p, s, w, true);
     OK(cuLaunchKernel(f, 1, 1, 1, 1, 1, 1, 0, p->handle[s], args, NULL));
     end(p, s);
     p->value[w] = p->value[w] * a + b;
-    open_gates(p);
     OK(cuModuleUnload(loaded));
 }
 
