@@ -102,6 +102,7 @@ static uint64_t agent_step(void *arg)
         return UINT64_MAX;
     reef_reset_run(gpu);
     reef_suspend_run(gpu);
+    reef_reset_log(gpu);
     look_who_is_there(gpu, reef_now_ns());
     uint64_t rt_ns = reef_rt_step(gpu, reef_now_ns());
     reef_reset_maintain(gpu);

@@ -17,23 +17,24 @@
 #include "shim/preload/log.h"
 #include "shim/trace/trace.h"
 
-/* For reef bench preempt: nothing more was given to the device since the bit was set, or since the
- * last doorbell of a thread that had looked just before. */
-static void log_change(struct reef_gpu *gpu, bool rt, uint64_t now_ns)
+void reef_reset_log(struct reef_gpu *gpu)
 {
-    if (rt)
+    if (!gpu->rt_to_log)
+        return;
+    gpu->rt_to_log = false;
+    if (gpu->rt_seen)
         reef_debug("held: rt work exists since %llu, last fed at %llu, seen at %llu ns",
                    (unsigned long long)reef_board_rt_since(gpu->board),
-                   (unsigned long long)gpu->fed_late_ns, (unsigned long long)now_ns);
+                   (unsigned long long)gpu->fed_late_ns, (unsigned long long)gpu->rt_looked_ns);
     else
         reef_debug("rt work is gone");
 }
 
-/* Of queues in which nothing is left, as in one that is suspended, it is noted when they go on. */
+/* It is logged when they go on; but not of those that are suspended, and go on in the middle. */
 static void note_emptied(struct reef_gpu *gpu, bool rt)
 {
     for (struct reef_vqueue *q = gpu->queues; q; q = q->next)
-        q->emptied = !rt && q->live_count == 0;
+        q->emptied = !rt && !q->off && !q->wanted_off;
 }
 
 void reef_reset_look(struct reef_gpu *gpu, uint64_t now_ns)
@@ -47,7 +48,8 @@ void reef_reset_look(struct reef_gpu *gpu, uint64_t now_ns)
     reef_core_rt(gpu->core, rt, now_ns);
     reef_feed_actions(gpu);
     reef_feed_ring(gpu);
-    log_change(gpu, rt, now_ns);
+    gpu->rt_looked_ns = now_ns;
+    gpu->rt_to_log = true;
 }
 
 /* What was in the device queue and did not complete is back in the virtual queue. */

@@ -147,9 +147,11 @@ struct reef_gpu {
     uint64_t fed_late_ns;   /* the last doorbell that was rung although RT work had just come */
     uint64_t be_busy_ns;    /* agent: when BE work was last seen on the device */
     uint64_t peers_seen_ns; /* agent: when it looked for real-time processes */
-    bool agent_idle;    /* the agent saw no BE work at all: it looks again only when it is woken */
-    bool rt_seen;       /* what the core was told last */
-    double ns_per_tick; /* of the GPU's timestamps; 0: not known yet */
+    bool agent_idle; /* the agent saw no BE work at all: it looks again only when it is woken */
+    bool rt_seen;    /* what the core was told last, */
+    bool rt_to_log;  /* agent: that was not logged yet, */
+    uint64_t rt_looked_ns; /* and when that was */
+    double ns_per_tick;    /* of the GPU's timestamps; 0: not known yet */
     uint64_t calibrated_ticks;
     _Atomic bool stopped;                             /* hsa_shut_down */
     struct reef_delivery deliveries[REEF_DELIVERIES]; /* reef_complete_lock */
@@ -161,10 +163,10 @@ struct reef_gpu {
     _Atomic bool rt_raised;       /* our bit on the board is set */
     _Atomic uint64_t rt_arrivals; /* how often a launching thread has wanted to set it, */
     _Atomic unsigned rt_raising;  /* and how many are about to */
-    uint64_t rt_arrivals_seen; /* agent: those whose packets have come, or that had none */
-    uint64_t rt_launch_ns;     /* agent: when it began to wait for one; 0: it does not */
-    bool rt_watching;     /* the agent polls RT queues */
-    uint64_t rt_since_ns; /* since when */
+    uint64_t rt_arrivals_seen;    /* agent: those whose packets have come, or that had none */
+    uint64_t rt_launch_ns;        /* agent: when it began to wait for one; 0: it does not */
+    bool rt_watching;             /* the agent polls RT queues */
+    uint64_t rt_since_ns;         /* since when */
 };
 
 extern pthread_mutex_t reef_complete_lock;
@@ -246,8 +248,8 @@ static inline void reef_feed_flush(void);
 /** Whether there is RT work that the core was not told of yet: nothing is given to the device then,
  *  and the agent has to know soon, which waits for gpu->lock. One load if there is none. */
 bool reef_feed_rt_has_come(struct reef_gpu *gpu);
-/** Hands new packets of a BE queue to the core and carries out what it says; none, or no more, once RT
- *  work has come. gpu->lock held. */
+/** Hands new packets of a BE queue to the core and carries out what it says; none, or no more, once
+ * RT work has come. gpu->lock held. */
 void reef_feed_take(struct reef_vqueue *q, uint64_t now_ns);
 /** Carries out the core's actions. gpu->lock held. */
 void reef_feed_actions(struct reef_gpu *gpu);
@@ -282,6 +284,12 @@ void reef_complete_deliver(struct reef_gpu *gpu);
 /* --- reset.c --- */
 /** Tells the core whether RT work exists, if that has changed. Agent only, gpu->lock held. */
 void reef_reset_look(struct reef_gpu *gpu, uint64_t now_ns);
+/**
+ * Logs what was seen then, for reef bench preempt: nothing more was given to the device since the
+ * bit was set, or since the last doorbell of a thread that had looked just before. Agent, when all
+ * that is urgent has been done; no lock held.
+ */
+void reef_reset_log(struct reef_gpu *gpu);
 /** Kills the device queues that the core wants reset. No lock held. */
 void reef_reset_run(struct reef_gpu *gpu);
 /** Destroys killed hardware queues and makes new spares, until RT work arrives. No lock held. */
