@@ -134,8 +134,10 @@ static void add_gpu_node(struct files *files, const struct emu_profile *profile)
     add(files, TOPOLOGY "nodes/1/gpu_id", "%u\n", EMU_GPU_ID);
     add(files, TOPOLOGY "nodes/1/name", "vega20\n");
     /* capability: doorbell type 2 (64 bits, in bits 13:12), watch points, as amdkfd reports for
-     * Vega 20 without the SVM bit. simd_id_base: 0x80001000, the first id that KFD gives to a GPU.
-     * Engines, queues and firmware versions are Vega 20's. */
+     * Vega 20 without the SVM bit, and SRAM with ECC (bit 26), which an Instinct has and a Radeon
+     * VII has not: the name of its instruction set is gfx906:sramecc+:xnack-. simd_id_base:
+     * 0x80001000, the first id that KFD gives to a GPU. Engines, queues and firmware versions are
+     * Vega 20's. */
     ADD_PROPERTIES(
         files, TOPOLOGY "nodes/1/properties", {"cpu_cores_count", 0},
         {"simd_count", (uint64_t)profile->compute_units * profile->simds_per_cu},
@@ -151,8 +153,8 @@ static void add_gpu_node(struct files *files, const struct emu_profile *profile)
         {"hive_id", 0}, {"num_sdma_engines", 2}, {"num_sdma_xgmi_engines", 0},
         {"num_sdma_queues_per_engine", 8}, {"num_cp_queues", 24},
         {"max_engine_clk_fcompute", profile->clock_mhz}, {"local_mem_size", 0}, {"fw_version", 440},
-        {"capability", 8832}, {"debug_prop", 0}, {"sdma_fw_version", 145}, {"unique_id", 0},
-        {"max_engine_clk_ccompute", 2000});
+        {"capability", 1u << 26 | 8832}, {"debug_prop", 0}, {"sdma_fw_version", 145},
+        {"unique_id", 0}, {"max_engine_clk_ccompute", 2000});
     /* heap_type 1: frame buffer that the host sees whole (large BAR). HBM2: 4096 bits at 1 GHz. */
     ADD_PROPERTIES(files, TOPOLOGY "nodes/1/mem_banks/0/properties", {"heap_type", 1},
                    {"size_in_bytes", profile->memory_bytes}, {"flags", 0}, {"width", 4096},

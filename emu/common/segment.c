@@ -8,9 +8,11 @@
  * alone and makes the device anew. So a file of another version, a damaged one and one left behind
  * by a crash need no cleaning up by hand.
  *
- * Who has died while others go on is found by pid and start time (emu_segment_check_peers); what it
- * held goes back to the device. A process that is only stopped keeps its places, but the device
- * clock no longer waits for it.
+ * Who has died while others go on is found by pid, start time and a lock on one byte of the file
+ * that each process has for itself (emu_segment_check_peers); what it held goes back to the device.
+ * The byte tells of a program that called execve: the process lives on, but what it had opened is
+ * closed, as the kernel driver would see it. A process that is only stopped keeps its places, but
+ * the device clock no longer waits for it.
  *
  * Threading: any thread; the lock is not recursive and is held for short stretches only. Whoever
  * only looks (emu_segment_view) does so without it. A process that is stopped just while it holds
@@ -37,7 +39,7 @@
 #define CHECK_INTERVAL_NS 5000000ull            /* of wall time between two looks at the peers */
 #define STUCK_NS          20000000ull /* a clock that stands this long has somebody missing */
 
-enum { SEGMENT_VERSION = 2 };
+enum { SEGMENT_VERSION = 3 };
 
 struct segment {
     uint64_t magic;
@@ -45,6 +47,7 @@ struct segment {
     uint32_t bytes;
     uint32_t sequence; /* odd while somebody changes the device */
     pthread_mutex_t lock;
+    uint8_t has_byte[EMU_MAX_PROCESSES]; /* the process has its byte of the file locked */
     struct emu_device dev;
 };
 
@@ -102,15 +105,32 @@ static bool read_stat(int32_t pid, char *state, uint64_t *start_time)
     return true;
 }
 
-static enum liveness peer_liveness(const struct emu_device_process *peer)
+/* A process's own byte of the file. Such a lock (fcntl(2), POSIX) belongs to the process, not to
+ * the open file as flock's does: a forked child does not have it, and it goes with the descriptor
+ * at execve. */
+static struct flock byte_of(int process, short type)
+{
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = process, .l_len = 1};
+}
+
+/* Its owner had it and has it no more. */
+static bool byte_was_lost(int process)
+{
+    struct flock lock = byte_of(process, F_WRLCK);
+
+    return seg.map && seg.map->has_byte[process] && fcntl(seg.fd, F_GETLK, &lock) == 0 &&
+           lock.l_type == F_UNLCK;
+}
+
+static enum liveness peer_liveness(int process, const struct emu_device_process *peer)
 {
     uint64_t start_time;
     char state;
 
-    if (kill(peer->pid, 0) != 0 && errno == ESRCH)
+    if ((kill(peer->pid, 0) != 0 && errno == ESRCH) || byte_was_lost(process))
         return PEER_DEAD;
     if (!read_stat(peer->pid, &state, &start_time))
-        return PEER_ALIVE; /* of another pid namespace: its own lock tells us when it goes */
+        return PEER_ALIVE; /* not to be seen from here: its byte tells when it goes */
     if (start_time != peer->start_time || state == 'Z' || state == 'X')
         return PEER_DEAD;
     return state == 'T' || state == 't' ? PEER_STOPPED : PEER_ALIVE;
@@ -120,7 +140,9 @@ static enum liveness peer_liveness(const struct emu_device_process *peer)
 static void reap_dead(struct emu_device *dev)
 {
     for (int p = 0; p < EMU_MAX_PROCESSES; p++) {
-        if (dev->processes[p].pid != 0 && peer_liveness(&dev->processes[p]) == PEER_DEAD)
+        bool own = seg.pid == getpid() && p == seg.process; /* one's own locks never show */
+
+        if (dev->processes[p].pid != 0 && !own && peer_liveness(p, &dev->processes[p]) == PEER_DEAD)
             emu_device_detach(dev, p, emu_wall_ns());
     }
 }
@@ -370,6 +392,12 @@ static int segment_join(const struct emu_profile *profile, const char *path)
     read_stat(getpid(), &state, &start_time);
     rc = emu_device_attach(dev, getpid(), start_time);
     seg.process = rc;
+    if (rc >= 0) {
+        struct flock byte = byte_of(rc, F_WRLCK);
+
+        /* Without it (a file system that has no such locks) pids have to do. */
+        seg.map->has_byte[rc] = fcntl(seg.fd, F_SETLK, &byte) == 0;
+    }
     emu_segment_unlock();
     return rc < 0 ? rc : 0;
 }
@@ -418,11 +446,14 @@ int emu_segment_attach(void)
 void emu_segment_detach(void)
 {
     struct emu_device *dev;
+    struct flock byte;
 
     if (!seg.map || seg.pid != getpid())
         return;
     dev = emu_segment_lock();
     emu_device_detach(dev, seg.process, emu_wall_ns());
+    byte = byte_of(seg.process, F_UNLCK);
+    (void)fcntl(seg.fd, F_SETLK, &byte);
     emu_segment_unlock();
     /* The mapping stays: another thread of the program may be on its way out of a call. */
     flock(seg.fd, LOCK_UN);
@@ -469,15 +500,18 @@ void emu_segment_check_peers(void)
 
         if (peer->pid == 0 || p == seg.process)
             continue;
-        liveness = peer_liveness(peer);
+        liveness = peer_liveness(p, peer);
         if (liveness == PEER_ALIVE || (liveness == PEER_STOPPED && peer->absent))
             continue;
         dev = emu_segment_lock();
         if (dev->processes[p].pid == peer->pid &&
             dev->processes[p].start_time == peer->start_time) {
+            /* Once more: the process may have come back with another program, to the same place. */
+            if (liveness == PEER_DEAD)
+                liveness = peer_liveness(p, peer);
             if (liveness == PEER_DEAD)
                 emu_device_detach(dev, p, emu_wall_ns());
-            else
+            else if (liveness == PEER_STOPPED)
                 emu_device_set_absent(dev, p, true, emu_wall_ns());
         }
         emu_segment_unlock();

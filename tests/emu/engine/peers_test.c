@@ -49,10 +49,14 @@ static int role(const char *name, uint32_t groups)
     occupy(&queue, groups);
     while (rig_residents() < groups)
         usleep(1000);
+    if (strcmp(name, "come-back") == 0)
+        execl("/proc/self/exe", "peers_test", profile, "hold", "10", NULL);
     if (write(STDOUT_FILENO, "r", 1) != 1)
         return 1;
     if (strcmp(name, "exit") == 0)
         return 0;
+    if (strcmp(name, "replace") == 0)
+        execl("/bin/sleep", "sleep", "60", NULL);
     if (strcmp(name, "die-locked") == 0) {
         dev = emu_segment_lock();
         memset(dev->cus, 0x55, sizeof(dev->cus));
@@ -179,6 +183,40 @@ static void test_exited(void **state)
     finish(peer, 0);
     assert_int_equal(attached(), 1); /* at once: it took itself off */
     wait_alone();
+}
+
+/* A program that is replaced by another one (execve) is gone, though its process lives on. */
+static void test_replaced(void **state)
+{
+    struct rig_queue queue = rig_queue_create(7);
+    amd_signal_t *done = rig_signal(1);
+    pid_t peer = start("replace", "60");
+
+    rig_submit(&queue, spin_everywhere(done), true);
+    assert_true(rig_wait(done, 0, 60));
+    wait_alone();
+    assert_int_equal(kill(peer, 0), 0);
+    finish(peer, SIGKILL);
+    rig_queue_destroy(&queue);
+}
+
+/* ... and may use the device again itself: as another program, without what the former one had. */
+static void test_came_back(void **state)
+{
+    struct rig_queue queue = rig_queue_create(7);
+    amd_signal_t *done = rig_signal(1);
+    pid_t peer = start("come-back", "60");
+
+    for (int i = 0; rig_residents() != 10 && i < 20000; i++)
+        usleep(1000);
+    assert_int_equal(rig_residents(), 10);
+    assert_int_equal(attached(), 2);
+    rig_submit(&queue, spin_everywhere(done), true);
+    assert_true(rig_wait(done, 0, 60));
+    assert_int_equal(rig_residents(), 10);
+    finish(peer, SIGKILL);
+    wait_alone();
+    rig_queue_destroy(&queue);
 }
 
 /* A stopped process keeps its places, but the clock does not wait for it; then it goes on. */
@@ -321,6 +359,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_side_by_side),   cmocka_unit_test(test_killed),
         cmocka_unit_test(test_exited),         cmocka_unit_test(test_stopped),
         cmocka_unit_test(test_died_with_lock), cmocka_unit_test(test_forked),
+        cmocka_unit_test(test_replaced),       cmocka_unit_test(test_came_back),
         cmocka_unit_test(test_foreign_file),
     };
 
