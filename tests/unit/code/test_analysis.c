@@ -182,7 +182,7 @@ static void a_clock_is_never(void **state)
 }
 
 /* Arbitrary words, and words of real instructions in no order: no crash, no hang; the copy with
- * stubs as well. */
+ * looks as well. */
 static void nonsense_is_survived(void **state)
 {
     static const uint32_t real[] = {
