@@ -19,8 +19,16 @@ void state_copy(const struct analysis *a, struct state *to, const struct state *
     memcpy(scalar, from->scalar, (SCALAR_SLOTS + vector_count(a)) * sizeof(struct value));
 }
 
+/* Most registers of most sets: nothing wrote them on either way. */
+static inline bool nothing_there(const struct value *to, const struct value *from)
+{
+    return (to->kinds | from->kinds) == 0;
+}
+
 static bool join_one(struct value *to, struct value from)
 {
+    if (nothing_there(to, &from))
+        return false;
     struct value joined = value_join(*to, from);
     bool changed = memcmp(&joined, to, sizeof(joined)) != 0;
     *to = joined;
@@ -31,6 +39,8 @@ static bool join_one(struct value *to, struct value from)
 static bool join_slot(struct analysis *a, const struct edge *edge, uint32_t slot, unsigned family,
                       struct value *to, struct value from)
 {
+    if (nothing_there(to, &from))
+        return false;
     struct value joined = value_join(*to, from);
     if (a->numbers && to->kinds && from.kinds)
         joined.number =
