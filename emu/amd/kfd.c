@@ -476,6 +476,9 @@ static const struct request requests[] = {
     [0x80] = {"IPC_IMPORT_HANDLE", NULL, 0, .silent = true},
     [0x81] = {"IPC_EXPORT_HANDLE", NULL, 0, .silent = true},
     [0x82] = {"DBG_TRAP", NULL, 0, .silent = true},
+    /* REEF_EMU_DRIVER=stock has nothing here, on purpose; libreef asks once. */
+    [0x85] = {"WAVE_RESET", NULL, 0, .silent = true},
+    [0x86] = {"CLEAR_QUEUE", NULL, 0, .silent = true},
 };
 
 static const struct request reef_requests[] = {
