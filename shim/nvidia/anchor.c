@@ -255,7 +255,7 @@ static void make_by_agent(struct reef_context *context)
     pthread_mutex_unlock(&reef_cuda.lock);
     if (!may)
         return;
-    cu_make_current(context->handle);
+    cu_make_current(__atomic_load_n(&context->handle, __ATOMIC_ACQUIRE));
     make_for(context);
     pthread_mutex_lock(&reef_cuda.lock);
     context->asking--;
@@ -327,7 +327,7 @@ void cu_anchor_step(uint64_t now_ns, bool over)
 /* A context that has none, or NULL. */
 static struct reef_context *without(struct reef_context *c)
 {
-    while (c && (!c->handle || anchor_of(c)))
+    while (c && (!__atomic_load_n(&c->handle, __ATOMIC_ACQUIRE) || anchor_of(c)))
         c = c->next;
     return c;
 }

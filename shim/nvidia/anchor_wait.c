@@ -45,7 +45,8 @@ bool cu_anchor_wait_for_all(const struct cu_api *api, const cu_word *a, cu_resul
     struct reef_context *context = cu_context();
     struct reef_anchor *anchor = anchor_of(context);
     if (api != &cu_api[CU_cuCtxSynchronize] &&
-        (api != &cu_api[CU_cuCtxSynchronize_v2] || !context || a[0] != context->handle))
+        (api != &cu_api[CU_cuCtxSynchronize_v2] || !context ||
+         a[0] != __atomic_load_n(&context->handle, __ATOMIC_ACQUIRE)))
         return false;
     if (!anchor || !atomic_load(&anchor->up) || pthread_mutex_trylock(&anchor->lock) != 0)
         return false;
