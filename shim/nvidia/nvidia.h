@@ -211,7 +211,7 @@ struct reef_cuda {
     _Atomic uint64_t guarded, unguarded; /* kernels */
     _Atomic bool timeslice_wanted;       /* there are channel groups to be looked after */
     _Atomic bool bounded;                /* RT programs use a GPU of ours: the depth counts */
-    bool peers_rt, peers_be;             /* agent: other programs of the GPUs, by class */
+    _Atomic bool peers_rt, peers_be;     /* agent: other programs of the GPUs, by class */
     _Atomic bool rt_seen;                /* real-time work runs, as the agent saw it last */
     _Atomic bool closed;                 /* it is the turn of another BE program */
     _Atomic bool turn_asked;             /* and that it is wanted is on the board */

@@ -126,6 +126,8 @@ bool cu_turns_unasked(void)
 
 void cu_turns_end(void)
 {
+    pthread_mutex_lock(&lock);
     if (started && atomic_load(&reef_cuda.gpu_count) > 0)
-        cu_turns_step(reef_now_ns());
+        step_locked(reef_now_ns());
+    pthread_mutex_unlock(&lock);
 }
