@@ -38,7 +38,7 @@ static struct reef_stream *find(cu_word key)
 static struct reef_stream *unused(void)
 {
     struct reef_stream *s = reef_cuda.streams;
-    while (s && (s->key || s->querying))
+    while (s && (s->key || s->querying || s->waited))
         s = s->all_next;
     if (s)
         return s;

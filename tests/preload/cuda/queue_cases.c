@@ -586,6 +586,27 @@ static void test_rt_waits(void)
     }
 }
 
+/* A stream that is destroyed while another thread waits for it: the next one is watched like any.
+ */
+static void test_rt_wait_gone(void)
+{
+    struct fake_cuda_counts *counts = dlsym(RTLD_DEFAULT, "fake_cuda_counts");
+    CUstream s = rig_stream(1);
+    int64_t *flag = rig_int64();
+    pthread_t thread;
+    CHECK(counts);
+    rig_do(rig_wait, s, flag, 0);
+    CHECK(pthread_create(&thread, NULL, wait_for_stream, s) == 0);
+    while (counts->waiting == 0)
+        sched_yield();
+    TRY(cuStreamDestroy_v2(s));
+    CUstream next = rig_stream(1);
+    *(volatile int32_t *)flag = 1;
+    CHECK(pthread_join(thread, NULL) == 0);
+    rig_do(rig_wait, next, flag, 0); /* over at once; nobody waits for it */
+    wait_until_down();
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -612,6 +633,7 @@ static const struct {
     {"fork", test_fork},
     {"rt", test_rt},
     {"rt-waits", test_rt_waits},
+    {"rt-wait-gone", test_rt_wait_gone},
     {"restless", test_restless},
 };
 
