@@ -119,18 +119,24 @@ static cu_result query_stream(struct cu_api *api, cu_word *a, struct reef_stream
     return after_wait(api, a);
 }
 
+/* A real-time program waits for a stream, or for all of a context. */
+static cu_result rt_wait(struct cu_api *api, const cu_word *a, struct reef_stream *s,
+                         struct reef_context *context)
+{
+    struct cu_rt_wait wait;
+    cu_rt_wait_begin(&wait, s, context);
+    cu_result result = pass(api, a);
+    cu_rt_wait_end(&wait, result);
+    return result;
+}
+
 static cu_result sync_all(struct cu_api *api, cu_word *a)
 {
     bool unload = api == &cu_api[CU_cuModuleUnload] || api == &cu_api[CU_cuLibraryUnload];
     if (reef_unlikely(unload && atomic_load(&reef_cuda.exiting)))
         cu_drop_all();
-    if (cu_is_rt() && api == &cu_api[CU_cuCtxSynchronize]) {
-        struct cu_rt_wait wait;
-        cu_rt_wait_begin(&wait, NULL, cu_context());
-        cu_result result = pass(api, a);
-        cu_rt_wait_end(&wait, result);
-        return result;
-    }
+    if (cu_is_rt() && api == &cu_api[CU_cuCtxSynchronize])
+        return rt_wait(api, a, NULL, cu_context());
     cu_take_turn(NULL, false);
     if (unload) {
         cu_launch_forget_functions();
@@ -346,13 +352,8 @@ static cu_result route(struct cu_api *api, cu_word *a)
         return capture_begin(api, a, s);
     if (reef_unlikely(api->kind == CU_KIND_CAPTURE_END))
         return capture_end(api, a, s);
-    if (api->kind == CU_KIND_SYNC_STREAM) {
-        struct cu_rt_wait wait;
-        cu_rt_wait_begin(&wait, s, NULL);
-        cu_result result = pass(api, a);
-        cu_rt_wait_end(&wait, result);
-        return result;
-    }
+    if (api->kind == CU_KIND_SYNC_STREAM)
+        return rt_wait(api, a, s, NULL);
     cu_result result = pass(api, a);
     if (api->work)
         cu_rt_returned(s);
