@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct conf_case {
     const char *name, *promise;
@@ -96,11 +97,14 @@ enum { CHAIN = 20 };
 void hold_here(void);
 void hold_end(void);
 
-/** A host function that waits until it is let go. */
+/** A host function that waits until it is let go, or (limit_ms not 0) for so long at most. */
 struct gate {
     sem_t begun, go;
+    unsigned limit_ms;
+    struct timespec until;
 };
 void gate_close(struct gate *gate, CUstream s);
+void gate_close_for(struct gate *gate, CUstream s, unsigned ms);
 void gate_begun(struct gate *gate); /* waits until it has begun to wait */
 void gate_open(struct gate *gate);
 void run_thread(void *(*run)(void *), void *arg, pthread_t *thread);

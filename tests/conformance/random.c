@@ -20,6 +20,7 @@ enum {
     PINNED = 4,
     EVENTS = 5,
     GATES = 2,
+    GATE_MS = 100, /* hardware may let copies of host memory wait for other streams' gates */
     STEPS = 160,
     THREADS = 3,
 };
@@ -353,7 +354,7 @@ static void do_gate(struct program *p, unsigned s, unsigned unused)
     if (s == 0 || p->gates - p->opened == GATES)
         return;
     begin(p, s);
-    gate_close(&p->gate[p->gates++], p->handle[s]);
+    gate_close_for(&p->gate[p->gates++], p->handle[s], GATE_MS);
     end(p, s);
 }
 

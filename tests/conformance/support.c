@@ -2,11 +2,11 @@
 /* See conformance.h. */
 #include "conformance.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "../gpu/hold.h"
 
@@ -202,16 +202,27 @@ static void CUDA_CB wait_at_gate(void *arg)
     struct gate *gate = arg;
 
     sem_post(&gate->begun);
-    while (sem_wait(&gate->go) != 0) {
+    while (gate->limit_ms ? sem_timedwait(&gate->go, &gate->until) != 0 && errno == EINTR
+                          : sem_wait(&gate->go) != 0) {
     }
 }
 
-void gate_close(struct gate *gate, CUstream s)
+void gate_close_for(struct gate *gate, CUstream s, unsigned ms)
 {
+    clock_gettime(CLOCK_REALTIME, &gate->until);
+    gate->limit_ms = ms;
+    gate->until.tv_nsec += (long)(ms % 1000) * 1000000;
+    gate->until.tv_sec += ms / 1000 + gate->until.tv_nsec / 1000000000;
+    gate->until.tv_nsec %= 1000000000;
     sem_init(&gate->begun, 0, 0);
     sem_init(&gate->go, 0, 0);
     hold_here();
     OK(cuLaunchHostFunc(s, wait_at_gate, gate));
+}
+
+void gate_close(struct gate *gate, CUstream s)
+{
+    gate_close_for(gate, s, 0);
 }
 
 void gate_begun(struct gate *gate)
