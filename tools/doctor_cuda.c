@@ -77,31 +77,33 @@ static bool mps_runs(void)
 
 static void check_timeslice(struct doctor *d)
 {
+    bool rt = d->config.priority == REEF_PRIORITY_RT, given;
+    const char *name = rt ? "REEF_RT_TIMESLICE" : "REEF_TIMESLICE";
+    const char *text = rt ? d->config.rt_timeslice : d->config.timeslice;
     char version[64];
     uint32_t us;
-    bool given;
 
     read_version(version);
-    if (!rm_parse_timeslice(d->config.timeslice, &us, &given))
-        doctor_warn(d,
-                    "REEF_TIMESLICE=%s is not auto, off or 1 to 1000000 us: timeslices are left "
-                    "alone",
-                    d->config.timeslice);
+    if (!rm_parse_timeslice(text, rt ? RM_RT_US : RM_BE_US, &us, &given))
+        doctor_warn(d, "%s=%s is not auto, off or 1 to 1000000 us: timeslices are left alone", name,
+                    text);
     else if (!us)
-        doctor_ok(d, "means: timeslices are left alone (REEF_TIMESLICE=off)");
+        doctor_ok(d, "means: timeslices are left alone (%s=off)", name);
     else if (mps_runs())
         doctor_warn(d, "MPS is running: its programs share one context, which does not take turns: "
                        "timeslices change nothing between them");
     else if (given || rm_known_driver(version))
         doctor_ok(d,
-                  "means: timeslice of %u us for a best-effort program's own channel groups "
+                  "means: timeslice of %u us for a %s program's own channel groups%s "
                   "(kernel driver %s)",
-                  us, *version ? version : "not seen");
+                  us, rt ? "real-time" : "best-effort",
+                  rt ? " while best-effort programs are there" : "",
+                  *version ? version : "not seen");
     else
         doctor_warn(d,
                     "kernel driver %s is not known (550 to 595 are): timeslices are left alone; "
-                    "REEF_TIMESLICE=1 tries it",
-                    *version ? version : "(none seen)");
+                    "%s=%u tries it",
+                    *version ? version : "(none seen)", name, us);
 }
 
 bool doctor_check_cuda(struct doctor *d)

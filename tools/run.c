@@ -44,17 +44,17 @@ static bool set_library_path(const char *library)
     return set_variable("LD_LIBRARY_PATH", path);
 }
 
-/* "auto" sets timeslices where it knows the kernel driver by its version. The emulated libcuda has no
- * version, but takes the call: so here the number is given that auto stands for. */
-static bool set_timeslice(void)
+/* "auto" sets timeslices where it knows the kernel driver by its version. The emulated libcuda has
+ * no version, but takes the call: so here the number is given that auto stands for. */
+static bool set_timeslice(const char *name, const char *value)
 {
-    const char *given = getenv("REEF_TIMESLICE");
+    const char *given = getenv(name);
 
-    return (given && *given && strcmp(given, "auto") != 0) || set_variable("REEF_TIMESLICE", "1");
+    return (given && *given && strcmp(given, "auto") != 0) || set_variable(name, value);
 }
 
-/* @emulator is to be preloaded; *nvidia: it belongs on the library path too. The emulated libcuda is
- * preloaded because it answers ioctls (emu/nvidia/channel.c), behind libreef.so. */
+/* @emulator is to be preloaded; *nvidia: it belongs on the library path too. The emulated libcuda
+ * is preloaded because it answers ioctls (emu/nvidia/channel.c), behind libreef.so. */
 static bool find_libraries(const struct reef_options *options, char shim[PATH_MAX],
                            char emulator[PATH_MAX], bool *nvidia)
 {
@@ -127,7 +127,8 @@ int reef_run(int argc, char **argv)
     const char *libraries[] = {shim, options.emulate ? emulator : NULL, NULL};
     if (!set_preload(libraries))
         return 1;
-    if (nvidia && (!set_library_path(emulator) || !set_timeslice()))
+    if (nvidia && (!set_library_path(emulator) || !set_timeslice("REEF_TIMESLICE", "1") ||
+                   !set_timeslice("REEF_RT_TIMESLICE", "10000")))
         return 1;
     if (options.priority && !set_variable("REEF_PRIORITY", options.priority))
         return 1;

@@ -25,6 +25,11 @@
  *  - it ends by itself after ANCHOR_LIMIT_NS. If something was waiting for it just then (streams
  * may share a channel), and three times, there are no more anchors in this process.
  *
+ * A program whose requests are regular gets one before the next request begins (ahead.c), put down
+ * by the agent while the program's threads may call anything. So calls that it would be in the way
+ * of are counted: they count themselves and then look for anchors, whoever puts one down does it
+ * the other way round.
+ *
  * Threads: any; an anchor's lock is only tried. Taking one up is a store. On the way of a launch
  * stands one load (due) while an anchor is down, and one look at the functions seen before.
  */
@@ -38,7 +43,6 @@ enum {
     WINDOW_NS = 10000000,  /* pauses are counted in a burst of work, or in this time of it */
     PAUSES = 3,            /* waits in a window that make a program one that pauses */
     WINDOWS_KEPT = 16,     /* as long as it is one after the last such window */
-    PEERS_NS = 50000000,   /* how often to look for best-effort programs */
     QUIET_NS = 1000000,    /* after so long without work an anchor is made, */
     HURRY_NS = 1000000000, /* or after so long at the next moment without work */
     SUSPECT_NS = 300000,   /* what ends so soon after an anchor ended by itself waited for it */
@@ -54,6 +58,8 @@ static _Atomic bool opened; /* a context: its program only begins */
 static _Atomic bool due; /* some context's anchor may have to be put down: by whoever brings work */
 static _Atomic bool put_off; /* a cooperative kernel: not again before this work is over */
 static _Atomic unsigned waits, suspects, placed;
+static _Atomic unsigned in_the_way; /* calls under way that may wait for all work */
+static uint64_t ahead_until_ns;     /* agent: one that was put down ahead stays so long */
 static _Atomic cu_word seen[SEEN];
 
 /* Whether work that comes now is to have one. */
@@ -99,17 +105,25 @@ static void make_for(struct reef_context *context)
     pthread_mutex_unlock(&make_lock);
 }
 
+static void put_down(struct reef_anchor *anchor, uint64_t now_ns)
+{
+    enum anchor_put put = anchor_put_down(anchor, now_ns);
+    if (put == ANCHOR_PUT)
+        atomic_fetch_add(&placed, 1);
+    else if (put == ANCHOR_REFUSED)
+        give_up("the driver refuses them");
+    /* Whoever came since has counted itself before it looked for anchors. */
+    if (atomic_load(&in_the_way) > 0)
+        cu_anchor_release();
+}
+
 static void place(struct reef_context *context)
 {
     atomic_store(&due, false);
     if (context && !anchor_of(context) && reef_state.config.anchor == ON)
         make_for(context); /* by whoever comes first: for tests, and for who asks for it */
-    struct reef_anchor *anchor = anchor_of(context);
-    enum anchor_put put = anchor ? anchor_put_down(anchor, reef_now_ns()) : ANCHOR_STAYS;
-    if (put == ANCHOR_PUT)
-        atomic_fetch_add(&placed, 1);
-    else if (put == ANCHOR_REFUSED)
-        give_up("the driver refuses them");
+    if (anchor_of(context))
+        put_down(anchor_of(context), reef_now_ns());
 }
 
 /* --- the program's calls --- */
@@ -204,15 +218,22 @@ static bool waits_for_work(const struct cu_api *api)
            api->kind == CU_KIND_SYNC_ALL || api->kind == CU_KIND_SYNC_COPY;
 }
 
-void cu_anchor_before(const struct cu_api *api, const cu_word *a)
+bool cu_anchor_before(const struct cu_api *api, const cu_word *a)
 {
     if (reef_likely(stays_for(api, a)))
-        return;
+        return false;
+    atomic_fetch_add(&in_the_way, 1);
     if (cu_anchor_release())
         reef_debug("anchor taken up for %s", api->symbol);
     if (is_cooperative(api, a))
         atomic_store(&put_off, true);
     forget_known(api, a);
+    return true;
+}
+
+void cu_anchor_passed(void)
+{
+    atomic_fetch_sub(&in_the_way, 1);
 }
 
 /* An anchor has ended by itself, and what was called came back right then. */
@@ -246,39 +267,29 @@ void cu_anchor_after(const struct cu_api *api, cu_result result)
 
 /* --- the agent --- */
 
-/* The context is not destroyed meanwhile. */
-static void make_by_agent(struct reef_context *context)
+/* Makes it current. It is not destroyed before leave(). False: it may be just now. */
+static bool enter(struct reef_context *context)
 {
     pthread_mutex_lock(&reef_cuda.lock);
-    bool may = !context->paused;
+    bool may = !context->paused && context->handle;
     context->asking += may;
     pthread_mutex_unlock(&reef_cuda.lock);
-    if (!may)
-        return;
-    cu_make_current(__atomic_load_n(&context->handle, __ATOMIC_ACQUIRE));
-    make_for(context);
+    if (may)
+        cu_make_current(__atomic_load_n(&context->handle, __ATOMIC_ACQUIRE));
+    return may;
+}
+
+static void leave(struct reef_context *context)
+{
     pthread_mutex_lock(&reef_cuda.lock);
     context->asking--;
     pthread_mutex_unlock(&reef_cuda.lock);
 }
 
-static bool best_effort_there(void)
+static bool best_effort_seen(uint64_t now_ns, bool at_once)
 {
-    bool there = false;
-    for (int i = 0; i < atomic_load(&reef_cuda.gpu_count); i++)
-        there = there || reef_board_has_peers(reef_cuda.gpus[i].board, REEF_BOARD_BE);
-    return there;
-}
-
-static bool best_effort_seen(uint64_t now_ns)
-{
-    static uint64_t looked_ns;
-    static bool there;
-    if (!looked_ns || now_ns - looked_ns >= PEERS_NS) {
-        looked_ns = now_ns;
-        there = best_effort_there();
-    }
-    return there;
+    cu_peers_look(now_ns, at_once);
+    return atomic_load(&reef_cuda.peers_be);
 }
 
 /* Whether the program is one that pauses. */
@@ -310,11 +321,13 @@ static bool any_stale(uint64_t now_ns)
 
 void cu_anchor_step(uint64_t now_ns, bool over)
 {
-    bool use = reef_state.config.anchor == ON || (reef_state.config.anchor == AUTO &&
-                                                  pauses(now_ns, over) && best_effort_seen(now_ns));
+    bool use =
+        reef_state.config.anchor == ON || (reef_state.config.anchor == AUTO &&
+                                           pauses(now_ns, over) && best_effort_seen(now_ns, false));
     use = use && !atomic_load(&broken) && !reef_disabled();
     atomic_store(&wanted, use);
-    if (over || !use) {
+    if (over || (!use && now_ns >= ahead_until_ns)) {
+        ahead_until_ns = 0;
         cu_anchor_release();
         atomic_store(&put_off, false);
     }
@@ -343,7 +356,7 @@ uint64_t cu_anchor_prepare(uint64_t now_ns)
     static uint64_t since_ns; /* when it was found that one is to be made; 0: none */
     struct reef_context *c = without(__atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE));
     if (!c || reef_state.config.anchor != AUTO || atomic_load(&broken) || reef_disabled() ||
-        !best_effort_there()) {
+        !best_effort_seen(now_ns, true)) {
         since_ns = 0;
         return UINT64_MAX;
     }
@@ -355,8 +368,22 @@ uint64_t cu_anchor_prepare(uint64_t now_ns)
     if (atomic_load(&reef_cuda.captures) != 0)
         return QUIET_NS;
     for (; c; c = without(c->next))
-        make_by_agent(c);
+        if (enter(c)) {
+            make_for(c);
+            leave(c);
+        }
     return UINT64_MAX;
+}
+
+void cu_anchor_ahead(struct reef_context *context, uint64_t now_ns, uint64_t until_ns)
+{
+    struct reef_anchor *anchor = anchor_of(context);
+    if (!anchor || reef_state.config.anchor == OFF || atomic_load(&broken) ||
+        atomic_load(&reef_cuda.captures) != 0 || atomic_load(&in_the_way) > 0 || !enter(context))
+        return;
+    ahead_until_ns = until_ns;
+    put_down(anchor, now_ns);
+    leave(context);
 }
 
 void cu_anchor_opened(void)
@@ -375,7 +402,7 @@ bool cu_anchor_lingers(uint64_t now_ns, uint64_t idle_since_ns)
     for (struct reef_context *c = __atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE); c;
          c = c->next)
         up = up || (anchor_of(c) && atomic_load(&anchor_of(c)->up));
-    return up && now_ns - idle_since_ns < LINGER_NS;
+    return up && is_wanted() && now_ns - idle_since_ns < LINGER_NS;
 }
 
 unsigned cu_anchor_count(void)

@@ -368,10 +368,11 @@ static cu_result enter(struct cu_api *api, cu_word *a)
     bool anchors = reef_unlikely(atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed));
     bool waited =
         anchors && api->kind == CU_KIND_SYNC_ALL && cu_anchor_wait_for_all(api, a, &result);
-    if (anchors && !waited)
-        cu_anchor_before(api, a);
+    bool in_the_way = anchors && !waited && cu_anchor_before(api, a);
     if (!waited)
         result = route(api, a);
+    if (reef_unlikely(in_the_way))
+        cu_anchor_passed();
     cu_anchor_after(api, result);
     return result;
 }
@@ -405,9 +406,13 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
             cu_inside = false;
         }
         if (reef_state.config.guard == REEF_GUARD_OFF) {
-            if (reef_unlikely(atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed)))
+            bool in_the_way =
+                reef_unlikely(atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed)) &&
                 cu_anchor_before(api, a);
-            return cu_call(real, a, api->arguments);
+            cu_result result = cu_call(real, a, api->arguments);
+            if (in_the_way)
+                cu_anchor_passed();
+            return result;
         }
     }
     if (reef_unlikely(!cu_active() && !is_code(api)))

@@ -24,7 +24,6 @@ enum {
     POLL_MAX_NS = 100000,    /* a device queue that runs dry costs throughput */
     HELD_POLL_NS = 10000000, /* a lease ends without a bell */
     STALL_NS = 20000000,
-    PEERS_NS = 100000000,
     STALL_FACTOR = 4,
     STALL_AGAIN_NS = 2000000,
     GROUP_NS = 10000, /* with work waiting, shorter groups: so it can follow sooner */
@@ -363,24 +362,6 @@ static bool issue_one(uint64_t now_ns)
     return true;
 }
 
-/* RT programs ring the agents when they come; that the last has gone is seen at the next
- * opportunity. */
-static void look_at_peers(void)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    int count = atomic_load(&cuda->gpu_count);
-    bool rt = false, be = false;
-    for (int i = 0; i < count; i++) {
-        rt = rt || reef_board_has_peers(cuda->gpus[i].board, REEF_BOARD_RT);
-        be = be || reef_board_has_peers(cuda->gpus[i].board, REEF_BOARD_BE);
-    }
-    cuda->peers_rt = rt;
-    cuda->peers_be = be;
-    bool bounded = rt || cu_tracing();
-    if (atomic_exchange(&cuda->bounded, bounded) != bounded)
-        reef_debug("real-time programs are %s", bounded ? "here" : "gone");
-}
-
 /* For how long nothing has moved. A thread that holds the first operation may have set the time
  * after the agent read the clock. */
 static uint64_t still_ns(uint64_t now_ns)
@@ -551,11 +532,7 @@ static void withdraw(void)
 uint64_t cu_issue(uint64_t now_ns)
 {
     struct reef_cuda *cuda = &reef_cuda;
-    static uint64_t peers_seen_ns;
-    if (now_ns - peers_seen_ns > PEERS_NS || !atomic_load(&cuda->bounded)) {
-        look_at_peers();
-        peers_seen_ns = now_ns;
-    }
+    cu_peers_look(now_ns, !atomic_load(&cuda->bounded));
     bool held = look_at_rt(now_ns), guards = atomic_load(&cuda->any_guarded);
     uint64_t poll_ns = UINT64_MAX;
     if (guards) {

@@ -203,6 +203,8 @@ struct reef_cuda {
     _Atomic bool exiting;
 
     _Atomic uint64_t rt_arrivals;
+    _Atomic(struct reef_context *) rt_context; /* of the work with which RT work last began, */
+    _Atomic uint64_t rt_began_ns;              /* and when that was */
     bool rt_watching;
     uint64_t rt_since_ns, rt_moved_ns, rt_idle_ns, rt_arrivals_seen;
     _Atomic uint64_t launches, unmanaged;
@@ -414,11 +416,25 @@ void cu_rt_wait_end(const struct cu_rt_wait *wait, cu_result result);
 uint64_t cu_rt_step(uint64_t now_ns);
 void cu_rt_end(void);
 
+/* --- peers.c --- */
+/** Looks which other programs the GPUs have; @at_once: not only if it is time to. Agent. */
+void cu_peers_look(uint64_t now_ns, bool at_once);
+
+/* --- ahead.c: of a real-time process --- */
+/** The agent: real-time work has begun (rt_began_ns); the last was over at @idle_ns. */
+void cu_ahead_began(uint64_t idle_ns);
+/** The agent, while there is none. Returns after how many ns to be called again. */
+uint64_t cu_ahead_step(uint64_t now_ns);
+/** The process ends. */
+void cu_ahead_end(void);
+
 /* --- anchor.c: of a real-time process --- */
 /** There are anchors, or were: cu_anchor_before() is to be called. */
 extern _Atomic bool cu_anchor_in_use;
-/** Around every call of the program. */
-void cu_anchor_before(const struct cu_api *api, const cu_word *a);
+/** Around every call of the program. True: the call may wait for all work of the context, and until
+ * cu_anchor_passed() no anchor is put down. */
+bool cu_anchor_before(const struct cu_api *api, const cu_word *a);
+void cu_anchor_passed(void);
 void cu_anchor_after(const struct cu_api *api, cu_result result);
 /** Does cuCtxSynchronize in such a way that the anchor may stay. False: it was another call, or
  * that cannot be done; nothing was. */
@@ -430,6 +446,9 @@ void cu_anchor_step(uint64_t now_ns, bool over);
 /** The agent, while none is there, or when one begins: makes what may be needed. Returns after how
  * many ns to be called again. */
 uint64_t cu_anchor_prepare(uint64_t now_ns);
+/** The agent, while none is there: puts an anchor down in @context (may be NULL), if it has one,
+ * which stays until @until_ns, or until real-time work was there and is over. */
+void cu_anchor_ahead(struct reef_context *context, uint64_t now_ns, uint64_t until_ns);
 /** A context has become known since. */
 bool cu_anchor_begins(void);
 /** A context became known. No lock held. */

@@ -14,7 +14,7 @@
 #define FIRST_NS  5000000u
 #define SECOND_NS 100000000u
 
-enum { AUTO_US = 1, OLDEST_DRIVER = 550, NEWEST_DRIVER = 595 };
+enum { OLDEST_DRIVER = 550, NEWEST_DRIVER = 595 };
 
 bool rm_wants(unsigned long request)
 {
@@ -158,12 +158,12 @@ bool rm_known_driver(const char *version)
            major <= NEWEST_DRIVER;
 }
 
-bool rm_parse_timeslice(const char *text, uint32_t *us, bool *given)
+bool rm_parse_timeslice(const char *text, uint32_t auto_us, uint32_t *us, bool *given)
 {
     *given = false;
     *us = 0;
     if (!text || strcmp(text, "auto") == 0) {
-        *us = AUTO_US;
+        *us = auto_us;
         return true;
     }
     if (strcmp(text, "off") == 0)

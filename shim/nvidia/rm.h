@@ -101,6 +101,8 @@ void rm_answer(struct rm_groups *groups, struct rm_group *group, int error, uint
 /** Whether @version ("580.65.06", as in /sys/module/nvidia/version) is of a driver whose structures
  * are those above: they were compared from 550 to 595. */
 bool rm_known_driver(const char *version);
+/** What "auto" stands for in a best-effort program, and in a real-time one. */
+enum { RM_BE_US = 1, RM_RT_US = 10000 };
 /** "auto", "off" or a number of microseconds. False: none of these. *us 0: off. *given:
  *  a number was given, so it is tried on any driver. */
-bool rm_parse_timeslice(const char *text, uint32_t *us, bool *given);
+bool rm_parse_timeslice(const char *text, uint32_t auto_us, uint32_t *us, bool *given);

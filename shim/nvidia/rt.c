@@ -33,6 +33,8 @@ uint64_t cu_rt_arrive(struct reef_stream *s)
     if (reef_likely(atomic_load_explicit(&gpu->rt_raised, memory_order_seq_cst)) ||
         reef_unlikely(atomic_load_explicit(&cuda->gpu_count, memory_order_relaxed) == 0))
         return before;
+    atomic_store(&cuda->rt_context, s->context);
+    atomic_store(&cuda->rt_began_ns, reef_now_ns());
     if (!atomic_exchange(&gpu->rt_raised, true)) {
         REEF_TRACE_EVENT(REEF_TRACE_RT_BEGIN, 0, 0, 0, 0, 0);
         reef_board_rt_raise(gpu->board); /* rings our own agent too: it watches from now on */
@@ -114,7 +116,7 @@ static bool runs(struct reef_stream *s)
     if (!may_ask)
         return has_work;
     if (context)
-        cu.cuCtxSetCurrent(context);
+        cu_make_current(context);
     bool idle = cu.cuStreamQuery(handle) != CUDA_ERROR_NOT_READY;
     pthread_mutex_lock(&cuda->lock);
     cu_stream_asked_locked(s);
@@ -144,6 +146,13 @@ static void lower(uint64_t arrivals)
     }
 }
 
+/* While there is no work. */
+static uint64_t rest(uint64_t now_ns)
+{
+    uint64_t prepare_ns = cu_anchor_prepare(now_ns), ahead_ns = cu_ahead_step(now_ns);
+    return prepare_ns < ahead_ns ? prepare_ns : ahead_ns;
+}
+
 uint64_t cu_rt_step(uint64_t now_ns)
 {
     struct reef_cuda *cuda = &reef_cuda;
@@ -153,14 +162,16 @@ uint64_t cu_rt_step(uint64_t now_ns)
         raised = raised || atomic_load(&cuda->gpus[i].rt_raised);
     if (!raised) {
         cuda->rt_watching = false;
-        return cu_anchor_prepare(now_ns);
+        return rest(now_ns);
     }
     if (cu_anchor_begins())
         cu_anchor_prepare(now_ns);
     uint64_t arrivals = atomic_load(&cuda->rt_arrivals);
     if (!cuda->rt_watching || arrivals != cuda->rt_arrivals_seen) {
-        if (!cuda->rt_watching)
+        if (!cuda->rt_watching) {
             cuda->rt_since_ns = now_ns;
+            cu_ahead_began(cuda->rt_idle_ns);
+        }
         cuda->rt_moved_ns = now_ns;
         cuda->rt_arrivals_seen = arrivals;
     }
@@ -188,13 +199,14 @@ uint64_t cu_rt_step(uint64_t now_ns)
     for (int i = 0; i < count; i++)
         if (atomic_load(&cuda->gpus[i].rt_raised))
             return POLL_MIN_NS;
-    return cu_anchor_prepare(now_ns);
+    return rest(now_ns);
 }
 
 void cu_rt_end(void)
 {
     struct reef_cuda *cuda = &reef_cuda;
     int count = atomic_load(&cuda->gpu_count);
+    cu_ahead_end();
     cu_anchor_release();
     for (int i = 0; i < count; i++)
         if (atomic_exchange(&cuda->gpus[i].rt_raised, false)) {

@@ -56,6 +56,11 @@ void rig_be_comes(void)
     reef_board_set_class(board, REEF_BOARD_BE);
 }
 
+void rig_rt_comes(void)
+{
+    reef_board_set_class(board, REEF_BOARD_RT);
+}
+
 void rig_start(void)
 {
     char why[160];
@@ -74,7 +79,7 @@ void rig_start(void)
     if (getenv("RIG_BESIDE"))
         rig_be_comes();
     else if (!getenv("RIG_ALONE")) /* as long as no RT program is there, the depth does not count */
-        reef_board_set_class(board, REEF_BOARD_RT);
+        rig_rt_comes();
     CHECK(pthread_create(&thread, NULL, renew, NULL) == 0);
 }
 

@@ -43,6 +43,8 @@ void rig_hold(void);
 void rig_release(void);
 /** From here on this process counts as a best-effort program too. */
 void rig_be_comes(void);
+/** ... as a real-time one, and not as a best-effort one. */
+void rig_rt_comes(void);
 /** Ends the hold from another thread a moment later: for calls that wait. */
 void rig_release_soon(void);
 /** While held: how many launches the driver has been given. */

@@ -141,6 +141,24 @@ static void test_unknown(void)
     CHECK(driver->sets == 0 && driver->wrong == 0);
 }
 
+/* A real-time program's slices are long while best-effort programs are there, and not beside
+ * another real-time one. */
+static void test_rt(void)
+{
+    uint32_t client, device;
+    int fd = open_driver(&client, &device);
+    make_group(fd, client, device, false);
+    work_for(300);
+    CHECK(driver->sets == 0, "set while it is alone");
+    rig_be_comes();
+    work_until(2);
+    CHECK(driver->timeslice_us == 10000, "%lu us", (unsigned long)driver->timeslice_us);
+    rig_rt_comes();
+    work_until(4);
+    CHECK(driver->timeslice_us == 1000, "%lu us", (unsigned long)driver->timeslice_us);
+    CHECK(driver->wrong == 0);
+}
+
 /* Another BE process of the GPU: uses it and stays until @until is closed. */
 static void be_peer(int ready, int until)
 {
@@ -190,8 +208,10 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(void);
-    } cases[] = {{"set", test_set},         {"alone", test_alone},   {"freed", test_freed},
-                 {"refused", test_refused}, {"closed", test_closed}, {"unknown", test_unknown}};
+    } cases[] = {{"set", test_set},       {"alone", test_alone},
+                 {"freed", test_freed},   {"refused", test_refused},
+                 {"closed", test_closed}, {"unknown", test_unknown},
+                 {"rt", test_rt}};
     rig_start();
     stream = rig_stream(1);
     if (argc == 2 && (strcmp(argv[1], "shared") == 0 || strcmp(argv[1], "turns") == 0)) {

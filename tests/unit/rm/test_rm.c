@@ -170,13 +170,13 @@ static void test_parse(void **state)
     static const char *const bad[] = {"", "0", "1000001", "-1", " 1", "1us", "on", "0x1", "auto "};
     uint32_t us = 9;
     bool given = true;
-    assert_true(rm_parse_timeslice(NULL, &us, &given) && us == 1 && !given);
-    assert_true(rm_parse_timeslice("auto", &us, &given) && us == 1 && !given);
-    assert_true(rm_parse_timeslice("off", &us, &given) && us == 0);
-    assert_true(rm_parse_timeslice("1000000", &us, &given) && us == 1000000 && given);
+    assert_true(rm_parse_timeslice(NULL, RM_BE_US, &us, &given) && us == 1 && !given);
+    assert_true(rm_parse_timeslice("auto", RM_RT_US, &us, &given) && us == 10000 && !given);
+    assert_true(rm_parse_timeslice("off", 1, &us, &given) && us == 0);
+    assert_true(rm_parse_timeslice("1000000", 1, &us, &given) && us == 1000000 && given);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         us = 9;
-        assert_false(rm_parse_timeslice(bad[i], &us, &given));
+        assert_false(rm_parse_timeslice(bad[i], 1, &us, &given));
         assert_int_equal(us, 0);
     }
 }
