@@ -403,6 +403,11 @@ uint64_t reef_core_oldest_ns(const struct reef_core *core, uint32_t queue)
     return 0;
 }
 
+void reef_core_set_depth(struct reef_core *core, uint64_t depth_ns)
+{
+    core->config.depth_ns = depth_ns;
+}
+
 void reef_core_stats(const struct reef_core *core, struct reef_core_stats *stats)
 {
     *stats = core->stats;

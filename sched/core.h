@@ -258,4 +258,6 @@ uint64_t reef_core_waiting(const struct reef_core *core, uint32_t queue);
 uint64_t reef_core_backlog_ns(const struct reef_core *core, uint32_t queue);
 /** The usual time of the oldest kernel in the queue's DQ, 0 if there is none. */
 uint64_t reef_core_oldest_ns(const struct reef_core *core, uint32_t queue);
+/** From now on so much estimated time may be in the DQ of a queue. */
+void reef_core_set_depth(struct reef_core *core, uint64_t depth_ns);
 void reef_core_stats(const struct reef_core *core, struct reef_core_stats *stats);

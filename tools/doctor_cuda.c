@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shim/nvidia/mps.h"
 #include "shim/nvidia/rm.h"
 #include "tools/doctor.h"
 
@@ -66,15 +67,6 @@ static void read_version(char version[64])
     version[strcspn(version, "\n")] = '\0';
 }
 
-static bool mps_runs(void)
-{
-    const char *dir = getenv("CUDA_MPS_PIPE_DIRECTORY");
-    char path[PATH_MAX];
-
-    snprintf(path, sizeof(path), "%s/control", dir && *dir ? dir : "/tmp/nvidia-mps");
-    return access(path, F_OK) == 0;
-}
-
 static void check_timeslice(struct doctor *d)
 {
     bool rt = d->config.priority == REEF_PRIORITY_RT, given;
@@ -89,7 +81,7 @@ static void check_timeslice(struct doctor *d)
                     text);
     else if (!us)
         doctor_ok(d, "means: timeslices are left alone (%s=off)", name);
-    else if (mps_runs())
+    else if (reef_mps_runs())
         doctor_warn(d, "MPS is running: its programs share one context, which does not take turns: "
                        "timeslices change nothing between them");
     else if (given || rm_known_driver(version))
@@ -126,9 +118,13 @@ bool doctor_check_cuda(struct doctor *d)
         doctor_warn(d,
                     "CUDA_INJECTION64_PATH is set: what that library launches by itself may pass "
                     "libreef by");
-    doctor_ok(d, "means: hold, and drain of at most %llu us and %llu commands per stream",
-              (unsigned long long)d->config.cuda_depth_us,
-              (unsigned long long)d->config.cuda_depth);
+    if (d->config.cuda_depth_us > 0)
+        doctor_ok(d, "means: hold, and drain of at most %llu us and %llu commands per stream",
+                  (unsigned long long)d->config.cuda_depth_us,
+                  (unsigned long long)d->config.cuda_depth);
+    else
+        doctor_ok(d, "means: hold, and drain of little work, at most %llu commands per stream",
+                  (unsigned long long)d->config.cuda_depth);
     check_timeslice(d);
     if (d->config.priority == REEF_PRIORITY_RT)
         doctor_ok(d, d->config.anchor == 1

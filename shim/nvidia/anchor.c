@@ -59,7 +59,8 @@ static _Atomic bool due; /* some context's anchor may have to be put down: by wh
 static _Atomic bool put_off; /* a cooperative kernel: not again before this work is over */
 static _Atomic unsigned waits, suspects, placed;
 static _Atomic unsigned in_the_way; /* calls under way that may wait for all work */
-static uint64_t ahead_until_ns;     /* agent: one that was put down ahead stays so long */
+static uint64_t ahead_until_ns;     /* agent: one that was put down ahead stays so long, */
+static _Atomic bool ahead;          /* or until there is a whole graph to stay for */
 static _Atomic cu_word seen[SEEN];
 
 /* Whether work that comes now is to have one. */
@@ -146,7 +147,7 @@ static bool known(cu_word launched)
 /* A handle may mean something else from now on. */
 static void forget_known(const struct cu_api *api, const cu_word *a)
 {
-    bool unload = api->kind == CU_KIND_SYNC_ALL && api->arguments > 0;
+    bool unload = api == &cu_api[CU_cuModuleUnload] || api == &cu_api[CU_cuLibraryUnload];
     if (api->kind == CU_KIND_EXEC_DESTROY || api->kind == CU_KIND_EXEC_CHANGE)
         atomic_store_explicit(slot_of(a[0]), 0, memory_order_relaxed);
     if (unload || api->kind == CU_KIND_CTX_DESTROY)
@@ -260,6 +261,10 @@ void cu_anchor_after(const struct cu_api *api, cu_result result)
         if (anchor)
             look_for_harm(anchor);
     }
+    if (api->kind == CU_KIND_GRAPH_LAUNCH &&
+        reef_unlikely(atomic_load_explicit(&ahead, memory_order_relaxed)) &&
+        atomic_exchange(&ahead, false) && !is_wanted())
+        cu_anchor_release();
     if (reef_unlikely(atomic_load_explicit(&due, memory_order_relaxed)) && api->work &&
         result == CUDA_SUCCESS && !atomic_load(&put_off) && atomic_load(&reef_cuda.captures) == 0)
         place(cu_context());
@@ -382,6 +387,7 @@ void cu_anchor_ahead(struct reef_context *context, uint64_t now_ns, uint64_t unt
         atomic_load(&reef_cuda.captures) != 0 || atomic_load(&in_the_way) > 0 || !enter(context))
         return;
     ahead_until_ns = until_ns;
+    atomic_store(&ahead, true);
     put_down(anchor, now_ns);
     leave(context);
 }
@@ -402,7 +408,7 @@ bool cu_anchor_lingers(uint64_t now_ns, uint64_t idle_since_ns)
     for (struct reef_context *c = __atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE); c;
          c = c->next)
         up = up || (anchor_of(c) && atomic_load(&anchor_of(c)->up));
-    return up && is_wanted() && now_ns - idle_since_ns < LINGER_NS;
+    return up && (is_wanted() || now_ns < ahead_until_ns) && now_ns - idle_since_ns < LINGER_NS;
 }
 
 unsigned cu_anchor_count(void)

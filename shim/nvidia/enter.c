@@ -130,13 +130,22 @@ static cu_result rt_wait(struct cu_api *api, const cu_word *a, struct reef_strea
     return result;
 }
 
+/* The context that the call waits for all of, if it does just that. */
+static struct reef_context *synchronized(const struct cu_api *api, const cu_word *a)
+{
+    if (api == &cu_api[CU_cuCtxSynchronize_v2])
+        return cu_context_known(a[0]) ? cu_context_of(a[0]) : NULL;
+    return api == &cu_api[CU_cuCtxSynchronize] ? cu_context() : NULL;
+}
+
 static cu_result sync_all(struct cu_api *api, cu_word *a)
 {
+    struct reef_context *context = cu_is_rt() ? synchronized(api, a) : NULL;
     bool unload = api == &cu_api[CU_cuModuleUnload] || api == &cu_api[CU_cuLibraryUnload];
     if (reef_unlikely(unload && atomic_load(&reef_cuda.exiting)))
         cu_drop_all();
-    if (cu_is_rt() && api == &cu_api[CU_cuCtxSynchronize])
-        return rt_wait(api, a, NULL, cu_context());
+    if (context)
+        return rt_wait(api, a, NULL, context);
     cu_take_turn(NULL, false);
     if (unload) {
         cu_launch_forget_functions();

@@ -533,6 +533,7 @@ uint64_t cu_issue(uint64_t now_ns)
 {
     struct reef_cuda *cuda = &reef_cuda;
     cu_peers_look(now_ns, !atomic_load(&cuda->bounded));
+    cu_depth_step();
     bool held = look_at_rt(now_ns), guards = atomic_load(&cuda->any_guarded);
     uint64_t poll_ns = UINT64_MAX;
     if (guards) {

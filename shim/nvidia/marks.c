@@ -53,7 +53,7 @@ void cu_marks_plan_locked(struct reef_stream *s, uint64_t command, uint64_t key,
     s->group_count++;
     s->group_ns += ns;
     bool full = s->group_count >= GROUP_COMMANDS ||
-                s->group_ns >= reef_state.config.cuda_depth_us * 1000 / 4;
+                s->group_ns >= atomic_load_explicit(&cuda->depth_ns, memory_order_relaxed) / 4;
     if ((full || close_now) && (plan->end = new_mark(s, command, 0))) {
         s->group_count = 0;
         s->group_ns = 0;

@@ -213,6 +213,9 @@ struct reef_cuda {
     _Atomic uint64_t guarded, unguarded; /* kernels */
     _Atomic bool timeslice_wanted;       /* there are channel groups to be looked after */
     _Atomic bool bounded;                /* RT programs use a GPU of ours: the depth counts */
+    _Atomic uint64_t depth_ns;           /* that of a device queue */
+    _Atomic bool short_slices;           /* all channel groups have such as take BE off at once */
+    bool mps;                            /* contexts of several programs may be one on the GPU */
     _Atomic bool peers_rt, peers_be;     /* agent: other programs of the GPUs, by class */
     _Atomic bool rt_seen;                /* real-time work runs, as the agent saw it last */
     _Atomic bool closed;                 /* it is the turn of another BE program */
@@ -341,6 +344,10 @@ void cu_unlink_locked(struct reef_op *op);
 
 /** Destroys the stream and what belongs to it. No lock held. */
 cu_result cu_stream_destroy_now(struct reef_stream *s, struct cu_api *api, const cu_word *a);
+
+/* --- depth.c --- */
+/** The agent, and before the core is made. */
+void cu_depth_step(void);
 
 /* --- marks.c --- */
 /** What is to be recorded around a command. */

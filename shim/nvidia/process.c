@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "shim/nvidia/guard.h"
+#include "shim/nvidia/mps.h"
 #include "shim/nvidia/trace.h"
 #include "shim/preload/hooks.h"
 #include "shim/preload/log.h"
@@ -129,9 +130,10 @@ static void at_exit(void)
 static bool open_core(void)
 {
     const struct reef_config *config = &reef_state.config;
+    cu_depth_step();
     struct reef_core_config core = {
         .policy = cu_guards_wanted() ? "reef-nopad" : "wait",
-        .depth_ns = config->cuda_depth_us * 1000,
+        .depth_ns = atomic_load(&reef_cuda.depth_ns),
         .depth_count = (uint32_t)config->cuda_depth,
         .unknown_ns = UNKNOWN_KERNEL_US * 1000,
         .linger_ns = config->linger_us * 1000,
@@ -154,6 +156,7 @@ static void start(void)
     reef_start();
     pthread_mutex_lock(&open_lock);
     if (atomic_load(&started) == NOT_STARTED) {
+        reef_cuda.mps = reef_mps_runs();
         if (atomic_load(&reef_state.passive)) {
             now = NEVER;
         } else if (!cu_driver_load(&missing)) {

@@ -39,6 +39,7 @@
 
 enum {
     SHARED_US = 1000,    /* about the driver's own */
+    SHORT_US = 100,      /* less than a change of context takes */
     AGAIN_NS = 50000000, /* how often to look what the company asks for */
 };
 
@@ -217,6 +218,7 @@ uint64_t cu_timeslice_step(uint64_t now_ns)
                (groups.groups[i].state >= RM_GROUP_NEW && groups.groups[i].state <= RM_GROUP_SET);
     if (!open)
         atomic_store(&reef_cuda.timeslice_wanted, false);
+    atomic_store(&reef_cuda.short_slices, us <= SHORT_US && groups.set > 0 && groups.refused == 0);
     if (groups.set > 0 && next_ns > AGAIN_NS && !cu_is_rt()) /* whose work brings it here */
         next_ns = AGAIN_NS;
     pthread_mutex_unlock(&groups_lock);

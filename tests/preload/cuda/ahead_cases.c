@@ -29,17 +29,28 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+static struct fake_cuda_counts *counts(void)
+{
+    struct fake_cuda_counts *found = dlsym(RTLD_DEFAULT, "fake_cuda_counts");
+    CHECK(found);
+    return found;
+}
+
+/* Anchors up to this number have been told to end. */
+static uint32_t taken_up(void)
+{
+    return *(_Atomic uint32_t *)counts()->registered;
+}
+
 static uint64_t anchors(void)
 {
-    struct fake_cuda_counts *counts = dlsym(RTLD_DEFAULT, "fake_cuda_counts");
-    CHECK(counts);
-    return counts->anchors;
+    return counts()->anchors;
 }
 
 static void request(void)
 {
     rig_do(rig_add, stream, at, 1);
-    TRY(cuStreamSynchronize(stream));
+    TRY(cuCtxSynchronize_v2(rig_context));
     requests_done++;
 }
 
@@ -110,6 +121,28 @@ static void test_ready(void)
     TRY(cuMemFree_v2(dev(rig_int64()))); /* waits for the device: no anchor is there for ever */
 }
 
+/* The anchor stays for the request: its kernel was launched before, and that all work of the
+ * context was waited for since does not change that. */
+static void test_known(void)
+{
+    bool stays = false;
+    rig_be_comes();
+    request();
+    wait_for_anchor();
+    for (int i = 0; i < FEW && !stays; i++) {
+        uint64_t before = anchors();
+        CHECK(becomes_ready(PATIENCE));
+        while (anchors() == before)
+            usleep(10);
+        uint32_t before_it = taken_up();
+        rig_do(rig_add, stream, at, 1);
+        stays = taken_up() == before_it;
+        TRY(cuCtxSynchronize_v2(rig_context));
+        requests_done++;
+    }
+    CHECK(stays, "taken up for a kernel that was launched before");
+}
+
 /* It does not come: the bit goes, is there once more at the next beat at most, and then no more. */
 static void test_in_vain(void)
 {
@@ -172,8 +205,9 @@ static void test_off(void)
 static const struct {
     const char *name;
     void (*run)(void);
-} cases[] = {{"ready", test_ready}, {"in-vain", test_in_vain}, {"edge", test_edge},
-             {"frees", test_frees}, {"alone", test_alone},     {"off", test_off}};
+} cases[] = {{"ready", test_ready}, {"known", test_known}, {"in-vain", test_in_vain},
+             {"edge", test_edge},   {"frees", test_frees}, {"alone", test_alone},
+             {"off", test_off}};
 
 int main(int argc, char **argv)
 {

@@ -141,7 +141,11 @@ static void test_fork(void)
 static const struct {
     const char *name;
     void (*run)(void);
-} cases[] = {{"ready", test_ready}, {"late", test_late}, {"used", test_used}, {"fork", test_fork}};
+} cases[] = {{"ready", test_ready},
+             {"late", test_late},
+             {"used", test_used},
+
+             {"fork", test_fork}};
 
 int main(int argc, char **argv)
 {

@@ -56,6 +56,7 @@ typedef struct {
     X(cuCtxGetDevice, (CUdevice * device))                                                         \
     X(cuCtxGetStreamPriorityRange, (int *least, int *greatest))                                    \
     X(cuCtxSynchronize, (void))                                                                    \
+    X(cuCtxSynchronize_v2, (CUcontext context))                                                    \
     X(cuCtxDestroy_v2, (CUcontext context))                                                        \
     X(cuStreamCreate, (CUstream * stream, unsigned flags))                                         \
     X(cuStreamCreateWithPriority, (CUstream * stream, unsigned flags, int priority))               \

@@ -107,10 +107,15 @@ EXPORT CUresult cuCtxGetStreamPriorityRange(int *least, int *greatest)
 
 EXPORT CUresult cuCtxSynchronize(void)
 {
-    if (!current)
+    return cuCtxSynchronize_v2(current);
+}
+
+EXPORT CUresult cuCtxSynchronize_v2(CUcontext context)
+{
+    if (!context)
         return INVALID_CONTEXT;
     fake_cuda_counts.waiting++;
-    fake_wait_all(current, false);
+    fake_wait_all(context, false);
     fake_cuda_counts.waiting--;
     return OK;
 }
