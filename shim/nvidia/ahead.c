@@ -12,7 +12,8 @@
  * it is taken back.
  *
  * Only while best-effort programs are there, for one GPU, and if it costs at most a sixteenth of
- * the time (REEF_AHEAD=auto).
+ * the time (REEF_AHEAD=auto). Always (REEF_AHEAD=always) is for tests: whatever the program calls,
+ * something may just be made ready or taken back.
  *
  * The program's threads have no part in it but to note when work begins. The bit on the board is
  * set here and cleared here, or with that of the request that came: the thread that brings it sets
@@ -74,8 +75,18 @@ static bool is_wanted(uint64_t now_ns)
     if (reef_state.config.ahead == REEF_AHEAD_OFF || reef_disabled() ||
         atomic_load(&cuda->exiting) || atomic_load(&cuda->gpu_count) != 1)
         return false;
+    if (reef_state.config.ahead == REEF_AHEAD_ALWAYS)
+        return true;
     cu_peers_look(now_ns, false);
     return atomic_load(&cuda->peers_be);
+}
+
+static bool next_beat(uint64_t now_ns)
+{
+    if (reef_state.config.ahead == REEF_AHEAD_ALWAYS)
+        beat = (struct reef_beat){.from_ns = now_ns, .until_ns = now_ns + PAUSE_NS};
+    return reef_state.config.ahead == REEF_AHEAD_ALWAYS ||
+           reef_rhythm_next(&rhythm, LEAD_NS, MOST_NS, &beat);
 }
 
 uint64_t cu_ahead_step(uint64_t now_ns)
@@ -87,7 +98,7 @@ uint64_t cu_ahead_step(uint64_t now_ns)
         in_vain++;
         reef_rhythm_missed(&rhythm);
     }
-    while (is_wanted(now_ns) && reef_rhythm_next(&rhythm, LEAD_NS, MOST_NS, &beat)) {
+    while (is_wanted(now_ns) && next_beat(now_ns)) {
         if (now_ns < beat.from_ns)
             return beat.from_ns - now_ns;
         if (now_ns < beat.until_ns) {

@@ -55,6 +55,7 @@ bool cu_anchor_wait_for_all(const struct cu_api *api, const cu_word *a, cu_resul
     for (int i = 0; i < count && *result == CUDA_SUCCESS; i++)
         *result = cu.cuEventSynchronize(anchor->events[i]);
     pthread_mutex_unlock(&anchor->lock);
-    return count >
-           0; /* with no work there is nothing to wait for, but an error may have to be told */
+    if (count == 0) /* nothing to wait for, but an error may have to be told */
+        *result = cu.cuStreamQuery(0);
+    return count > 0 || (count == 0 && *result == CUDA_SUCCESS);
 }

@@ -13,7 +13,7 @@ train        training without a pause: iterations per second
 resnet       a ResNet-50, eager, inference without a pause: iterations per second
 transformer  a small encoder, training without a pause: iterations per second
 
-KIT_PROGRESS  a file in which loops without a pause count, and from which the others tell how often those went round meanwhile
+KIT_PROGRESS  a file in which loops without a pause count, and from which the others tell how often a second those went round meanwhile
 """
 import hashlib
 import json
@@ -140,9 +140,10 @@ def chosen():
 
 
 def progress():
-    """The count of the loop beside this one, or None."""
+    """How often the loop beside this one has gone round, and when that was; or None."""
     try:
-        return int(pathlib.Path(os.environ['KIT_PROGRESS']).read_text())
+        count, when = pathlib.Path(os.environ['KIT_PROGRESS']).read_text().split()
+        return int(count), float(when)
     except (KeyError, OSError, ValueError):
         return None
 
@@ -150,7 +151,7 @@ def progress():
 def note_progress(count):
     if 'KIT_PROGRESS' in os.environ:
         new = pathlib.Path(os.environ['KIT_PROGRESS'] + '.new')
-        new.write_text(str(count))
+        new.write_text(f'{count} {time.monotonic()}')
         new.rename(os.environ['KIT_PROGRESS'])
 
 
@@ -192,9 +193,8 @@ def transformer(seconds):
 def latencies(request, seconds):
     """A request every 20 ms, from its start until the GPU is done."""
     times = []
-    before, start = progress(), time.monotonic()
-    end = start + seconds
-    following = start
+    before, following = progress(), time.monotonic()
+    end = following + seconds
     while time.monotonic() < end:
         following += 0.02
         time.sleep(max(0.0, following - time.monotonic()))
@@ -202,11 +202,11 @@ def latencies(request, seconds):
         request()
         torch.cuda.synchronize()
         times.append((time.perf_counter() - begin) * 1e3)
-    after, took = progress(), time.monotonic() - start
+    after = progress()
     times = sorted(times[10:])
     figures = {'requests': len(times), 'p50_ms': times[len(times) // 2], 'p99_ms': times[int(len(times) * .99)], 'max_ms': times[-1]}
-    if before is not None and after is not None:
-        figures['beside_per_s'] = (after - before) / took
+    if before and after and after[1] > before[1]:
+        figures['beside_per_s'] = (after[0] - before[0]) / (after[1] - before[1])
     return figures
 
 
