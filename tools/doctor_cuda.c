@@ -123,7 +123,9 @@ bool doctor_check_cuda(struct doctor *d)
                   (unsigned long long)d->config.cuda_depth_us,
                   (unsigned long long)d->config.cuda_depth);
     else
-        doctor_ok(d, "means: hold, and drain of little work, at most %llu commands per stream",
+        doctor_ok(d,
+                  "means: hold, and drain of at most 400 us and %llu commands per stream; any time "
+                  "where the shortest timeslice takes them off the GPU",
                   (unsigned long long)d->config.cuda_depth);
     check_timeslice(d);
     if (d->config.priority == REEF_PRIORITY_RT)

@@ -28,7 +28,7 @@
 enum {
     LEAD_NS = 500000,  /* wakes, the anchor's launches, the change of context; measured */
     MOST_NS = 1250000, /* an anchor ends by itself after 4 ms: it is down for twice this at most, */
-    STAYS_NS = 1000000, /* and so long beside the request, until its launches are on the device */
+    STAYS_NS = 1000000, /* and so long beside a request that does not wait for its work */
     POLL_NS = 100000,
     PAUSE_NS = 2000000, /* what comes sooner after other work belongs to the same request */
 };

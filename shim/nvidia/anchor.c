@@ -21,7 +21,8 @@
  *  - it is taken up before every call that may wait for all work of the context, and before code
  *    that was not launched before, which may be loaded lazily; only cuCtxSynchronize is done by
  *    waiting for the streams that have work, since it is what programs pause with;
- *  - it is not there together with cooperative kernels;
+ *  - it is not there together with cooperative kernels, nor under MPS, where contexts do not take
+ *    turns and it would only take room on a multiprocessor;
  *  - it ends by itself after ANCHOR_LIMIT_NS. If something was waiting for it just then (streams
  * may share a channel), and three times, there are no more anchors in this process.
  *
@@ -60,7 +61,7 @@ static _Atomic bool put_off; /* a cooperative kernel: not again before this work
 static _Atomic unsigned waits, suspects, placed;
 static _Atomic unsigned in_the_way; /* calls under way that may wait for all work */
 static uint64_t ahead_until_ns;     /* agent: one that was put down ahead stays so long, */
-static _Atomic bool ahead;          /* or until there is a whole graph to stay for */
+static _Atomic bool ahead;          /* or until the whole request is there */
 static _Atomic cu_word seen[SEEN];
 
 /* Whether work that comes now is to have one. */
@@ -250,6 +251,22 @@ static void look_for_harm(struct reef_anchor *anchor)
         give_up("work waited for them");
 }
 
+/* One that was put down ahead has done its part: what keeps the context on the GPU from now on is
+ * the request. It goes, for it takes room: kernels that need all of a multiprocessor find one less.
+ */
+static void request_is_there(void)
+{
+    if (reef_unlikely(atomic_load_explicit(&ahead, memory_order_relaxed)) &&
+        atomic_exchange(&ahead, false) && !is_wanted())
+        cu_anchor_release();
+}
+
+void cu_anchor_waits(const struct cu_api *api)
+{
+    if (waits_for_work(api))
+        request_is_there();
+}
+
 void cu_anchor_after(const struct cu_api *api, cu_result result)
 {
     if (waits_for_work(api) && atomic_load(&reef_cuda.gpus[0].rt_raised))
@@ -261,10 +278,8 @@ void cu_anchor_after(const struct cu_api *api, cu_result result)
         if (anchor)
             look_for_harm(anchor);
     }
-    if (api->kind == CU_KIND_GRAPH_LAUNCH &&
-        reef_unlikely(atomic_load_explicit(&ahead, memory_order_relaxed)) &&
-        atomic_exchange(&ahead, false) && !is_wanted())
-        cu_anchor_release();
+    if (api->kind == CU_KIND_GRAPH_LAUNCH)
+        request_is_there();
     if (reef_unlikely(atomic_load_explicit(&due, memory_order_relaxed)) && api->work &&
         result == CUDA_SUCCESS && !atomic_load(&put_off) && atomic_load(&reef_cuda.captures) == 0)
         place(cu_context());
@@ -360,8 +375,8 @@ uint64_t cu_anchor_prepare(uint64_t now_ns)
     bool at_start = atomic_exchange(&opened, false);
     static uint64_t since_ns; /* when it was found that one is to be made; 0: none */
     struct reef_context *c = without(__atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE));
-    if (!c || reef_state.config.anchor != AUTO || atomic_load(&broken) || reef_disabled() ||
-        !best_effort_seen(now_ns, true)) {
+    if (!c || reef_state.config.anchor != AUTO || reef_cuda.mps || atomic_load(&broken) ||
+        reef_disabled() || !best_effort_seen(now_ns, true)) {
         since_ns = 0;
         return UINT64_MAX;
     }

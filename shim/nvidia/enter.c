@@ -375,6 +375,8 @@ static cu_result enter(struct cu_api *api, cu_word *a)
     if (!cu_is_rt())
         return route(api, a);
     bool anchors = reef_unlikely(atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed));
+    if (anchors)
+        cu_anchor_waits(api);
     bool waited =
         anchors && api->kind == CU_KIND_SYNC_ALL && cu_anchor_wait_for_all(api, a, &result);
     bool in_the_way = anchors && !waited && cu_anchor_before(api, a);

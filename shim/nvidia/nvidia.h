@@ -442,6 +442,8 @@ extern _Atomic bool cu_anchor_in_use;
  * cu_anchor_passed() no anchor is put down. */
 bool cu_anchor_before(const struct cu_api *api, const cu_word *a);
 void cu_anchor_passed(void);
+/** Before a call that may wait for the program's work. */
+void cu_anchor_waits(const struct cu_api *api);
 void cu_anchor_after(const struct cu_api *api, cu_result result);
 /** Does cuCtxSynchronize in such a way that the anchor may stay. False: it was another call, or
  * that cannot be done; nothing was. */
