@@ -6,6 +6,7 @@
  *   guard_load.c    hooks of the calls that load code and name functions
  *   guard_launch.c  one launch: may it be run again, and its arguments for the guarded kernel
  *   guard.c         the words that guards look at, of each context and stream, and reports
+ *   guard_repeat.c  launches that wait for something that the program does only later
  *
  * What is guarded is *in flight* until it is known what became of it: its operation stays in the
  * stream's queue and in the order of calls, so whatever comes behind it waits as behind work that
@@ -56,10 +57,15 @@ void cu_guards_forget(struct reef_context *context);
 /** Lines and records for launches in @s. False: there are none left. cuda->lock held. */
 bool cu_guard_take_locked(struct reef_stream *s, uint32_t *record);
 void cu_guard_give_locked(struct reef_stream *s, uint32_t record);
+/** What the device still looks at when the stream is over that far (guard_repeat.c). */
+void cu_guard_keep_locked(struct reef_stream *s, uint32_t record);
+void cu_guard_give_kept_locked(struct reef_stream *s);
 /** Whether the launch with @record reported that it ended early. It is over. */
 bool cu_guard_ended(const struct reef_stream *s, uint32_t record);
 /** The three words that a guarded kernel gets. @evictable: it looks at the stream's flags. */
 void cu_guard_words(const struct reef_stream *s, uint32_t record, bool evictable, uint64_t *words);
+/** The same for its repetition: it runs if that launch ended early. */
+void cu_guard_repeat_words(const struct reef_stream *s, uint32_t record, uint64_t *words);
 void cu_guard_close_line_locked(struct reef_stream *s);
 /** The agent's part: makes the flags on the device as they should be. No lock held. */
 void cu_guards_step(void);
@@ -81,4 +87,14 @@ struct reef_op_guard {
 bool cu_guard_restartable(const struct reef_guarded *g, void **parameters, const char *buffer);
 /** Makes @op the launch of its guarded twin (@record of its stream), or of the program's own. */
 void cu_guard_arm(struct reef_op *op, bool evictable);
+/** Makes it a launch that runs if the one with its record ended early. */
+void cu_guard_arm_repeat(struct reef_op *op);
 void cu_guard_disarm(struct reef_op *op);
+
+/* --- guard_repeat.c: agent only, no lock held --- */
+
+/** Leaves it to the device what becomes of the launches in flight in @s, so that nothing need wait
+ * for them any more. */
+void cu_guard_repeat(struct reef_stream *s);
+/** Looks whether what was left to the device in @s is over. */
+void cu_guard_look(struct reef_stream *s);

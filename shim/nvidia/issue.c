@@ -5,11 +5,6 @@
  *
  * Guarded launches (guard.h) stay where they are when they are issued, until it is known what
  * became of them. What was ended is issued again when the core says so, before anything behind it.
- *
- * Liveness. The depth keeps back work that a bare driver would have been given, and what is in
- * flight may be waiting for just that (a stream waits for a value that another writes). So when
- * nothing has moved for much longer than the work in flight should take, the oldest command of a
- * full device queue is no longer counted, and more is issued.
  */
 #include <sched.h>
 #include <stdlib.h>
@@ -23,9 +18,6 @@ enum {
     POLL_MIN_NS = 20000,
     POLL_MAX_NS = 100000,    /* a device queue that runs dry costs throughput */
     HELD_POLL_NS = 10000000, /* a lease ends without a bell */
-    STALL_NS = 20000000,
-    STALL_FACTOR = 4,
-    STALL_AGAIN_NS = 2000000,
     GROUP_NS = 10000, /* with work waiting, shorter groups: so it can follow sooner */
 };
 
@@ -121,10 +113,11 @@ uint64_t cu_issued_locked(const struct reef_stream *s)
     return s->resolved == s->issued ? s->done : s->issued;
 }
 
-/* Before something is issued the flags of its stream are to be down, on the device too. */
+/* Before something is issued the flags of its stream are to be down, on the device too; unless
+ * nothing that follows looks at them (guard_repeat.c). */
 static bool flags_are_down(const struct reef_stream *s)
 {
-    return !s->flags_wanted && !s->flags_are_up && !s->chain_is_up;
+    return !s->flags_wanted && (s->left || (!s->flags_are_up && !s->chain_is_up));
 }
 
 /* The oldest operation that may be issued now, or NULL. */
@@ -226,10 +219,12 @@ void cu_make_current(cu_word context)
 cu_result cu_stream_destroy_now(struct reef_stream *s, struct cu_api *api, const cu_word *a)
 {
     struct reef_cuda *cuda = &reef_cuda;
-    cu_word events[2 * REEF_MARKS];
+    cu_word events[2 * REEF_MARKS + 1];
     unsigned count = 0;
-    if (s->line && atomic_load(&cuda->captures) == 0)
+    if (s->line && atomic_load(&cuda->captures) == 0) {
         cu_marks_reap(s, true); /* if its kernels are known to be over, others can have its line */
+        cu_guard_look(s);
+    }
     pthread_mutex_lock(&cuda->lock);
     while (s->querying) { /* a call of the driver that does not block */
         pthread_mutex_unlock(&cuda->lock);
@@ -242,6 +237,8 @@ cu_result cu_stream_destroy_now(struct reef_stream *s, struct cu_api *api, const
         if (s->marks[i].end)
             events[count++] = s->marks[i].end;
     }
+    if (s->left_event)
+        events[count++] = s->left_event;
     if (s->key)
         cu_stream_forget_locked(s);
     pthread_mutex_unlock(&cuda->lock);
@@ -278,7 +275,7 @@ static void report_failed(const struct reef_op *op, cu_result result)
               op->api->symbol, result, kernel ? ", of kernel " : "", kernel ? kernel : "");
 }
 
-static bool issue(struct reef_op *op, struct reef_mark_plan *plan)
+bool cu_issue_op(struct reef_op *op, struct reef_mark_plan *plan)
 {
     cu_make_current(op->context);
     if (op->stream)
@@ -302,12 +299,17 @@ static bool prepare_locked(struct reef_op *op)
     struct reef_stream *s = op->stream;
     if (!op->guard)
         return true;
-    bool evictable = op->guard->restartable &&
-                     reef_core_evictable(reef_cuda.core, (uint32_t)s->core_queue, op->command);
+    uint32_t queue = (uint32_t)s->core_queue;
+    bool evictable = op->guard->restartable && !s->left &&
+                     reef_core_evictable(reef_cuda.core, queue, op->command);
     bool follows = s->in_flight > 0; /* only then is there something that may be ended before it */
     if ((!evictable && !follows) || !cu_guard_take_locked(s, &op->guard->record)) {
         cu_guard_disarm(op);
-        return !follows;
+        if (follows)
+            return false;
+        reef_core_unguarded(reef_cuda.core, queue, op->command);
+        cu_actions_locked();
+        return true;
     }
     cu_guard_arm(op, evictable);
     op->in_flight = true;
@@ -348,26 +350,19 @@ static bool issue_one(uint64_t now_ns)
     pthread_mutex_unlock(&cuda->lock);
     if (!op)
         return false;
-    bool issued = issue(op, &plan);
+    struct reef_stream *s = op->stream;
+    bool issued = cu_issue_op(op, &plan);
     pthread_mutex_lock(&cuda->lock);
     if (!issued)
         undo_locked(op);
     if (!issued || !guarded)
         cu_unlink_locked(op);
-    if (!cuda->stalled)
-        cuda->progress_ns = now_ns;
+    if (!s || !s->stalled) /* going beyond the depth is no sign of life */
+        cu_moved_locked(s, now_ns);
     if (cuda->waiters > 0)
         pthread_cond_broadcast(&cuda->turn);
     pthread_mutex_unlock(&cuda->lock);
     return true;
-}
-
-/* For how long nothing has moved. A thread that holds the first operation may have set the time
- * after the agent read the clock. */
-static uint64_t still_ns(uint64_t now_ns)
-{
-    uint64_t since_ns = reef_cuda.progress_ns;
-    return now_ns > since_ns ? now_ns - since_ns : 0;
 }
 
 /* What the core is told of the world, and what follows for those that wait. True while BE is held.
@@ -393,10 +388,7 @@ static bool look_at_rt(uint64_t now_ns)
                    atomic_load(&cuda->pending));
         atomic_store(&cuda->was_held, held);
         REEF_TRACE_EVENT(held ? REEF_TRACE_HOLD : REEF_TRACE_RELEASE, 0, 0, 0, 0, 0);
-        if (held)
-            cuda->still_ns = still_ns(now_ns);
-        else
-            cuda->progress_ns = now_ns - cuda->still_ns;
+        cu_stall_held_locked(held, now_ns);
         pthread_cond_broadcast(&cuda->turn);
     }
     pthread_mutex_unlock(&cuda->lock);
@@ -437,9 +429,9 @@ static uint64_t look_at_streams(uint64_t now_ns)
         if (s->legacy)
             cu_make_current(s->context->handle);
         if (cu_marks_reap(s, true)) {
-            cuda->progress_ns = now_ns;
-            cuda->still_ns = 0;
-            cuda->stalled = 0;
+            pthread_mutex_lock(&cuda->lock);
+            cu_moved_locked(s, now_ns);
+            pthread_mutex_unlock(&cuda->lock);
         }
         if (backlog_ns / 8 < next_ns)
             next_ns = backlog_ns / 8;
@@ -476,39 +468,6 @@ void cu_look_at_all(void)
         if (uncounted && atomic_load(&cuda->bounded) && cu_stream_is_idle(s))
             forget_uncounted(s);
     }
-}
-
-/* Whether nothing has moved for too long. After the first time less patience is shown. */
-static bool stalled(uint64_t now_ns, uint64_t backlog_ns)
-{
-    return still_ns(now_ns) >
-           (reef_cuda.stalled ? STALL_AGAIN_NS : STALL_NS + STALL_FACTOR * backlog_ns);
-}
-
-/* See "Liveness" above. Each time twice as much as before. */
-static void unstall(uint64_t now_ns)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    bool any = false;
-    pthread_mutex_lock(&cuda->lock);
-    for (struct reef_stream *s = cuda->streams; s; s = s->all_next) {
-        struct reef_op *op = s->waiting;
-        if (!op || !op->announced || s->core_queue < 0 || s->in_flight > 0 ||
-            !stalled(now_ns, reef_core_backlog_ns(cuda->core, (uint32_t)s->core_queue)))
-            continue;
-        for (unsigned n = 0; n < 1u << cuda->stalled && s->done < op->command; n++)
-            reef_core_completed(cuda->core, (uint32_t)s->core_queue, s->done++, 0, now_ns);
-        if (s->resolved < s->done)
-            s->resolved = s->done;
-        cu_actions_locked();
-        any = true;
-    }
-    if (any) {
-        reef_debug("nothing moves: going beyond the depth");
-        cuda->stalled += cuda->stalled < 12;
-        cuda->progress_ns = now_ns;
-    }
-    pthread_mutex_unlock(&cuda->lock);
 }
 
 /* Of a stream that is being evicted: what the core allowed to be issued, and was not, is as good as
@@ -551,7 +510,7 @@ uint64_t cu_issue(uint64_t now_ns)
             if (n % 16 == 15)
                 look_at_streams(now_ns);
         if (!held && atomic_load(&cuda->pending) > 0)
-            unstall(reef_now_ns());
+            cu_unstall(reef_now_ns());
     }
     report();
     if (cuda->in_flight > 0)

@@ -117,13 +117,15 @@ static void at_exit(void)
         struct reef_core_stats core;
         pthread_mutex_lock(&reef_cuda.lock);
         reef_core_stats(reef_cuda.core, &core);
+        uint64_t left = reef_cuda.left;
+        core.resubmitted += reef_cuda.left_ended;
         pthread_mutex_unlock(&reef_cuda.lock);
         reef_info("%llu kernels with guards, %llu without; %llu evictions, %llu launches ended, "
-                  "%llu issued again",
+                  "%llu issued again; %llu left to the device",
                   (unsigned long long)atomic_load(&reef_cuda.guarded),
                   (unsigned long long)atomic_load(&reef_cuda.unguarded),
                   (unsigned long long)core.evictions, (unsigned long long)core.evicted,
-                  (unsigned long long)core.resubmitted);
+                  (unsigned long long)core.resubmitted, (unsigned long long)left);
     }
 }
 

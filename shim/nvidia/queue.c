@@ -113,8 +113,9 @@ static bool behind(const struct reef_stream *stream, uint64_t seq)
     return stream->head && stream->head->seq < seq;
 }
 
-/* Waits until something changes. The timeout is for what nobody rings for: a lease that ends. */
-static void wait_locked(void)
+/* Waits until something changes. @for_work: the call would wait for the work's end in any case. The
+ * timeout is for what nobody rings for: a lease that ends. */
+static void wait_locked(bool for_work)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
@@ -124,12 +125,14 @@ static void wait_locked(void)
         until.tv_sec++;
     }
     reef_cuda.waiters++;
+    reef_cuda.turn_waiters += !for_work;
     cu_notify_agent();
     pthread_cond_timedwait(&reef_cuda.turn, &reef_cuda.lock, &until);
+    reef_cuda.turn_waiters -= !for_work;
     reef_cuda.waiters--;
 }
 
-void cu_take_turn(struct reef_stream *stream, bool work)
+static void take_turn(struct reef_stream *stream, bool work, bool for_work)
 {
     struct reef_cuda *cuda = &reef_cuda;
     if (!cuda->core)
@@ -141,11 +144,21 @@ void cu_take_turn(struct reef_stream *stream, bool work)
     uint64_t seq = cuda->next_seq;
     while ((behind(stream, seq) || (work && cu_held_locked(0))) &&
            !atomic_load_explicit(&reef_state.forked, memory_order_relaxed))
-        wait_locked();
+        wait_locked(for_work);
     pthread_mutex_unlock(&cuda->lock);
 }
 
-void cu_take_turn_behind(cu_word handle, bool records_only)
+void cu_take_turn(struct reef_stream *stream, bool work)
+{
+    take_turn(stream, work, false);
+}
+
+void cu_take_turn_to_wait(struct reef_stream *stream)
+{
+    take_turn(stream, false, true);
+}
+
+static void take_turn_behind(cu_word handle, bool records_only, bool for_work)
 {
     struct reef_cuda *cuda = &reef_cuda;
     if (atomic_load_explicit(&cuda->pending, memory_order_acquire) == 0)
@@ -155,9 +168,19 @@ void cu_take_turn_behind(cu_word handle, bool records_only)
         struct reef_object *o = cu_object_locked(handle, false);
         if (!o || (records_only ? o->records : o->pending) == 0)
             break;
-        wait_locked();
+        wait_locked(for_work);
     }
     pthread_mutex_unlock(&cuda->lock);
+}
+
+void cu_take_turn_behind(cu_word handle, bool records_only)
+{
+    take_turn_behind(handle, records_only, false);
+}
+
+void cu_take_turn_to_wait_for(cu_word event)
+{
+    take_turn_behind(event, true, true);
 }
 
 /* --- operations --- */
@@ -191,13 +214,9 @@ static void append_locked(struct reef_op *op)
     struct reef_cuda *cuda = &reef_cuda;
     op->seq = cuda->next_seq++;
     op->call_prev = cuda->last;
-    if (cuda->last) {
-        cuda->last->call_next = op;
-    } else {
-        cuda->first = op;
-        cuda->progress_ns = reef_now_ns();
-        cuda->still_ns = 0;
-    }
+    if (!cuda->last || (op->stream && !op->stream->head))
+        cu_moved_locked(op->stream, reef_now_ns());
+    *(cuda->last ? &cuda->last->call_next : &cuda->first) = op;
     cuda->last = op;
     if (!cuda->unannounced)
         cuda->unannounced = op;
@@ -258,7 +277,7 @@ static bool hold(struct reef_call *call)
         return false;
     pthread_mutex_lock(&cuda->lock);
     while (!room_locked(op))
-        wait_locked();
+        wait_locked(false);
     if (!pin_locked(op, call)) {
         pthread_mutex_unlock(&cuda->lock);
         free(op);
