@@ -18,7 +18,7 @@ enum {
     POLL_MIN_NS = 20000,
     POLL_MAX_NS = 100000,    /* a device queue that runs dry costs throughput */
     HELD_POLL_NS = 10000000, /* a lease ends without a bell */
-    GROUP_NS = 10000, /* with work waiting, shorter groups: so it can follow sooner */
+    GROUP_NS = 10000,        /* with work waiting, shorter groups: so it can follow sooner */
 };
 
 static void act(struct reef_stream *s, const struct reef_action *action)
