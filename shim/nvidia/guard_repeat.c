@@ -74,6 +74,7 @@ static bool repeat(struct reef_stream *s, const struct reef_op *last)
 static void record_event(struct reef_stream *s)
 {
     cu_word event = s->left_event;
+    cu_make_current(s->context->handle);
     bool ok = (event || cu.cuEventCreate(cu_out(event), DISABLE_TIMING) == CUDA_SUCCESS) &&
               cu.cuEventRecord(event, s->handle) == CUDA_SUCCESS;
     if (!ok && event)

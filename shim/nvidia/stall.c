@@ -22,6 +22,7 @@ enum {
     STALL_NS = 20000000,
     STALL_FACTOR = 4,
     STALL_AGAIN_NS = 2000000, /* after the first time less patience is shown */
+    ALONE_FACTOR = 10,
     STALLED_MOST = 12,
 };
 
@@ -59,17 +60,21 @@ static bool program_waits_locked(uint64_t now_ns)
     return reef_cuda.turn_waiters > 0 || now_ns < reef_cuda.asked_ns + STALL_NS;
 }
 
-/* Whether nothing has moved for too long. A thread that held the first operation may have set the
- * time after the agent read the clock. */
+/* A thread that held the first operation may have set the time after the agent read the clock. */
+static uint64_t since(uint64_t then_ns, uint64_t now_ns)
+{
+    return now_ns > then_ns ? now_ns - then_ns : 0;
+}
+
+/* Whether nothing has moved for too long; or not in this stream, for much longer. */
 static bool stalled_locked(const struct reef_stream *s, uint64_t now_ns)
 {
-    const struct reef_cuda *cuda = &reef_cuda;
-    uint64_t since_ns = s->moved_ns;
-    if (!program_waits_locked(now_ns) && cuda->moved_ns > since_ns)
-        since_ns = cuda->moved_ns;
-    uint64_t still_ns = now_ns > since_ns ? now_ns - since_ns : 0;
-    uint64_t backlog_ns = reef_core_backlog_ns(cuda->core, (uint32_t)s->core_queue);
-    return still_ns > (s->stalled ? STALL_AGAIN_NS : STALL_NS + STALL_FACTOR * backlog_ns);
+    uint64_t alone_ns = since(s->moved_ns, now_ns), all_ns = since(reef_cuda.moved_ns, now_ns);
+    uint64_t backlog_ns = reef_core_backlog_ns(reef_cuda.core, (uint32_t)s->core_queue);
+    uint64_t patience_ns = s->stalled ? STALL_AGAIN_NS : STALL_NS + STALL_FACTOR * backlog_ns;
+    if (alone_ns > patience_ns && all_ns > patience_ns)
+        return true;
+    return program_waits_locked(now_ns) && alone_ns > ALONE_FACTOR * patience_ns;
 }
 
 /* Whether something else than the stream itself waits for its launches in flight. */

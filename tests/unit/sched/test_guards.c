@@ -151,6 +151,37 @@ static void what_loses_its_guard_while_it_is_evicted_is_waited_for(void **state)
     reef_core_destroy(rig.core);
 }
 
+/* What will be made up for on the device, in its place, is as good as complete: evicted or not. */
+static void what_is_left_to_the_device_does_not_come_back(void **state)
+{
+    (void)state;
+    struct rig rig = rig_guards();
+    uint32_t q = open_queue(&rig);
+    for (int i = 0; i < 3; i++)
+        put(&rig, q, 7, EVICTABLE);
+    put(&rig, q, 8, PLAIN);
+    expect_submit(&rig, q, 0, 3);
+    rt(&rig, true);
+    expect_evict(&rig, q);
+    expect_timer(&rig, rig.now_ns + PATIENCE_NS);
+    rt(&rig, false);
+    pass(&rig, LINGER_NS); /* nothing was reported: it goes on as it is */
+    expect_state(&rig, q, REEF_QUEUE_OPEN);
+    struct reef_action action;
+    while (reef_core_next(rig.core, &action)) /* ALLOW, timers */
+        ;
+    evicted(&rig, q, 0); /* and now something is: the others are waited for */
+    expect_evict(&rig, q);
+    expect_state(&rig, q, REEF_QUEUE_EVICTING);
+    for (uint64_t i = 0; i < 3; i++)
+        done(&rig, q, i);
+    expect_allow(&rig, q);
+    expect_submit(&rig, q, 3, 1);
+    expect_state(&rig, q, REEF_QUEUE_OPEN);
+    assert_int_equal(stats_of(&rig).resubmitted, 0);
+    reef_core_destroy(rig.core);
+}
+
 static void a_waiting_barrier_stands_behind_nothing_evictable(void **state)
 {
     (void)state;
@@ -456,6 +487,7 @@ int main(void)
         cmocka_unit_test(what_has_no_guard_waits_for_what_may_be_evicted),
         cmocka_unit_test(what_lost_its_guard_is_followed_by_anything),
         cmocka_unit_test(what_loses_its_guard_while_it_is_evicted_is_waited_for),
+        cmocka_unit_test(what_is_left_to_the_device_does_not_come_back),
         cmocka_unit_test(a_waiting_barrier_stands_behind_nothing_evictable),
         cmocka_unit_test(a_flag_raised_by_the_device_counts_as_an_arrival),
         cmocka_unit_test(a_kernel_evicted_too_often_is_guarded_only),
