@@ -1,117 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The agent's part of a BE process: it tells the core of RT work and of completed commands, and
- * issues held operations when the core allows, oldest call first.
+ * How the agent of a BE process issues held operations: the oldest call first of those that the
+ * core allows.
  *
  * Guarded launches (guard.h) stay where they are when they are issued, until it is known what
  * became of them. What was ended is issued again when the core says so, before anything behind it.
  */
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "shim/nvidia/guard.h"
-#include "shim/nvidia/trace.h"
 #include "shim/preload/log.h"
 
-enum {
-    POLL_MIN_NS = 20000,
-    POLL_MAX_NS = 100000,    /* a device queue that runs dry costs throughput */
-    HELD_POLL_NS = 10000000, /* a lease ends without a bell */
-    GROUP_NS = 10000,        /* with work waiting, shorter groups: so it can follow sooner */
-};
-
-static void act(struct reef_stream *s, const struct reef_action *action)
-{
-    switch (action->type) {
-    case REEF_ACTION_RESUBMIT:
-        if (action->first < s->resolved)
-            s->resolved = s->issued = action->first;
-        s->allowed = action->first + action->count;
-        break;
-    case REEF_ACTION_SUBMIT:
-        s->allowed = action->first + action->count;
-        break;
-    case REEF_ACTION_EVICT:
-        s->flags_wanted = true;
-        break;
-    case REEF_ACTION_ALLOW:
-        s->flags_wanted = false;
-        break;
-    default: /* nothing is ever killed here */
-        break;
-    }
-}
-
-void cu_actions_locked(void)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    struct reef_action action;
-    while (reef_core_next(cuda->core, &action)) {
-        if (action.type == REEF_ACTION_ARM_TIMER) {
-            cuda->timer_ns = action.at_ns;
-            continue;
-        }
-        for (struct reef_stream *s = cuda->streams; s; s = s->all_next)
-            if (s->core_queue == (int)action.queue)
-                act(s, &action);
-    }
-}
-
-static uint32_t command_flags(const struct reef_op *op)
-{
-    if (!op->guard)
-        return 0;
-    return REEF_COMMAND_GUARDED |
-           (op->guard->restartable ? REEF_COMMAND_RESTARTABLE | REEF_COMMAND_EVICTABLE : 0);
-}
-
-/* A fence comes behind everything before it, and before everything behind it: but for its own
- * stream, which keeps its order by itself. */
-static bool may_announce(const struct reef_op *op)
-{
-    const struct reef_cuda *cuda = &reef_cuda;
-    if (op->fence && cuda->announced > (op->stream ? op->stream->announced : 0))
-        return false;
-    return cuda->fences_announced == 0 || (op->stream && op->stream == cuda->fence_stream);
-}
-
-static void count_announced(struct reef_op *op)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    op->announced = true;
-    cuda->announced++;
-    if (op->stream)
-        op->stream->announced++;
-    if (op->fence) {
-        cuda->fences_announced++;
-        cuda->fence_stream = op->stream;
-    }
-}
-
-void cu_announce_locked(void)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    for (struct reef_op *op; (op = cuda->unannounced) && may_announce(op);) {
-        if (op->stream) {
-            const struct reef_command command = {.key = op->key, .flags = command_flags(op)};
-            struct reef_stream *s = op->stream;
-            uint64_t number = reef_core_enqueued(cuda->core, (uint32_t)s->core_queue, &command, 0);
-            if (number == REEF_CORE_FULL)
-                return;
-            op->command = number;
-            s->enqueued = number + 1;
-        }
-        count_announced(op);
-        cuda->unannounced = op->call_next;
-        cu_actions_locked();
-    }
-}
-
-uint64_t cu_issued_locked(const struct reef_stream *s)
-{
-    return s->resolved == s->issued ? s->done : s->issued;
-}
+/* With work waiting, groups of commands are shorter: so it can follow sooner. */
+enum { GROUP_NS = 10000 };
 
 /* Before something is issued the flags of its stream are to be down, on the device too; unless
  * nothing that follows looks at them (guard_repeat.c). */
@@ -330,7 +232,7 @@ static void undo_locked(struct reef_op *op)
     reef_cuda.in_flight--;
 }
 
-static bool issue_one(uint64_t now_ns)
+bool cu_issue_one(uint64_t now_ns)
 {
     struct reef_cuda *cuda = &reef_cuda;
     struct reef_mark_plan plan = {0};
@@ -363,161 +265,4 @@ static bool issue_one(uint64_t now_ns)
         pthread_cond_broadcast(&cuda->turn);
     pthread_mutex_unlock(&cuda->lock);
     return true;
-}
-
-/* What the core is told of the world, and what follows for those that wait. True while BE is held.
- */
-static bool look_at_rt(uint64_t now_ns)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    bool active = false;
-    int count = atomic_load(&cuda->gpu_count);
-    for (int i = 0; i < count && !active; i++)
-        active = !reef_disabled() && reef_board_rt_active(cuda->gpus[i].board, now_ns);
-    atomic_store(&cuda->rt_seen, active);
-    pthread_mutex_lock(&cuda->lock);
-    reef_core_rt(cuda->core, active, now_ns);
-    if (cuda->timer_ns && now_ns >= cuda->timer_ns) {
-        cuda->timer_ns = 0;
-        reef_core_timer(cuda->core, now_ns);
-    }
-    cu_actions_locked();
-    bool held = cu_held_locked(now_ns);
-    if (held != atomic_load(&cuda->was_held)) {
-        reef_debug("best-effort work is %s, %u operations wait", held ? "held" : "released",
-                   atomic_load(&cuda->pending));
-        atomic_store(&cuda->was_held, held);
-        REEF_TRACE_EVENT(held ? REEF_TRACE_HOLD : REEF_TRACE_RELEASE, 0, 0, 0, 0, 0);
-        cu_stall_held_locked(held, now_ns);
-        pthread_cond_broadcast(&cuda->turn);
-    }
-    pthread_mutex_unlock(&cuda->lock);
-    return held;
-}
-
-static void report(void)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    struct reef_core_stats core;
-    if (atomic_load(&cuda->gpu_count) == 0)
-        return;
-    struct reef_board_stats *stats = reef_board_stats(cuda->gpus[0].board);
-    pthread_mutex_lock(&cuda->lock);
-    reef_core_stats(cuda->core, &core);
-    pthread_mutex_unlock(&cuda->lock);
-    atomic_store(&stats->launches_be, atomic_load(&cuda->launches));
-    atomic_store(&stats->be_completed, core.completed);
-    atomic_store(&stats->preemptions, core.preemptions);
-    atomic_store(&stats->drains, core.drains);
-    atomic_store(&stats->evictions, core.evictions);
-    atomic_store(&stats->evicted, core.evicted);
-}
-
-/* Streams with work waiting: what they have completed, and when to look again. */
-static uint64_t look_at_streams(uint64_t now_ns)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    uint64_t next_ns = POLL_MAX_NS;
-    for (struct reef_stream *s = __atomic_load_n(&cuda->streams, __ATOMIC_ACQUIRE); s;
-         s = s->all_next) {
-        pthread_mutex_lock(&cuda->lock);
-        bool waits = s->key && s->head && s->core_queue >= 0;
-        uint64_t backlog_ns = waits ? reef_core_backlog_ns(cuda->core, (uint32_t)s->core_queue) : 0;
-        pthread_mutex_unlock(&cuda->lock);
-        if (!waits)
-            continue;
-        if (s->legacy)
-            cu_make_current(s->context->handle);
-        if (cu_marks_reap(s, true)) {
-            pthread_mutex_lock(&cuda->lock);
-            cu_moved_locked(s, now_ns);
-            pthread_mutex_unlock(&cuda->lock);
-        }
-        if (backlog_ns / 8 < next_ns)
-            next_ns = backlog_ns / 8;
-    }
-    return next_ns < POLL_MIN_NS ? POLL_MIN_NS : next_ns;
-}
-
-/* It was idle after the calls began to be counted: what is there now is counted. */
-static void forget_uncounted(struct reef_stream *s)
-{
-    pthread_mutex_lock(&reef_cuda.lock);
-    s->uncounted = s->uncounted && !atomic_load(&reef_cuda.bounded);
-    pthread_mutex_unlock(&reef_cuda.lock);
-}
-
-void cu_look_at_all(void)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    if (atomic_load(&cuda->captures) > 0)
-        return;
-    for (struct reef_stream *s = __atomic_load_n(&cuda->streams, __ATOMIC_ACQUIRE); s;
-         s = s->all_next) {
-        pthread_mutex_lock(&cuda->lock);
-        uint64_t done = cu_tracing() ? s->traced_done : s->done;
-        bool runs = s->key && s->core_queue >= 0 && done < s->enqueued;
-        bool uncounted = s->key && s->uncounted;
-        cu_word context = runs || uncounted ? s->context->handle : 0;
-        pthread_mutex_unlock(&cuda->lock);
-        if (!context)
-            continue;
-        cu_make_current(context);
-        if (runs)
-            cu_marks_reap(s, true);
-        if (uncounted && atomic_load(&cuda->bounded) && cu_stream_is_idle(s))
-            forget_uncounted(s);
-    }
-}
-
-/* Of a stream that is being evicted: what the core allowed to be issued, and was not, is as good as
- * ended. Behind what is in flight, so that it is told in order. */
-static void withdraw(void)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    pthread_mutex_lock(&cuda->lock);
-    for (struct reef_stream *s = cuda->streams; s; s = s->all_next) {
-        struct reef_op *op = s->key && s->flags_wanted && s->in_flight == 0 ? s->waiting : NULL;
-        uint64_t allowed = s->allowed;
-        if (op && op->announced && op->command < allowed)
-            s->allowed = op->command;
-        for (; op && op->announced && op->command < allowed; op = op->next)
-            reef_core_evicted(cuda->core, (uint32_t)s->core_queue, op->command, reef_now_ns());
-    }
-    cu_actions_locked();
-    pthread_mutex_unlock(&cuda->lock);
-}
-
-uint64_t cu_issue(uint64_t now_ns)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    cu_peers_look(now_ns, !atomic_load(&cuda->bounded));
-    cu_depth_step();
-    bool held = look_at_rt(now_ns), guards = atomic_load(&cuda->any_guarded);
-    uint64_t poll_ns = UINT64_MAX;
-    if (guards) {
-        withdraw();
-        cu_guards_step();
-    }
-    if (atomic_load(&cuda->pending) > 0) {
-        if (!held || cuda->in_flight > 0)
-            poll_ns = look_at_streams(now_ns);
-        if (guards) {
-            withdraw();
-            cu_guards_step();
-        }
-        for (unsigned n = 0; n < REEF_STREAM_OPS && issue_one(reef_now_ns()); n++)
-            if (n % 16 == 15)
-                look_at_streams(now_ns);
-        if (!held && atomic_load(&cuda->pending) > 0)
-            cu_unstall(reef_now_ns());
-    }
-    report();
-    if (cuda->in_flight > 0)
-        return poll_ns < POLL_MAX_NS ? poll_ns : POLL_MIN_NS;
-    if (atomic_load(&cuda->was_held)) {
-        uint64_t timer_ns = cuda->timer_ns > now_ns ? cuda->timer_ns - now_ns : HELD_POLL_NS;
-        return timer_ns < HELD_POLL_NS ? timer_ns : HELD_POLL_NS;
-    }
-    return atomic_load(&cuda->pending) > 0 ? poll_ns : UINT64_MAX;
 }

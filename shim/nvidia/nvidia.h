@@ -344,23 +344,28 @@ void cu_note_error(struct reef_context *context, cu_result error);
 void cu_drop_all(void);
 bool cu_held_locked(uint64_t now_ns);
 
-/* --- issue.c --- */
-/** The agent's part: issues what may be issued. Returns after how many ns to look again. */
-uint64_t cu_issue(uint64_t now_ns);
+/* --- announce.c --- */
 void cu_announce_locked(void);
+void cu_actions_locked(void);
 /** Commands of @s below this number have been issued, and not been ended since. */
 uint64_t cu_issued_locked(const struct reef_stream *s);
+
+/* --- be.c --- */
+/** The agent's part: issues what may be issued. Returns after how many ns to look again. */
+uint64_t cu_be_step(uint64_t now_ns);
 /** The agent: asks the driver what of all streams is complete, whether anything waits or not. */
 void cu_look_at_all(void);
-void cu_actions_locked(void);
-void cu_make_current(cu_word context); /* agent only */
+
+/* --- issue.c: the agent --- */
+/** Issues the oldest operation that may be issued. False: there is none. */
+bool cu_issue_one(uint64_t now_ns);
+void cu_make_current(cu_word context);
 struct reef_mark_plan;
-/** The agent: makes the call, with what is planned around it. False: it failed; that is noted. */
+/** Makes the call, with what is planned around it. False: it failed; that is noted. */
 bool cu_issue_op(struct reef_op *op, struct reef_mark_plan *plan);
 /** The operation is over: forgets and frees it. */
 void cu_unlink_locked(struct reef_op *op);
-
-/** Destroys the stream and what belongs to it. No lock held. */
+/** Destroys the stream and what belongs to it. Any thread. No lock held. */
 cu_result cu_stream_destroy_now(struct reef_stream *s, struct cu_api *api, const cu_word *a);
 
 /* --- depth.c --- */

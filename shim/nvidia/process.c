@@ -61,7 +61,7 @@ static uint64_t agent_step(void *arg)
         relaxed = true;
     }
     uint64_t turns_ns = cu_is_rt() ? UINT64_MAX : cu_turns_step(reef_now_ns());
-    uint64_t next_ns = cu_is_rt() ? cu_rt_step(reef_now_ns()) : cu_issue(reef_now_ns());
+    uint64_t next_ns = cu_is_rt() ? cu_rt_step(reef_now_ns()) : cu_be_step(reef_now_ns());
     if (turns_ns < next_ns)
         next_ns = turns_ns;
     uint64_t slice_ns = cu_timeslice_step(reef_now_ns());
