@@ -43,25 +43,6 @@ static struct reef_op *pick_locked(uint64_t now_ns)
     return oldest;
 }
 
-static void unpin_locked(struct reef_op *op)
-{
-    for (unsigned i = 0; i < 2 && op->pins[i]; i++) {
-        struct reef_object *o = op->pins[i];
-        bool record = i == 0 && op->api->kind == CU_KIND_EVENT_RECORD;
-        o->pending--;
-        o->records -= record;
-        atomic_fetch_sub(&reef_cuda.records, record);
-        if (o->pending > 0 || cu_object_kept(o))
-            continue;
-        struct reef_object **at =
-            &reef_cuda.objects[(o->handle * 0x9e3779b97f4a7c15ull >> 48) % REEF_OBJECT_BUCKETS];
-        while (*at != o)
-            at = &(*at)->next;
-        *at = o->next;
-        free(o);
-    }
-}
-
 /* It is the first of its stream, or stands behind launches that wait for being issued again. */
 static void unlink_from_stream(struct reef_op *op)
 {
@@ -98,7 +79,7 @@ void cu_unlink_locked(struct reef_op *op)
         cuda->fences_announced -= op->announced;
     }
     cuda->held_bytes -= op->bytes;
-    unpin_locked(op);
+    cu_unpin_locked(op);
     atomic_fetch_sub(&cuda->pending, 1);
     free(op);
 }

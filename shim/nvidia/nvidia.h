@@ -318,31 +318,47 @@ struct reef_op *cu_op_new(const struct reef_call *call, size_t payload);
 /** Puts off the destruction of a[0] behind everything held. False: nothing is held, or no memory.
  */
 bool cu_put_off(struct cu_api *api, const cu_word *a);
-/** Whether @handle is something that the program has destroyed, and we have not yet. */
-bool cu_is_gone(cu_word handle);
-/** In turn behind @stream (NULL: all). @work: also while BE is held. */
-void cu_take_turn(struct reef_stream *stream, bool work);
-/** The same, for a call that then waits for all work of @stream on the device anyway. */
-void cu_take_turn_to_wait(struct reef_stream *stream);
-/** Forgets what is known of an event or graph that is no more. Lock held. */
-void cu_object_forget_locked(cu_word handle);
-void cu_take_turn_behind(cu_word object, bool records_only);
-/** Behind held records of an event that the call then waits for. */
-void cu_take_turn_to_wait_for(cu_word event);
-/** The object of @handle if it is known. Lock held. */
-struct reef_object *cu_object_locked(cu_word handle, bool make);
-bool cu_event_pending(cu_word event);
-/** Whether a held operation uses it. No lock held. */
-bool cu_object_pending(cu_word handle);
-/** Notes one of the things that are to be remembered of an object. Lock held. */
-void cu_object_keep_locked(struct reef_object *o, bool *what, bool value);
 /** The error of a held operation that has not been told yet. */
 cu_result cu_late_error(struct reef_context *context);
 /** Work in the context has failed; to be told at the next opportunity. */
 void cu_note_error(struct reef_context *context, cu_result error);
 /** Forgets all held operations: the process ends. */
 void cu_drop_all(void);
+/** Whether real-time work runs on a GPU of ours. @now_ns: 0: not known. No lock needed. */
+bool cu_board_active(uint64_t now_ns);
 bool cu_held_locked(uint64_t now_ns);
+
+/* --- wait.c --- */
+/** In turn behind @stream (NULL: all). @work: also while BE is held. */
+void cu_take_turn(struct reef_stream *stream, bool work);
+/** The same, for a call that then waits for all work of @stream on the device anyway. */
+void cu_take_turn_to_wait(struct reef_stream *stream);
+/** Behind held operations that use @object, or only behind records of it. */
+void cu_take_turn_behind(cu_word object, bool records_only);
+/** Behind held records of an event that the call then waits for. */
+void cu_take_turn_to_wait_for(cu_word event);
+/** Waits until something changes. @for_work: for the end of work on the device, as the program's
+ * call does in any case. */
+void cu_wait_locked(bool for_work);
+
+/* --- object.c --- */
+/** The object of @handle if it is known. Lock held. */
+struct reef_object *cu_object_locked(cu_word handle, bool make);
+/** Notes one of the things that are to be remembered of an object. Lock held. */
+void cu_object_keep_locked(struct reef_object *o, bool *what, bool value);
+/** Forgets what is known of an event or graph that is no more. Lock held. */
+void cu_object_forget_locked(cu_word handle);
+/** Whether a held operation uses it. */
+bool cu_object_pending_locked(cu_word handle);
+bool cu_object_pending(cu_word handle); /* no lock held */
+/** Whether a record of the event is held. No lock held. */
+bool cu_event_pending(cu_word event);
+/** Whether @handle is something that the program has destroyed, and we have not yet. No lock held.
+ */
+bool cu_is_gone(cu_word handle);
+/** The objects that @op uses. False: no memory. Lock held. */
+bool cu_pin_locked(struct reef_op *op, const struct reef_call *call);
+void cu_unpin_locked(struct reef_op *op);
 
 /* --- announce.c --- */
 void cu_announce_locked(void);
