@@ -3,23 +3,25 @@
  * Guards for CUDA kernels (REEF_GUARD=ptx): kernels that carry PTX are there twice, and the second
  * one (ptx/rewrite.h) can be told to end. Best-effort class only.
  *
- *   guard_load.c    hooks of the calls that load code and name functions
- *   guard_launch.c  one launch: may it be run again, and its arguments for the guarded kernel
- *   guard.c         the words that guards look at, of each context and stream, and reports
- *   guard_repeat.c  launches that wait for something that the program does only later
+ *   guard_load.c      hooks of the calls that load code
+ *   guard_function.c  of those that name functions, and what is known of these
+ *   guard_launch.c    one launch: may it be run again, and its arguments for the guarded kernel
+ *   guard.c           the words that guards look at, of each context and stream, and reports
+ *   guard_repeat.c    launches that wait for something that the program does only later
  *
  * What is guarded is *in flight* until it is known what became of it: its operation stays in the
  * stream's queue and in the order of calls, so whatever comes behind it waits as behind work that
  * was not given to the driver yet; but what is guarded itself may follow it. That makes all
  * promises of order hold without anything more: nothing is told of a launch, and nothing unguarded
- * follows it, before it is known that it is complete.
+ * follows it, before it is known that it is complete, or until what becomes of it is left to the
+ * device.
  */
 #pragma once
 
 #include "shim/nvidia/nvidia.h"
 #include "shim/nvidia/ptx/rewrite.h"
 
-/* --- guard_load.c --- */
+/* --- guard_function.c --- */
 
 /** Where the value of a slot is among the arguments. */
 struct reef_guard_slot {
@@ -38,14 +40,22 @@ struct reef_guarded {
     struct reef_guard_slot slot[REEF_PTX_SLOTS];
 };
 
-/** Whether this process's kernels are to be guarded at all, by its options and driver. */
-bool cu_guards_wanted(void);
-/** A call of a kind that concerns code: loads it with guards if it can be. */
-cu_result cu_guard_load(struct cu_api *api, cu_word *a);
+/** The driver has loaded @r's text as @handle. Takes @r. */
+void cu_guard_loaded(cu_word handle, struct reef_ptx_rewritten *r);
+void cu_guard_drop(struct reef_ptx_rewritten *r); /* frees it; may be NULL */
+/** A call that names functions or asks of them. */
+cu_result cu_guard_function(struct cu_api *api, cu_word *a);
 /** Whether @handle (a CUfunction, or CUkernel in its place) has a guarded twin. */
 bool cu_guard_find(cu_word handle, struct reef_guarded *found);
 /** A module or library is unloaded; 0: all may be gone. */
 void cu_guard_forget(cu_word module);
+
+/* --- guard_load.c --- */
+
+/** Whether this process's kernels are to be guarded at all, by its options and driver. */
+bool cu_guards_wanted(void);
+/** A call of a kind that concerns code: loads it with guards if it can be. */
+cu_result cu_guard_load(struct cu_api *api, cu_word *a);
 
 /* --- guard.c --- */
 
