@@ -253,6 +253,13 @@ void reef_core_evicted(struct reef_core *core, uint32_t queue, uint64_t seq, uin
         reef_queue_evicted(q, seq, now_ns);
 }
 
+void reef_core_unguarded(struct reef_core *core, uint32_t queue, uint64_t seq)
+{
+    struct reef_queue *q = find(core, queue);
+    if (q)
+        reef_queue_unguarded(q, seq);
+}
+
 static void hold(struct reef_core *core, uint64_t now_ns)
 {
     core->held = true;

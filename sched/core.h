@@ -203,6 +203,9 @@ void reef_core_completed(struct reef_core *core, uint32_t queue, uint64_t seq, u
  * in any state: the queue is then evicted as if RT work had arrived.
  */
 void reef_core_evicted(struct reef_core *core, uint32_t queue, uint64_t seq, uint64_t now_ns);
+/** Command @seq, which is in the DQ, has no guard after all: it runs to its end, or what became of
+ * it will never be reported but as complete. So from now on what has no guard may follow it. */
+void reef_core_unguarded(struct reef_core *core, uint32_t queue, uint64_t seq);
 /** Whether RT work exists anywhere on this GPU, whenever that changes (repeating it is harmless).
  */
 void reef_core_rt(struct reef_core *core, bool active, uint64_t now_ns);

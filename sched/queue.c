@@ -152,6 +152,19 @@ void reef_queue_feed(struct reef_queue *q)
         q->state = REEF_QUEUE_OPEN;
 }
 
+void reef_queue_unguarded(struct reef_queue *q, uint64_t seq)
+{
+    struct reef_entry *entry = reef_queue_entry(q, seq);
+    if (seq < q->retired || seq >= q->fresh || entry->place != REEF_ENTRY_IN)
+        return;
+    reef_queue_count(q, entry, -1);
+    entry->flags &= (uint8_t) ~(REEF_COMMAND_EVICTABLE | REEF_COMMAND_GUARDED |
+                                REEF_COMMAND_RESTARTABLE); /* it is not reset either */
+    reef_queue_count(q, entry, 1);
+    if (reef_queue_flowing(q))
+        reef_queue_feed(q);
+}
+
 bool reef_queue_evictable(const struct reef_queue *q, uint64_t seq)
 {
     const struct reef_entry *entry = &q->entries[seq & q->mask];

@@ -135,6 +135,7 @@ uint64_t reef_queue_enqueue(struct reef_queue *q, const struct reef_command *com
 void reef_queue_complete(struct reef_queue *q, uint64_t seq, uint64_t duration_ns);
 /** Submits what may be submitted. OPEN, RESTORING, FINISHING. */
 void reef_queue_feed(struct reef_queue *q);
+void reef_queue_unguarded(struct reef_queue *q, uint64_t seq);
 /** Counts @entry in (+1) or out of (-1) what is in the DQ. */
 void reef_queue_count(struct reef_queue *q, const struct reef_entry *entry, int sign);
 

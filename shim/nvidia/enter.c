@@ -112,6 +112,8 @@ static cu_result query_stream(struct cu_api *api, cu_word *a, struct reef_stream
     if (atomic_load_explicit(&cuda->pending, memory_order_acquire) > 0) {
         pthread_mutex_lock(&cuda->lock);
         bool waits = s->legacy ? cuda->first != NULL : s->head != NULL;
+        if (waits && cuda->in_flight > s->in_flight)
+            cuda->asked_ns = reef_now_ns();
         pthread_mutex_unlock(&cuda->lock);
         if (waits)
             return CUDA_ERROR_NOT_READY;
@@ -140,13 +142,16 @@ static struct reef_context *synchronized(const struct cu_api *api, const cu_word
 
 static cu_result sync_all(struct cu_api *api, cu_word *a)
 {
-    struct reef_context *context = cu_is_rt() ? synchronized(api, a) : NULL;
+    struct reef_context *context = synchronized(api, a);
     bool unload = api == &cu_api[CU_cuModuleUnload] || api == &cu_api[CU_cuLibraryUnload];
     if (reef_unlikely(unload && atomic_load(&reef_cuda.exiting)))
         cu_drop_all();
-    if (context)
+    if (context && cu_is_rt())
         return rt_wait(api, a, NULL, context);
-    cu_take_turn(NULL, false);
+    if (context && !cu_many_contexts())
+        cu_take_turn_to_wait(NULL);
+    else
+        cu_take_turn(NULL, false);
     if (unload) {
         cu_launch_forget_functions();
         cu_guard_forget(a[0]);
@@ -229,8 +234,13 @@ static cu_result enter_be(struct cu_api *api, cu_word *a, struct reef_stream *s)
         return after_wait(api, a);
     case CU_KIND_MEM_ALLOC:
         return allocate(api, a, s);
-    case CU_KIND_TURN_STREAM:
     case CU_KIND_SYNC_STREAM:
+        if (!cu_stream_captured(s) && !s->legacy)
+            cu_take_turn_to_wait(s);
+        else if (s->legacy) /* it does not wait for all of them */
+            cu_take_turn(NULL, false);
+        return after_wait(api, a);
+    case CU_KIND_TURN_STREAM:
         if (!cu_stream_captured(s))
             cu_take_turn(s->legacy ? NULL : s, false);
         return after_wait(api, a);
@@ -277,7 +287,7 @@ static cu_result enter_other(struct cu_api *api, cu_word *a)
     case CU_KIND_EVENT_QUERY:
         return cu_event_pending(a[0]) ? CUDA_ERROR_NOT_READY : after_wait(api, a);
     case CU_KIND_EVENT_SYNC:
-        cu_take_turn_behind(a[0], true);
+        cu_take_turn_to_wait_for(a[0]);
         return after_wait(api, a);
     case CU_KIND_EVENT_ELAPSED:
         return cu_event_elapsed(api, a);

@@ -3,16 +3,18 @@
  * The words that guards look at (guard.h). Each context has, once code with guards was loaded in
  * it: lines in the GPU's memory, one for each stream that launches guarded kernels, with the chain
  * and the flags; line 0, whose flags are never raised, for kernels that only follow; records in
- * pinned memory, which the host reads without a call; and a stream of its own with the highest
- * priority, in which the lines are written by the device's front end (cuStreamBatchMemOp): that
- * needs no free multiprocessor.
+ * pinned memory, which the host reads without a call, two words for each launch: its own, and one
+ * for its repetition; and a stream of its own with the highest priority, in which the lines are
+ * written by the device's front end (cuStreamBatchMemOp): that needs no free multiprocessor.
  *
  * Only the agent writes lines. A stream's flags are up between the core's EVICT and ALLOW; they and
  * the chain are lowered before anything guarded is issued again, the chain only when nothing
- * guarded of the stream is in flight: who stands behind something that was ended must find it.
+ * guarded of the stream is in flight or left to the device (guard_repeat.c): who stands behind
+ * something that was ended must find it.
  */
 #include "shim/nvidia/guard.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,13 +41,19 @@ struct memop {
 };
 _Static_assert(sizeof(struct memop) == 48, "CUstreamBatchMemOpParams");
 
+/* Of a launch: not 0 unless it was ended (ptx/rewrite.h). Number 0 is of none. */
+struct record {
+    uint32_t whole, repeated;
+};
+
 struct reef_guards {
-    cu_word control;                   /* CUstream, owned */
-    uint64_t area;                     /* device memory, owned: LINES lines */
-    volatile uint32_t *records;        /* pinned memory, owned */
-    uint64_t records_at;               /* as the device sees it */
-    uint64_t lines_used;               /* bits */
-    uint32_t *free_record, free_count; /* a stack; owned */
+    cu_word control;                 /* CUstream, owned */
+    uint64_t area;                   /* device memory, owned: LINES lines */
+    volatile struct record *records; /* pinned memory, owned */
+    uint64_t records_at;             /* as the device sees it */
+    uint64_t lines_used;             /* bits */
+    uint32_t *next_record;           /* of the list that a record is in, 0: the last; owned */
+    uint32_t free_record;            /* the first of those that are free; 0: none */
 };
 
 static uint64_t line_at(const struct reef_guards *g, int line)
@@ -55,17 +63,21 @@ static uint64_t line_at(const struct reef_guards *g, int line)
 
 /* --- of a context --- */
 
+static uint64_t record_at(const struct reef_guards *g, uint32_t record)
+{
+    return g->records_at + record * sizeof(struct record);
+}
+
 static bool make(struct reef_guards *g, int greatest_priority)
 {
     void *records = NULL;
-    g->free_record = malloc(RECORDS * sizeof(*g->free_record));
-    if (!g->free_record ||
+    g->next_record = calloc(RECORDS, sizeof(*g->next_record));
+    if (!g->next_record ||
         cu.cuMemAlloc_v2(cu_out(g->area), (cu_word)LINES * LINE_BYTES) != CUDA_SUCCESS ||
-        cu.cuMemHostAlloc(cu_out(records), RECORDS * sizeof(uint32_t), HOST_PORTABLE_MAPPED) !=
+        cu.cuMemHostAlloc(cu_out(records), RECORDS * sizeof(struct record), HOST_PORTABLE_MAPPED) !=
             CUDA_SUCCESS)
         return false;
     g->records = records;
-    memset(records, 0, RECORDS * sizeof(uint32_t));
     if (cu.cuMemHostGetDevicePointer_v2(cu_out(g->records_at), (cu_word)(uintptr_t)records, 0) !=
             CUDA_SUCCESS ||
         cu.cuStreamCreateWithPriority(cu_out(g->control), NONBLOCKING,
@@ -74,9 +86,12 @@ static bool make(struct reef_guards *g, int greatest_priority)
             CUDA_SUCCESS ||
         cu.cuStreamSynchronize(g->control) != CUDA_SUCCESS)
         return false;
-    for (uint32_t i = 0; i < RECORDS; i++) /* a chain's mark is never 0 (rewrite.h) */
-        if ((uint32_t)(g->records_at + 4 * i) != 0)
-            g->free_record[g->free_count++] = i;
+    for (uint32_t i = 1; i < RECORDS; i++) { /* a chain's mark is never 0 (rewrite.h) */
+        if ((uint32_t)record_at(g, i) == 0)
+            continue;
+        g->next_record[i] = g->free_record;
+        g->free_record = i;
+    }
     g->lines_used = 1;
     return true;
 }
@@ -89,7 +104,7 @@ static void destroy(struct reef_guards *g)
         cu.cuMemFreeHost((cu_word)(uintptr_t)g->records);
     if (g->area)
         cu.cuMemFree_v2(g->area);
-    free(g->free_record);
+    free(g->next_record);
     free(g);
 }
 
@@ -128,7 +143,7 @@ void cu_guards_forget(struct reef_context *context)
 bool cu_guard_take_locked(struct reef_stream *s, uint32_t *record)
 {
     struct reef_guards *g = s->context->guards;
-    if (!g || g->free_count == 0)
+    if (!g || g->free_record == 0)
         return false;
     if (s->line == 0) {
         if (~g->lines_used == 0)
@@ -137,20 +152,39 @@ bool cu_guard_take_locked(struct reef_stream *s, uint32_t *record)
         g->lines_used |= 1ull << s->line;
         s->guards = g;
     }
-    *record = g->free_record[--g->free_count];
-    g->records[*record] = 0;
+    *record = g->free_record;
+    g->free_record = g->next_record[*record];
+    g->records[*record].whole = g->records[*record].repeated = 1;
     return true;
+}
+
+static void put_first(struct reef_guards *g, uint32_t *list, uint32_t record)
+{
+    g->next_record[record] = *list;
+    *list = record;
 }
 
 void cu_guard_give_locked(struct reef_stream *s, uint32_t record)
 {
-    struct reef_guards *g = s->guards;
-    g->free_record[g->free_count++] = record;
+    put_first(s->guards, &s->guards->free_record, record);
+}
+
+void cu_guard_keep_locked(struct reef_stream *s, uint32_t record)
+{
+    put_first(s->guards, &s->kept_record, record);
+}
+
+void cu_guard_give_kept_locked(struct reef_stream *s)
+{
+    for (uint32_t record; (record = s->kept_record) != 0;) {
+        s->kept_record = s->guards->next_record[record];
+        cu_guard_give_locked(s, record);
+    }
 }
 
 bool cu_guard_ended(const struct reef_stream *s, uint32_t record)
 {
-    return s->guards->records[record] != 0;
+    return s->guards->records[record].whole == 0;
 }
 
 void cu_guard_words(const struct reef_stream *s, uint32_t record, bool evictable, uint64_t *words)
@@ -158,16 +192,26 @@ void cu_guard_words(const struct reef_stream *s, uint32_t record, bool evictable
     const struct reef_guards *g = s->guards;
     words[0] = line_at(g, s->line);
     words[1] = line_at(g, evictable ? s->line : 0) + LINE_FLAGS;
-    words[2] = g->records_at + 4ull * record;
+    words[2] = record_at(g, record) + offsetof(struct record, whole);
+}
+
+void cu_guard_repeat_words(const struct reef_stream *s, uint32_t record, uint64_t *words)
+{
+    const struct reef_guards *g = s->guards;
+    words[0] = record_at(g, record) + offsetof(struct record, whole);
+    words[1] = line_at(g, 0) + LINE_FLAGS;
+    words[2] = record_at(g, record) + offsetof(struct record, repeated);
 }
 
 /* The stream is no more. What is not lowered, or may yet be looked at by its kernels, is never used
  * again. */
 void cu_guard_close_line_locked(struct reef_stream *s)
 {
-    if (s->line && !s->flags_are_up && !s->chain_is_up && s->resolved >= s->enqueued)
+    if (s->line && !s->flags_are_up && !s->chain_is_up && !s->left && s->resolved >= s->enqueued)
         s->guards->lines_used &= ~(1ull << s->line);
     s->line = 0;
+    s->left = false;
+    s->kept_record = 0;
     s->guards = NULL;
 }
 
@@ -199,19 +243,20 @@ struct change {
 
 static bool wanted_locked(struct reef_stream *s, struct change *c)
 {
-    bool lower_chain = s->chain_is_up && s->in_flight == 0 && !s->flags_wanted;
-    if (s->line == 0 || s->context->paused || (s->flags_wanted == s->flags_are_up && !lower_chain))
+    bool raise = s->flags_wanted && !s->left;
+    bool lower_chain = s->chain_is_up && s->in_flight == 0 && !s->flags_wanted && !s->left;
+    if (s->line == 0 || s->context->paused || (raise == s->flags_are_up && !lower_chain))
         return false;
     s->context->asking++; /* until it is done: the context is not destroyed meanwhile */
     *c = (struct change){
         .guards = s->guards,
         .context = s->context,
         .line = s->line,
-        .raise = s->flags_wanted,
-        .flags = s->flags_wanted != s->flags_are_up,
+        .raise = raise,
+        .flags = raise != s->flags_are_up,
         .chain = lower_chain,
     };
-    s->flags_are_up = s->flags_wanted;
+    s->flags_are_up = raise;
     s->chain_is_up = s->chain_is_up && !lower_chain;
     return true;
 }

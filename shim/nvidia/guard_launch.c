@@ -63,13 +63,23 @@ bool cu_guard_restartable(const struct reef_guarded *g, void **parameters, const
     return true;
 }
 
-void cu_guard_arm(struct reef_op *op, bool evictable)
+static void use_twin(struct reef_op_guard *guard)
 {
-    struct reef_op_guard *guard = op->guard;
     *guard->function = guard->of.twin;
-    cu_guard_words(op->stream, guard->record, evictable, guard->words);
     if (guard->size)
         *guard->size = ((guard->of.param_bytes + 7u) & ~7u) + REEF_PTX_EXTRA_BYTES;
+}
+
+void cu_guard_arm(struct reef_op *op, bool evictable)
+{
+    use_twin(op->guard);
+    cu_guard_words(op->stream, op->guard->record, evictable, op->guard->words);
+}
+
+void cu_guard_arm_repeat(struct reef_op *op)
+{
+    use_twin(op->guard);
+    cu_guard_repeat_words(op->stream, op->guard->record, op->guard->words);
 }
 
 void cu_guard_disarm(struct reef_op *op)

@@ -1,130 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The agent's part of a BE process: it tells the core of RT work and of completed commands, and
- * issues held operations when the core allows, oldest call first.
+ * How the agent of a BE process issues held operations: the oldest call first of those that the
+ * core allows.
  *
  * Guarded launches (guard.h) stay where they are when they are issued, until it is known what
  * became of them. What was ended is issued again when the core says so, before anything behind it.
- *
- * Liveness. The depth keeps back work that a bare driver would have been given, and what is in
- * flight may be waiting for just that (a stream waits for a value that another writes). So when
- * nothing has moved for much longer than the work in flight should take, the oldest command of a
- * full device queue is no longer counted, and more is issued.
  */
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "shim/nvidia/guard.h"
-#include "shim/nvidia/trace.h"
 #include "shim/preload/log.h"
 
-enum {
-    POLL_MIN_NS = 20000,
-    POLL_MAX_NS = 100000,    /* a device queue that runs dry costs throughput */
-    HELD_POLL_NS = 10000000, /* a lease ends without a bell */
-    STALL_NS = 20000000,
-    STALL_FACTOR = 4,
-    STALL_AGAIN_NS = 2000000,
-    GROUP_NS = 10000, /* with work waiting, shorter groups: so it can follow sooner */
-};
+/* With work waiting, groups of commands are shorter: so it can follow sooner. */
+enum { GROUP_NS = 10000 };
 
-static void act(struct reef_stream *s, const struct reef_action *action)
-{
-    switch (action->type) {
-    case REEF_ACTION_RESUBMIT:
-        if (action->first < s->resolved)
-            s->resolved = s->issued = action->first;
-        s->allowed = action->first + action->count;
-        break;
-    case REEF_ACTION_SUBMIT:
-        s->allowed = action->first + action->count;
-        break;
-    case REEF_ACTION_EVICT:
-        s->flags_wanted = true;
-        break;
-    case REEF_ACTION_ALLOW:
-        s->flags_wanted = false;
-        break;
-    default: /* nothing is ever killed here */
-        break;
-    }
-}
-
-void cu_actions_locked(void)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    struct reef_action action;
-    while (reef_core_next(cuda->core, &action)) {
-        if (action.type == REEF_ACTION_ARM_TIMER) {
-            cuda->timer_ns = action.at_ns;
-            continue;
-        }
-        for (struct reef_stream *s = cuda->streams; s; s = s->all_next)
-            if (s->core_queue == (int)action.queue)
-                act(s, &action);
-    }
-}
-
-static uint32_t command_flags(const struct reef_op *op)
-{
-    if (!op->guard)
-        return 0;
-    return REEF_COMMAND_GUARDED |
-           (op->guard->restartable ? REEF_COMMAND_RESTARTABLE | REEF_COMMAND_EVICTABLE : 0);
-}
-
-/* A fence comes behind everything before it, and before everything behind it: but for its own
- * stream, which keeps its order by itself. */
-static bool may_announce(const struct reef_op *op)
-{
-    const struct reef_cuda *cuda = &reef_cuda;
-    if (op->fence && cuda->announced > (op->stream ? op->stream->announced : 0))
-        return false;
-    return cuda->fences_announced == 0 || (op->stream && op->stream == cuda->fence_stream);
-}
-
-static void count_announced(struct reef_op *op)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    op->announced = true;
-    cuda->announced++;
-    if (op->stream)
-        op->stream->announced++;
-    if (op->fence) {
-        cuda->fences_announced++;
-        cuda->fence_stream = op->stream;
-    }
-}
-
-void cu_announce_locked(void)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    for (struct reef_op *op; (op = cuda->unannounced) && may_announce(op);) {
-        if (op->stream) {
-            const struct reef_command command = {.key = op->key, .flags = command_flags(op)};
-            struct reef_stream *s = op->stream;
-            uint64_t number = reef_core_enqueued(cuda->core, (uint32_t)s->core_queue, &command, 0);
-            if (number == REEF_CORE_FULL)
-                return;
-            op->command = number;
-            s->enqueued = number + 1;
-        }
-        count_announced(op);
-        cuda->unannounced = op->call_next;
-        cu_actions_locked();
-    }
-}
-
-uint64_t cu_issued_locked(const struct reef_stream *s)
-{
-    return s->resolved == s->issued ? s->done : s->issued;
-}
-
-/* Before something is issued the flags of its stream are to be down, on the device too. */
+/* Before something is issued the flags of its stream are to be down, on the device too; unless
+ * nothing that follows looks at them (guard_repeat.c). */
 static bool flags_are_down(const struct reef_stream *s)
 {
-    return !s->flags_wanted && !s->flags_are_up && !s->chain_is_up;
+    return !s->flags_wanted && (s->left || (!s->flags_are_up && !s->chain_is_up));
 }
 
 /* The oldest operation that may be issued now, or NULL. */
@@ -146,25 +41,6 @@ static struct reef_op *pick_locked(uint64_t now_ns)
             oldest = op;
     }
     return oldest;
-}
-
-static void unpin_locked(struct reef_op *op)
-{
-    for (unsigned i = 0; i < 2 && op->pins[i]; i++) {
-        struct reef_object *o = op->pins[i];
-        bool record = i == 0 && op->api->kind == CU_KIND_EVENT_RECORD;
-        o->pending--;
-        o->records -= record;
-        atomic_fetch_sub(&reef_cuda.records, record);
-        if (o->pending > 0 || cu_object_kept(o))
-            continue;
-        struct reef_object **at =
-            &reef_cuda.objects[(o->handle * 0x9e3779b97f4a7c15ull >> 48) % REEF_OBJECT_BUCKETS];
-        while (*at != o)
-            at = &(*at)->next;
-        *at = o->next;
-        free(o);
-    }
 }
 
 /* It is the first of its stream, or stands behind launches that wait for being issued again. */
@@ -203,7 +79,7 @@ void cu_unlink_locked(struct reef_op *op)
         cuda->fences_announced -= op->announced;
     }
     cuda->held_bytes -= op->bytes;
-    unpin_locked(op);
+    cu_unpin_locked(op);
     atomic_fetch_sub(&cuda->pending, 1);
     free(op);
 }
@@ -226,10 +102,12 @@ void cu_make_current(cu_word context)
 cu_result cu_stream_destroy_now(struct reef_stream *s, struct cu_api *api, const cu_word *a)
 {
     struct reef_cuda *cuda = &reef_cuda;
-    cu_word events[2 * REEF_MARKS];
+    cu_word events[2 * REEF_MARKS + 1];
     unsigned count = 0;
-    if (s->line && atomic_load(&cuda->captures) == 0)
+    if (s->line && atomic_load(&cuda->captures) == 0) {
         cu_marks_reap(s, true); /* if its kernels are known to be over, others can have its line */
+        cu_guard_look(s);
+    }
     pthread_mutex_lock(&cuda->lock);
     while (s->querying) { /* a call of the driver that does not block */
         pthread_mutex_unlock(&cuda->lock);
@@ -242,6 +120,8 @@ cu_result cu_stream_destroy_now(struct reef_stream *s, struct cu_api *api, const
         if (s->marks[i].end)
             events[count++] = s->marks[i].end;
     }
+    if (s->left_event)
+        events[count++] = s->left_event;
     if (s->key)
         cu_stream_forget_locked(s);
     pthread_mutex_unlock(&cuda->lock);
@@ -278,7 +158,7 @@ static void report_failed(const struct reef_op *op, cu_result result)
               op->api->symbol, result, kernel ? ", of kernel " : "", kernel ? kernel : "");
 }
 
-static bool issue(struct reef_op *op, struct reef_mark_plan *plan)
+bool cu_issue_op(struct reef_op *op, struct reef_mark_plan *plan)
 {
     cu_make_current(op->context);
     if (op->stream)
@@ -302,12 +182,17 @@ static bool prepare_locked(struct reef_op *op)
     struct reef_stream *s = op->stream;
     if (!op->guard)
         return true;
-    bool evictable = op->guard->restartable &&
-                     reef_core_evictable(reef_cuda.core, (uint32_t)s->core_queue, op->command);
+    uint32_t queue = (uint32_t)s->core_queue;
+    bool evictable = op->guard->restartable && !s->left &&
+                     reef_core_evictable(reef_cuda.core, queue, op->command);
     bool follows = s->in_flight > 0; /* only then is there something that may be ended before it */
     if ((!evictable && !follows) || !cu_guard_take_locked(s, &op->guard->record)) {
         cu_guard_disarm(op);
-        return !follows;
+        if (follows)
+            return false;
+        reef_core_unguarded(reef_cuda.core, queue, op->command);
+        cu_actions_locked();
+        return true;
     }
     cu_guard_arm(op, evictable);
     op->in_flight = true;
@@ -328,7 +213,7 @@ static void undo_locked(struct reef_op *op)
     reef_cuda.in_flight--;
 }
 
-static bool issue_one(uint64_t now_ns)
+bool cu_issue_one(uint64_t now_ns)
 {
     struct reef_cuda *cuda = &reef_cuda;
     struct reef_mark_plan plan = {0};
@@ -348,217 +233,17 @@ static bool issue_one(uint64_t now_ns)
     pthread_mutex_unlock(&cuda->lock);
     if (!op)
         return false;
-    bool issued = issue(op, &plan);
+    struct reef_stream *s = op->stream;
+    bool issued = cu_issue_op(op, &plan);
     pthread_mutex_lock(&cuda->lock);
     if (!issued)
         undo_locked(op);
     if (!issued || !guarded)
         cu_unlink_locked(op);
-    if (!cuda->stalled)
-        cuda->progress_ns = now_ns;
+    if (!s || !s->stalled) /* going beyond the depth is no sign of life */
+        cu_moved_locked(s, now_ns);
     if (cuda->waiters > 0)
         pthread_cond_broadcast(&cuda->turn);
     pthread_mutex_unlock(&cuda->lock);
     return true;
-}
-
-/* For how long nothing has moved. A thread that holds the first operation may have set the time
- * after the agent read the clock. */
-static uint64_t still_ns(uint64_t now_ns)
-{
-    uint64_t since_ns = reef_cuda.progress_ns;
-    return now_ns > since_ns ? now_ns - since_ns : 0;
-}
-
-/* What the core is told of the world, and what follows for those that wait. True while BE is held.
- */
-static bool look_at_rt(uint64_t now_ns)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    bool active = false;
-    int count = atomic_load(&cuda->gpu_count);
-    for (int i = 0; i < count && !active; i++)
-        active = !reef_disabled() && reef_board_rt_active(cuda->gpus[i].board, now_ns);
-    atomic_store(&cuda->rt_seen, active);
-    pthread_mutex_lock(&cuda->lock);
-    reef_core_rt(cuda->core, active, now_ns);
-    if (cuda->timer_ns && now_ns >= cuda->timer_ns) {
-        cuda->timer_ns = 0;
-        reef_core_timer(cuda->core, now_ns);
-    }
-    cu_actions_locked();
-    bool held = cu_held_locked(now_ns);
-    if (held != atomic_load(&cuda->was_held)) {
-        reef_debug("best-effort work is %s, %u operations wait", held ? "held" : "released",
-                   atomic_load(&cuda->pending));
-        atomic_store(&cuda->was_held, held);
-        REEF_TRACE_EVENT(held ? REEF_TRACE_HOLD : REEF_TRACE_RELEASE, 0, 0, 0, 0, 0);
-        if (held)
-            cuda->still_ns = still_ns(now_ns);
-        else
-            cuda->progress_ns = now_ns - cuda->still_ns;
-        pthread_cond_broadcast(&cuda->turn);
-    }
-    pthread_mutex_unlock(&cuda->lock);
-    return held;
-}
-
-static void report(void)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    struct reef_core_stats core;
-    if (atomic_load(&cuda->gpu_count) == 0)
-        return;
-    struct reef_board_stats *stats = reef_board_stats(cuda->gpus[0].board);
-    pthread_mutex_lock(&cuda->lock);
-    reef_core_stats(cuda->core, &core);
-    pthread_mutex_unlock(&cuda->lock);
-    atomic_store(&stats->launches_be, atomic_load(&cuda->launches));
-    atomic_store(&stats->be_completed, core.completed);
-    atomic_store(&stats->preemptions, core.preemptions);
-    atomic_store(&stats->drains, core.drains);
-    atomic_store(&stats->evictions, core.evictions);
-    atomic_store(&stats->evicted, core.evicted);
-}
-
-/* Streams with work waiting: what they have completed, and when to look again. */
-static uint64_t look_at_streams(uint64_t now_ns)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    uint64_t next_ns = POLL_MAX_NS;
-    for (struct reef_stream *s = __atomic_load_n(&cuda->streams, __ATOMIC_ACQUIRE); s;
-         s = s->all_next) {
-        pthread_mutex_lock(&cuda->lock);
-        bool waits = s->key && s->head && s->core_queue >= 0;
-        uint64_t backlog_ns = waits ? reef_core_backlog_ns(cuda->core, (uint32_t)s->core_queue) : 0;
-        pthread_mutex_unlock(&cuda->lock);
-        if (!waits)
-            continue;
-        if (s->legacy)
-            cu_make_current(s->context->handle);
-        if (cu_marks_reap(s, true)) {
-            cuda->progress_ns = now_ns;
-            cuda->still_ns = 0;
-            cuda->stalled = 0;
-        }
-        if (backlog_ns / 8 < next_ns)
-            next_ns = backlog_ns / 8;
-    }
-    return next_ns < POLL_MIN_NS ? POLL_MIN_NS : next_ns;
-}
-
-/* It was idle after the calls began to be counted: what is there now is counted. */
-static void forget_uncounted(struct reef_stream *s)
-{
-    pthread_mutex_lock(&reef_cuda.lock);
-    s->uncounted = s->uncounted && !atomic_load(&reef_cuda.bounded);
-    pthread_mutex_unlock(&reef_cuda.lock);
-}
-
-void cu_look_at_all(void)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    if (atomic_load(&cuda->captures) > 0)
-        return;
-    for (struct reef_stream *s = __atomic_load_n(&cuda->streams, __ATOMIC_ACQUIRE); s;
-         s = s->all_next) {
-        pthread_mutex_lock(&cuda->lock);
-        uint64_t done = cu_tracing() ? s->traced_done : s->done;
-        bool runs = s->key && s->core_queue >= 0 && done < s->enqueued;
-        bool uncounted = s->key && s->uncounted;
-        cu_word context = runs || uncounted ? s->context->handle : 0;
-        pthread_mutex_unlock(&cuda->lock);
-        if (!context)
-            continue;
-        cu_make_current(context);
-        if (runs)
-            cu_marks_reap(s, true);
-        if (uncounted && atomic_load(&cuda->bounded) && cu_stream_is_idle(s))
-            forget_uncounted(s);
-    }
-}
-
-/* Whether nothing has moved for too long. After the first time less patience is shown. */
-static bool stalled(uint64_t now_ns, uint64_t backlog_ns)
-{
-    return still_ns(now_ns) >
-           (reef_cuda.stalled ? STALL_AGAIN_NS : STALL_NS + STALL_FACTOR * backlog_ns);
-}
-
-/* See "Liveness" above. Each time twice as much as before. */
-static void unstall(uint64_t now_ns)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    bool any = false;
-    pthread_mutex_lock(&cuda->lock);
-    for (struct reef_stream *s = cuda->streams; s; s = s->all_next) {
-        struct reef_op *op = s->waiting;
-        if (!op || !op->announced || s->core_queue < 0 || s->in_flight > 0 ||
-            !stalled(now_ns, reef_core_backlog_ns(cuda->core, (uint32_t)s->core_queue)))
-            continue;
-        for (unsigned n = 0; n < 1u << cuda->stalled && s->done < op->command; n++)
-            reef_core_completed(cuda->core, (uint32_t)s->core_queue, s->done++, 0, now_ns);
-        if (s->resolved < s->done)
-            s->resolved = s->done;
-        cu_actions_locked();
-        any = true;
-    }
-    if (any) {
-        reef_debug("nothing moves: going beyond the depth");
-        cuda->stalled += cuda->stalled < 12;
-        cuda->progress_ns = now_ns;
-    }
-    pthread_mutex_unlock(&cuda->lock);
-}
-
-/* Of a stream that is being evicted: what the core allowed to be issued, and was not, is as good as
- * ended. Behind what is in flight, so that it is told in order. */
-static void withdraw(void)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    pthread_mutex_lock(&cuda->lock);
-    for (struct reef_stream *s = cuda->streams; s; s = s->all_next) {
-        struct reef_op *op = s->key && s->flags_wanted && s->in_flight == 0 ? s->waiting : NULL;
-        uint64_t allowed = s->allowed;
-        if (op && op->announced && op->command < allowed)
-            s->allowed = op->command;
-        for (; op && op->announced && op->command < allowed; op = op->next)
-            reef_core_evicted(cuda->core, (uint32_t)s->core_queue, op->command, reef_now_ns());
-    }
-    cu_actions_locked();
-    pthread_mutex_unlock(&cuda->lock);
-}
-
-uint64_t cu_issue(uint64_t now_ns)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    cu_peers_look(now_ns, !atomic_load(&cuda->bounded));
-    cu_depth_step();
-    bool held = look_at_rt(now_ns), guards = atomic_load(&cuda->any_guarded);
-    uint64_t poll_ns = UINT64_MAX;
-    if (guards) {
-        withdraw();
-        cu_guards_step();
-    }
-    if (atomic_load(&cuda->pending) > 0) {
-        if (!held || cuda->in_flight > 0)
-            poll_ns = look_at_streams(now_ns);
-        if (guards) {
-            withdraw();
-            cu_guards_step();
-        }
-        for (unsigned n = 0; n < REEF_STREAM_OPS && issue_one(reef_now_ns()); n++)
-            if (n % 16 == 15)
-                look_at_streams(now_ns);
-        if (!held && atomic_load(&cuda->pending) > 0)
-            unstall(reef_now_ns());
-    }
-    report();
-    if (cuda->in_flight > 0)
-        return poll_ns < POLL_MAX_NS ? poll_ns : POLL_MIN_NS;
-    if (atomic_load(&cuda->was_held)) {
-        uint64_t timer_ns = cuda->timer_ns > now_ns ? cuda->timer_ns - now_ns : HELD_POLL_NS;
-        return timer_ns < HELD_POLL_NS ? timer_ns : HELD_POLL_NS;
-    }
-    return atomic_load(&cuda->pending) > 0 ? poll_ns : UINT64_MAX;
 }

@@ -109,6 +109,13 @@ struct reef_stream {
     int line;
     unsigned in_flight; /* guarded launches */
     bool flags_wanted, flags_are_up, chain_is_up;
+    /* Launches were left to the device (guard_repeat.c): until the event behind them is over
+     * nothing of the stream gets guards, and the device looks at these records. */
+    bool left;
+    cu_word left_event; /* CUevent, owned; 0: not made */
+    uint32_t kept_record;
+    uint64_t moved_ns; /* when something of it was issued, or known to be complete, last */
+    unsigned stalled;  /* agent: how often in a row nothing had moved */
     struct reef_mark marks[REEF_MARKS];
     unsigned mark_head, mark_count;
     unsigned group_count;
@@ -172,7 +179,8 @@ struct reef_cuda {
     pthread_mutex_t lock;
     pthread_cond_t turn; /* operations were issued, room was made, or BE was released */
     unsigned waiters;
-    struct reef_core *core;          /* BE only */
+    unsigned turn_waiters;  /* of them: what they wait for is not the end of work on the device */
+    struct reef_core *core; /* BE only */
     struct reef_estimator estimator; /* as the core's: how long a command takes */
     int probe;         /* a queue of the core without commands: it shows whether BE is held */
     uint64_t timer_ns; /* 0: not armed */
@@ -223,11 +231,14 @@ struct reef_cuda {
     _Atomic bool long_slices;            /* several BE programs have work on the GPU */
     _Atomic bool was_held;               /* what the agent saw last */
     /* When a command was issued or completed last, or the first was held. Time for which BE was
-     * held does not count: still_ns is how long nothing had moved when it became so. */
-    _Atomic uint64_t progress_ns, still_ns;
+     * held does not count: held_ns is when that began. And when the program was told last that its
+     * legacy stream is not done, while launches of other streams were in flight. cuda->lock */
+    uint64_t moved_ns, held_ns, asked_ns;
     unsigned asking;            /* questions to the driver about streams that are under way */
-    unsigned stalled;           /* agent: how often in a row nothing had moved */
     _Atomic uint64_t completed; /* commands */
+    /* Launches of which it was left to the device what becomes of them, and those before them that
+     * had been ended. cuda->lock */
+    uint64_t left, left_ended;
 };
 
 extern struct reef_cuda reef_cuda;
@@ -307,47 +318,83 @@ struct reef_op *cu_op_new(const struct reef_call *call, size_t payload);
 /** Puts off the destruction of a[0] behind everything held. False: nothing is held, or no memory.
  */
 bool cu_put_off(struct cu_api *api, const cu_word *a);
-/** Whether @handle is something that the program has destroyed, and we have not yet. */
-bool cu_is_gone(cu_word handle);
-/** In turn behind @stream (NULL: all). @work: also while BE is held. */
-void cu_take_turn(struct reef_stream *stream, bool work);
-/** Forgets what is known of an event or graph that is no more. Lock held. */
-void cu_object_forget_locked(cu_word handle);
-void cu_take_turn_behind(cu_word object, bool records_only);
-/** The object of @handle if it is known. Lock held. */
-struct reef_object *cu_object_locked(cu_word handle, bool make);
-bool cu_event_pending(cu_word event);
-/** Whether a held operation uses it. No lock held. */
-bool cu_object_pending(cu_word handle);
-/** Notes one of the things that are to be remembered of an object. Lock held. */
-void cu_object_keep_locked(struct reef_object *o, bool *what, bool value);
 /** The error of a held operation that has not been told yet. */
 cu_result cu_late_error(struct reef_context *context);
 /** Work in the context has failed; to be told at the next opportunity. */
 void cu_note_error(struct reef_context *context, cu_result error);
 /** Forgets all held operations: the process ends. */
 void cu_drop_all(void);
+/** Whether real-time work runs on a GPU of ours. @now_ns: 0: not known. No lock needed. */
+bool cu_board_active(uint64_t now_ns);
 bool cu_held_locked(uint64_t now_ns);
 
-/* --- issue.c --- */
-/** The agent's part: issues what may be issued. Returns after how many ns to look again. */
-uint64_t cu_issue(uint64_t now_ns);
+/* --- wait.c --- */
+/** In turn behind @stream (NULL: all). @work: also while BE is held. */
+void cu_take_turn(struct reef_stream *stream, bool work);
+/** The same, for a call that then waits for all work of @stream on the device anyway. */
+void cu_take_turn_to_wait(struct reef_stream *stream);
+/** Behind held operations that use @object, or only behind records of it. */
+void cu_take_turn_behind(cu_word object, bool records_only);
+/** Behind held records of an event that the call then waits for. */
+void cu_take_turn_to_wait_for(cu_word event);
+/** Waits until something changes. @for_work: for the end of work on the device, as the program's
+ * call does in any case. */
+void cu_wait_locked(bool for_work);
+
+/* --- object.c --- */
+/** The object of @handle if it is known. Lock held. */
+struct reef_object *cu_object_locked(cu_word handle, bool make);
+/** Notes one of the things that are to be remembered of an object. Lock held. */
+void cu_object_keep_locked(struct reef_object *o, bool *what, bool value);
+/** Forgets what is known of an event or graph that is no more. Lock held. */
+void cu_object_forget_locked(cu_word handle);
+/** Whether a held operation uses it. */
+bool cu_object_pending_locked(cu_word handle);
+bool cu_object_pending(cu_word handle); /* no lock held */
+/** Whether a record of the event is held. No lock held. */
+bool cu_event_pending(cu_word event);
+/** Whether @handle is something that the program has destroyed, and we have not yet. No lock held.
+ */
+bool cu_is_gone(cu_word handle);
+/** The objects that @op uses. False: no memory. Lock held. */
+bool cu_pin_locked(struct reef_op *op, const struct reef_call *call);
+void cu_unpin_locked(struct reef_op *op);
+
+/* --- announce.c --- */
 void cu_announce_locked(void);
+void cu_actions_locked(void);
 /** Commands of @s below this number have been issued, and not been ended since. */
 uint64_t cu_issued_locked(const struct reef_stream *s);
+
+/* --- be.c --- */
+/** The agent's part: issues what may be issued. Returns after how many ns to look again. */
+uint64_t cu_be_step(uint64_t now_ns);
 /** The agent: asks the driver what of all streams is complete, whether anything waits or not. */
 void cu_look_at_all(void);
-void cu_actions_locked(void);
-void cu_make_current(cu_word context); /* agent only */
+
+/* --- issue.c: the agent --- */
+/** Issues the oldest operation that may be issued. False: there is none. */
+bool cu_issue_one(uint64_t now_ns);
+void cu_make_current(cu_word context);
+struct reef_mark_plan;
+/** Makes the call, with what is planned around it. False: it failed; that is noted. */
+bool cu_issue_op(struct reef_op *op, struct reef_mark_plan *plan);
 /** The operation is over: forgets and frees it. */
 void cu_unlink_locked(struct reef_op *op);
-
-/** Destroys the stream and what belongs to it. No lock held. */
+/** Destroys the stream and what belongs to it. Any thread. No lock held. */
 cu_result cu_stream_destroy_now(struct reef_stream *s, struct cu_api *api, const cu_word *a);
 
 /* --- depth.c --- */
 /** The agent, and before the core is made. */
 void cu_depth_step(void);
+
+/* --- stall.c --- */
+/** Something of @s was issued, or is known to be complete. @s may be NULL. */
+void cu_moved_locked(struct reef_stream *s, uint64_t now_ns);
+void cu_stall_held_locked(bool held, uint64_t now_ns);
+/** The agent, while BE is not held: gives more to the driver where nothing has moved for long. No
+ * lock held. */
+void cu_unstall(uint64_t now_ns);
 
 /* --- marks.c --- */
 /** What is to be recorded around a command. */

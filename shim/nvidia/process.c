@@ -61,7 +61,7 @@ static uint64_t agent_step(void *arg)
         relaxed = true;
     }
     uint64_t turns_ns = cu_is_rt() ? UINT64_MAX : cu_turns_step(reef_now_ns());
-    uint64_t next_ns = cu_is_rt() ? cu_rt_step(reef_now_ns()) : cu_issue(reef_now_ns());
+    uint64_t next_ns = cu_is_rt() ? cu_rt_step(reef_now_ns()) : cu_be_step(reef_now_ns());
     if (turns_ns < next_ns)
         next_ns = turns_ns;
     uint64_t slice_ns = cu_timeslice_step(reef_now_ns());
@@ -117,13 +117,15 @@ static void at_exit(void)
         struct reef_core_stats core;
         pthread_mutex_lock(&reef_cuda.lock);
         reef_core_stats(reef_cuda.core, &core);
+        uint64_t left = reef_cuda.left;
+        core.resubmitted += reef_cuda.left_ended;
         pthread_mutex_unlock(&reef_cuda.lock);
         reef_info("%llu kernels with guards, %llu without; %llu evictions, %llu launches ended, "
-                  "%llu issued again",
+                  "%llu issued again; %llu left to the device",
                   (unsigned long long)atomic_load(&reef_cuda.guarded),
                   (unsigned long long)atomic_load(&reef_cuda.unguarded),
                   (unsigned long long)core.evictions, (unsigned long long)core.evicted,
-                  (unsigned long long)core.resubmitted);
+                  (unsigned long long)core.resubmitted, (unsigned long long)left);
     }
 }
 

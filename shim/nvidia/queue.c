@@ -5,7 +5,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "shim/nvidia/nvidia.h"
 #include "shim/nvidia/trace.h"
@@ -13,7 +12,7 @@
 
 /* --- hold --- */
 
-static bool board_active(uint64_t now_ns)
+bool cu_board_active(uint64_t now_ns)
 {
     int count = atomic_load_explicit(&reef_cuda.gpu_count, memory_order_acquire);
     for (int i = 0; i < count; i++)
@@ -29,135 +28,10 @@ bool cu_held_locked(uint64_t now_ns)
     struct reef_cuda *cuda = &reef_cuda;
     if (!cuda->core || reef_disabled())
         return false;
-    if (reef_unlikely(board_active(now_ns)))
+    if (reef_unlikely(cu_board_active(now_ns)))
         reef_core_rt(cuda->core, true, now_ns ? now_ns : reef_now_ns());
     return atomic_load_explicit(&cuda->closed, memory_order_relaxed) ||
            reef_core_queue_state(cuda->core, (uint32_t)cuda->probe) != REEF_QUEUE_OPEN;
-}
-
-/* --- objects: events and graphs that held operations use --- */
-
-struct reef_object *cu_object_locked(cu_word handle, bool make)
-{
-    struct reef_object **bucket =
-        &reef_cuda.objects[(handle * 0x9e3779b97f4a7c15ull >> 48) % REEF_OBJECT_BUCKETS];
-    for (struct reef_object *o = *bucket; o; o = o->next)
-        if (o->handle == handle)
-            return o;
-    struct reef_object *o = make ? calloc(1, sizeof(*o)) : NULL;
-    if (o) {
-        o->handle = handle;
-        o->next = *bucket;
-        *bucket = o;
-    }
-    return o;
-}
-
-void cu_object_forget_locked(cu_word handle)
-{
-    struct reef_object **at =
-        &reef_cuda.objects[(handle * 0x9e3779b97f4a7c15ull >> 48) % REEF_OBJECT_BUCKETS];
-    while (*at && (*at)->handle != handle)
-        at = &(*at)->next;
-    struct reef_object *o = *at;
-    if (!o || o->pending > 0)
-        return;
-    atomic_fetch_sub(&reef_cuda.objects_kept, cu_object_kept(o));
-    atomic_fetch_sub(&reef_cuda.objects_gone, o->gone);
-    *at = o->next;
-    free(o);
-}
-
-static bool object_pending(cu_word handle)
-{
-    struct reef_object *o = handle ? cu_object_locked(handle, false) : NULL;
-    return o && o->pending > 0;
-}
-
-bool cu_object_pending(cu_word handle)
-{
-    pthread_mutex_lock(&reef_cuda.lock);
-    bool pending = object_pending(handle);
-    pthread_mutex_unlock(&reef_cuda.lock);
-    return pending;
-}
-
-void cu_object_keep_locked(struct reef_object *o, bool *what, bool value)
-{
-    bool kept = cu_object_kept(o);
-    *what = value;
-    atomic_fetch_add(&reef_cuda.objects_kept, cu_object_kept(o) - kept);
-}
-
-bool cu_event_pending(cu_word event)
-{
-    if (atomic_load_explicit(&reef_cuda.pending, memory_order_acquire) == 0)
-        return false;
-    pthread_mutex_lock(&reef_cuda.lock);
-    struct reef_object *o = cu_object_locked(event, false);
-    bool pending = o && o->records > 0;
-    pthread_mutex_unlock(&reef_cuda.lock);
-    return pending;
-}
-
-/* --- turns --- */
-
-/* Whether something called before @seq that matters to @stream (NULL: everything does) is held. */
-static bool behind(const struct reef_stream *stream, uint64_t seq)
-{
-    const struct reef_cuda *cuda = &reef_cuda;
-    if (!cuda->first || cuda->first->seq >= seq)
-        return false;
-    if (!stream || stream->legacy || cuda->fences > 0)
-        return true;
-    return stream->head && stream->head->seq < seq;
-}
-
-/* Waits until something changes. The timeout is for what nobody rings for: a lease that ends. */
-static void wait_locked(void)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += 20000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    reef_cuda.waiters++;
-    cu_notify_agent();
-    pthread_cond_timedwait(&reef_cuda.turn, &reef_cuda.lock, &until);
-    reef_cuda.waiters--;
-}
-
-void cu_take_turn(struct reef_stream *stream, bool work)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    if (!cuda->core)
-        return;
-    if (atomic_load_explicit(&cuda->pending, memory_order_acquire) == 0 &&
-        (!work || (!cuda->was_held && !board_active(0))))
-        return;
-    pthread_mutex_lock(&cuda->lock);
-    uint64_t seq = cuda->next_seq;
-    while ((behind(stream, seq) || (work && cu_held_locked(0))) &&
-           !atomic_load_explicit(&reef_state.forked, memory_order_relaxed))
-        wait_locked();
-    pthread_mutex_unlock(&cuda->lock);
-}
-
-void cu_take_turn_behind(cu_word handle, bool records_only)
-{
-    struct reef_cuda *cuda = &reef_cuda;
-    if (atomic_load_explicit(&cuda->pending, memory_order_acquire) == 0)
-        return;
-    pthread_mutex_lock(&cuda->lock);
-    for (;;) {
-        struct reef_object *o = cu_object_locked(handle, false);
-        if (!o || (records_only ? o->records : o->pending) == 0)
-            break;
-        wait_locked();
-    }
-    pthread_mutex_unlock(&cuda->lock);
 }
 
 /* --- operations --- */
@@ -191,13 +65,9 @@ static void append_locked(struct reef_op *op)
     struct reef_cuda *cuda = &reef_cuda;
     op->seq = cuda->next_seq++;
     op->call_prev = cuda->last;
-    if (cuda->last) {
-        cuda->last->call_next = op;
-    } else {
-        cuda->first = op;
-        cuda->progress_ns = reef_now_ns();
-        cuda->still_ns = 0;
-    }
+    if (!cuda->last || (op->stream && !op->stream->head))
+        cu_moved_locked(op->stream, reef_now_ns());
+    *(cuda->last ? &cuda->last->call_next : &cuda->first) = op;
     cuda->last = op;
     if (!cuda->unannounced)
         cuda->unannounced = op;
@@ -213,21 +83,6 @@ static void append_locked(struct reef_op *op)
     cuda->fences += op->fence;
     cuda->held_bytes += op->bytes;
     atomic_fetch_add(&cuda->pending, 1);
-}
-
-static bool pin_locked(struct reef_op *op, const struct reef_call *call)
-{
-    for (unsigned i = 0; i < 2 && call->objects[i]; i++) {
-        op->pins[i] = cu_object_locked(call->objects[i], true);
-        if (!op->pins[i])
-            return false;
-    }
-    for (unsigned i = 0; i < 2 && op->pins[i]; i++) {
-        op->pins[i]->pending++;
-        op->pins[i]->records += i == 0 && call->records;
-        atomic_fetch_add(&reef_cuda.records, i == 0 && call->records);
-    }
-    return true;
 }
 
 /* Whether the operation fits; else the caller waits, as a full queue of the driver makes it wait.
@@ -258,8 +113,8 @@ static bool hold(struct reef_call *call)
         return false;
     pthread_mutex_lock(&cuda->lock);
     while (!room_locked(op))
-        wait_locked();
-    if (!pin_locked(op, call)) {
+        cu_wait_locked(false);
+    if (!cu_pin_locked(op, call)) {
         pthread_mutex_unlock(&cuda->lock);
         free(op);
         return false;
@@ -278,15 +133,6 @@ static bool hold(struct reef_call *call)
     if (!held || !atomic_load(&cuda->was_held) || cu_turns_unasked())
         cu_notify_agent();
     return true;
-}
-
-bool cu_is_gone(cu_word handle)
-{
-    pthread_mutex_lock(&reef_cuda.lock);
-    struct reef_object *o = cu_object_locked(handle, false);
-    bool gone = o && o->gone;
-    pthread_mutex_unlock(&reef_cuda.lock);
-    return gone;
 }
 
 bool cu_put_off(struct cu_api *api, const cu_word *a)
@@ -366,7 +212,8 @@ static bool way_is_free_locked(const struct reef_call *call)
     if (reef_likely(atomic_load_explicit(&cuda->pending, memory_order_relaxed) == 0))
         return true;
     return !call->stream->head && cuda->fences == 0 && !call->fence &&
-           !object_pending(call->objects[0]) && !object_pending(call->objects[1]);
+           !cu_object_pending_locked(call->objects[0]) &&
+           !cu_object_pending_locked(call->objects[1]);
 }
 
 enum way { WAY_DIRECT, WAY_FULL, WAY_HELD };

@@ -27,7 +27,7 @@ void cu_trace_graph(struct reef_traced *traced, cu_word exec);
 void cu_trace_command(const struct reef_stream *s, uint64_t number,
                       const struct reef_traced *traced);
 /** Commands of @s up to @last are complete; @last_ns: what that one took on the device, 0: not
- * known. (The core may have been told before of some: issue.c, "Liveness".) */
+ * known. (The core may have been told before of some: stall.c.) */
 void cu_trace_completed(struct reef_stream *s, uint64_t last, uint64_t last_ns);
 /** A call of an RT process, which arrived as number @number of its stream. */
 void cu_trace_rt(const struct cu_api *api, const cu_word *a, const struct reef_stream *s,

@@ -4,6 +4,17 @@
 
 #define HEAD ".version 7.0\n.target sm_70\n.address_size 64\n"
 
+#define LINGER(name, meet)                                                                         \
+    ".visible .entry " name "(.param .u64 out, .param .u64 in, .param .u32 ms) {\n"                \
+    "  .reg .b64 %d<4>; .reg .b32 %r<7>; .reg .pred %p;\n"                                         \
+    "  ld.param.u64 %d1, [out]; ld.param.u64 %d2, [in]; ld.param.u32 %r1, [ms];\n"                 \
+    "  mov.u32 %r2, %ctaid.x; mov.u32 %r3, %ntid.x; mov.u32 %r4, %tid.x;\n"                        \
+    "  mad.lo.u32 %r4, %r2, %r3, %r4; mul.wide.u32 %d3, %r4, 4; add.u64 %d1, %d1, %d3;\n"          \
+    "  add.u64 %d2, %d2, %d3; " meet " mov.u32 %r5, 0; st.global.u32 [%d1], %r5;\n"                \
+    "  setp.eq.u32 %p, %r2, 0; @%p bra L; and.b32 %r1, %r2, 7; add.u32 %r1, %r1, 1;\n"             \
+    "L: setp.eq.u32 %p, %r1, 0; @%p bra E; nanosleep.u32 1000000; sub.u32 %r1, %r1, 1; bra L;\n"   \
+    "E: ld.global.u32 %r6, [%d2]; add.u32 %r6, %r6, 1; st.global.u32 [%d1], %r6; ret;\n}\n"
+
 const char conf_ptx[] = HEAD
     ".visible .global .align 4 .u32 counter = 5;\n"
     ".visible .const .align 4 .u32 table[4] = {10, 20, 30, 40};\n"
@@ -76,6 +87,15 @@ const char conf_ptx[] = HEAD
     "L: ld.volatile.global.u32 %r1, [%d1]; setp.ne.u32 %p, %r1, 0; @%p bra E; nanosleep.u32 500; "
     "bra L;\n"
     "E: ld.global.u32 %r2, [%d2]; add.u32 %r2, %r2, 1; st.global.u32 [%d2], %r2; ret;\n}\n"
+    /* out[i] = in[i] + 1; the first block takes ms milliseconds, the others one to eight. The
+       threads of a block meet once, before, or never */
+    LINGER("linger_met", "bar.sync 0;") LINGER("linger", "")
+    /* stays on its multiprocessor until *at is not zero; sets the next word when it is there */
+    ".visible .entry stay(.param .u64 at) {\n"
+    "  .reg .b64 %d; .reg .b32 %r; .reg .pred %p; ld.param.u64 %d, [at];\n"
+    "  mov.u32 %r, 1; st.volatile.global.u32 [%d+4], %r;\n"
+    "L: ld.volatile.global.u32 %r, [%d]; setp.ne.u32 %p, %r, 0; @%p bra E; nanosleep.u32 200000; "
+    "bra L;\nE: ret;\n}\n"
     ".visible .entry put(.param .u64 at, .param .u32 v) {\n"
     "  .reg .b64 %d; .reg .b32 %r; ld.param.u64 %d, [at]; ld.param.u32 %r, [v]; "
     "st.volatile.global.u32 [%d], %r; ret;\n}\n"

@@ -128,7 +128,7 @@ static void put_end(struct rewriter *r)
         "cvta.to.global.u64 %%__reef_a2, %%__reef_a2;\ncvt.u32.u64 %%__reef_w4, %%__reef_a2;\n"
         "ld.volatile.global.u32 %%__reef_w5, [%%__reef_a0];\n"
         "setp.eq.u32 %%__reef_p2, %%__reef_w5, %%__reef_w4;\n@%%__reef_p2 exit;\n"
-        "mov.u32 %%__reef_w5, 1;\nst.volatile.global.u32 [%%__reef_a2], %%__reef_w5;\n"
+        "mov.u32 %%__reef_w5, 0;\nst.volatile.global.u32 [%%__reef_a2], %%__reef_w5;\n"
         "membar.sys;\nst.volatile.global.u32 [%%__reef_a0], %%__reef_w4;\nexit;\n");
 }
 

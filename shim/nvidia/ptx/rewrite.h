@@ -10,9 +10,13 @@
  *   flags   words that lie REEF_PTX_FLAG_STRIDE apart, REEF_PTX_FLAGS of them; a block looks at the
  *           one of its number, for all blocks reading one word are a hot spot. Looked at only by
  *           kernels that may be run again.
- *   record  a word of this launch's own. A thread or block that ends early stores 1 to it, and to
- *           the chain the lower half of its address, before it ends; a launch whose record is 0
- * when it is over ran to its end. Nothing is written by what is not ended.
+ *   record  a word of this launch's own, which the host has made 1. A thread or block that ends early
+ *           stores 0 to it, and to the chain the lower half of its address, before it ends; a launch
+ *           whose record is not 0 when it is over ran to its end. Nothing is written by what is not
+ *           ended.
+ *
+ * So a launch whose chain is another launch's record runs if that one did not run to its end, and
+ * does nothing if it did (guard_repeat.c).
  *
  * Where the flags are looked at (analysis.h):
  *   THREADS   by each thread, first, and on each loop's way back: after so many instructions the

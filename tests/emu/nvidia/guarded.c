@@ -2,9 +2,9 @@
 /*
  * guarded ROUNDS SEED: a program of the driver API whose kernels may be ended and run again (or
  * must not), in several streams, with all that may stand behind them: copies, memsets, events, host
- * functions, waits between streams, queries, frees. What it finds at every synchronisation, and in
- * the end, must be what the same steps give on the host, bit for bit: under libreef with guards
- * too, while real-time work comes and goes (test_guarded.sh).
+ * functions, waits between streams, waits for what is called later, queries, frees. What it finds
+ * at every synchronisation, and in the end, must be what the same steps give on the host, bit for
+ * bit: under libreef with guards too, while real-time work comes and goes (test_guarded.sh).
  */
 #include <cuda.h>
 #include <stdbool.h>
@@ -103,6 +103,8 @@ static CUdeviceptr twice[2];
 static uint32_t twice_want[N];
 static CUfunction mix, tile, bump, count, fill;
 static CUevent event;
+static CUstream opener;
+static CUdeviceptr flag;
 static unsigned failures;
 static uint64_t seed;
 
@@ -232,11 +234,44 @@ static void copy_out(struct lane *l, unsigned how)
     }
 }
 
+/* The other one's buffer, behind its work, and before what comes. */
+static void mix_from(struct lane *l, struct lane *peer, unsigned to, unsigned from, uint32_t n)
+{
+    if (peer == l)
+        return;
+    OK(cuEventRecord(event, peer->stream));
+    OK(cuStreamWaitEvent(l->stream, event, 0));
+    launch_mix(l, l->at[to], peer->at[from], n);
+    host_mix(l->want[to], peer->want[from], n);
+    OK(cuEventRecord(event, l->stream));
+    OK(cuStreamWaitEvent(peer->stream, event, 0));
+}
+
+/* The lane's stream waits for a value that is written only behind more work of all lanes, in a
+ * stream that waits for none of them. */
+static void gated(struct lane *l)
+{
+    static uint32_t value;
+    OK(cuStreamWaitValue32(l->stream, flag, ++value, CU_STREAM_WAIT_VALUE_GEQ));
+    for (unsigned k = 1 + below(12); k > 0; k--) {
+        struct lane *any = below(2) ? l : &lanes[below(LANES)];
+        if (below(4) > 0)
+            kernel(any);
+        else
+            mix_from(any, &lanes[below(LANES)], below(BUFFERS), below(BUFFERS), 1 + below(WORK));
+    }
+    OK(cuStreamWriteValue32(opener, flag, value, 0));
+}
+
 static void other(struct lane *l)
 {
     unsigned from = below(BUFFERS), to = below(BUFFERS), value = 1 + below(WORK);
     struct lane *peer = &lanes[below(LANES)];
-    switch (below(10)) {
+    switch (below(12)) {
+    case 10:
+    case 11:
+        gated(l);
+        break;
     case 9: /* in place, but it does not look so */
         launch_mix(&lanes[1], twice[1], twice[0], value);
         host_mix(twice_want, twice_want, value);
@@ -256,15 +291,8 @@ static void other(struct lane *l)
         l->host_wanted++;
         OK(cuLaunchHostFunc(l->stream, called, &l->host_calls));
         break;
-    case 3: /* the other one's buffer, behind its work, and before what comes */
-        if (peer == l)
-            break;
-        OK(cuEventRecord(event, peer->stream));
-        OK(cuStreamWaitEvent(l->stream, event, 0));
-        launch_mix(l, l->at[to], peer->at[from], value);
-        host_mix(l->want[to], peer->want[from], value);
-        OK(cuEventRecord(event, l->stream));
-        OK(cuStreamWaitEvent(peer->stream, event, 0));
+    case 3:
+        mix_from(l, peer, to, from, value);
         break;
     case 4: /* memory that is freed behind a kernel that uses it */
     {
@@ -339,6 +367,9 @@ static void make(CUmodule module)
     OK(cuModuleGetFunction(&count, module, "count"));
     OK(cuModuleGetFunction(&fill, module, "fill"));
     OK(cuEventCreate(&event, 0));
+    OK(cuStreamCreate(&opener, CU_STREAM_NON_BLOCKING));
+    OK(cuMemAlloc(&flag, sizeof(uint32_t)));
+    OK(cuMemsetD32(flag, 0, 1));
     for (unsigned i = 0; i < LANES; i++) {
         struct lane *l = &lanes[i];
         if (i > 0) /* lane 0 is the legacy default stream */

@@ -219,8 +219,37 @@ static void test_left_alone(void **unused)
 struct data {
     uint32_t words[1024];
     uint32_t flags[REEF_PTX_FLAGS * REEF_PTX_FLAG_STRIDE / 4];
-    uint32_t chain, record;
+    uint32_t chain, record, repeated;
 };
+
+/* The same launch twice, the second one with the first one's record for a chain and a record of its
+ * own: in the end it has run once, whether the first ran or was ended, and whole. */
+static void compare_repeated(const struct reef_ptx_rewritten *r, const char *name, unsigned blocks,
+                             unsigned threads)
+{
+    static struct data once, twice;
+    for (unsigned ended = 0; ended < 2; ended++) {
+        memset(&twice, 0, sizeof(twice));
+        for (unsigned i = 0; i < 1024; i++)
+            twice.words[i] = i * 2654435761u;
+        twice.record = twice.repeated = 1;
+        once = twice;
+        twice.chain = ended ? 77 : 0;
+        uint64_t first[] = {(uintptr_t)twice.words, (uintptr_t)&twice.chain, (uintptr_t)twice.flags,
+                            (uintptr_t)&twice.record};
+        uint64_t second[] = {(uintptr_t)twice.words, (uintptr_t)&twice.record,
+                             (uintptr_t)twice.flags, (uintptr_t)&twice.repeated};
+        uint64_t plain[] = {(uintptr_t)once.words, (uintptr_t)&once.chain, (uintptr_t)once.flags,
+                            (uintptr_t)&once.record};
+        unsigned from = 1 - r->kernel[0].params;
+        rig_run(r->text, name, blocks, threads, first + from, &twice, sizeof(twice));
+        assert_int_equal(twice.record != 0, !ended);
+        rig_run(r->text, name, blocks, threads, second + from, &twice, sizeof(twice));
+        assert_int_equal(twice.repeated, ended);
+        rig_run(r->text, name, blocks, threads, plain + from, &once, sizeof(once));
+        assert_memory_equal(once.words, twice.words, sizeof(once.words));
+    }
+}
 
 /* Kernels of one parameter, @words, or none. */
 static void compare(const char *text, const char *name, unsigned blocks, unsigned threads)
@@ -232,6 +261,7 @@ static void compare(const char *text, const char *name, unsigned blocks, unsigne
     memset(&plain, 0, sizeof(plain));
     for (unsigned i = 0; i < 1024; i++)
         plain.words[i] = i * 2654435761u;
+    plain.record = 1;
     guarded = plain;
     uint64_t params[] = {(uintptr_t)plain.words};
     uint64_t more[] = {(uintptr_t)guarded.words, (uintptr_t)&guarded.chain,
@@ -252,20 +282,21 @@ static void compare(const char *text, const char *name, unsigned blocks, unsigne
     b = rig_run(r.text, guarded_name, blocks, threads, with, &guarded, sizeof(guarded));
     assert_int_equal(b.status, PTX_DONE);
     if (r.kernel[0].analysis.restart != REEF_PTX_NEVER) {
-        assert_int_equal(guarded.record, 1);
+        assert_int_equal(guarded.record, 0);
         assert_int_equal(guarded.chain, (uint32_t)(uintptr_t)&guarded.record);
         assert_memory_equal(guarded.words, plain.words, sizeof(plain.words));
     } else {
-        assert_int_equal(guarded.record, 0);
+        assert_int_equal(guarded.record, 1);
     }
     /* The chain: no kernel does anything. */
     plain = guarded;
     guarded.chain = 77;
-    guarded.record = 0;
+    guarded.record = 1;
     b = rig_run(r.text, guarded_name, blocks, threads, with, &guarded, sizeof(guarded));
     assert_int_equal(b.status, PTX_DONE);
-    assert_int_equal(guarded.record, 1);
+    assert_int_equal(guarded.record, 0);
     assert_memory_equal(guarded.words, plain.words, sizeof(plain.words));
+    compare_repeated(&r, guarded_name, blocks, threads);
     reef_ptx_rewritten_free(&r);
 }
 

@@ -102,6 +102,86 @@ static void what_has_no_guard_waits_for_what_may_be_evicted(void **state)
     reef_core_destroy(rig.core);
 }
 
+static void what_lost_its_guard_is_followed_by_anything(void **state)
+{
+    (void)state;
+    struct rig rig = rig_guards();
+    uint32_t q = open_queue(&rig);
+    put(&rig, q, 1, EVICTABLE);
+    put(&rig, q, 2, EVICTABLE);
+    put(&rig, q, 3, PLAIN);
+    expect_submit(&rig, q, 0, 2);
+    reef_core_unguarded(rig.core, q, 0);
+    expect_nothing(&rig);                /* the other one may be evicted */
+    reef_core_unguarded(rig.core, q, 2); /* not in the DQ: nothing happens */
+    expect_nothing(&rig);
+    assert_true(reef_core_evictable(rig.core, q, 1));
+    reef_core_unguarded(rig.core, q, 1);
+    assert_false(reef_core_evictable(rig.core, q, 1));
+    expect_submit(&rig, q, 2, 1);
+    rt(&rig, true); /* there is nothing to evict, and nothing that may be reset */
+    expect_state(&rig, q, REEF_QUEUE_DRAINING);
+    for (uint64_t i = 0; i < 3; i++)
+        done(&rig, q, i);
+    expect_state(&rig, q, REEF_QUEUE_HELD);
+    reef_core_destroy(rig.core);
+}
+
+/* While its flag is up: the queue is waited for, and goes on when RT work is over. */
+static void what_loses_its_guard_while_it_is_evicted_is_waited_for(void **state)
+{
+    (void)state;
+    struct rig rig = rig_guards();
+    uint32_t q = open_queue(&rig);
+    put(&rig, q, 1, EVICTABLE);
+    put(&rig, q, 2, EVICTABLE);
+    expect_submit(&rig, q, 0, 2);
+    rt(&rig, true);
+    expect_evict(&rig, q);
+    expect_timer(&rig, rig.now_ns + PATIENCE_NS);
+    reef_core_unguarded(rig.core, q, 0);
+    done(&rig, q, 0);
+    evicted(&rig, q, 1);
+    expect_state(&rig, q, REEF_QUEUE_HELD);
+    rt(&rig, false);
+    pass(&rig, LINGER_NS);
+    expect_allow(&rig, q);
+    expect_resubmit(&rig, q, 1, 1);
+    expect_state(&rig, q, REEF_QUEUE_OPEN);
+    reef_core_destroy(rig.core);
+}
+
+/* What will be made up for on the device, in its place, is as good as complete: evicted or not. */
+static void what_is_left_to_the_device_does_not_come_back(void **state)
+{
+    (void)state;
+    struct rig rig = rig_guards();
+    uint32_t q = open_queue(&rig);
+    for (int i = 0; i < 3; i++)
+        put(&rig, q, 7, EVICTABLE);
+    put(&rig, q, 8, PLAIN);
+    expect_submit(&rig, q, 0, 3);
+    rt(&rig, true);
+    expect_evict(&rig, q);
+    expect_timer(&rig, rig.now_ns + PATIENCE_NS);
+    rt(&rig, false);
+    pass(&rig, LINGER_NS); /* nothing was reported: it goes on as it is */
+    expect_state(&rig, q, REEF_QUEUE_OPEN);
+    struct reef_action action;
+    while (reef_core_next(rig.core, &action)) /* ALLOW, timers */
+        ;
+    evicted(&rig, q, 0); /* and now something is: the others are waited for */
+    expect_evict(&rig, q);
+    expect_state(&rig, q, REEF_QUEUE_EVICTING);
+    for (uint64_t i = 0; i < 3; i++)
+        done(&rig, q, i);
+    expect_allow(&rig, q);
+    expect_submit(&rig, q, 3, 1);
+    expect_state(&rig, q, REEF_QUEUE_OPEN);
+    assert_int_equal(stats_of(&rig).resubmitted, 0);
+    reef_core_destroy(rig.core);
+}
+
 static void a_waiting_barrier_stands_behind_nothing_evictable(void **state)
 {
     (void)state;
@@ -322,6 +402,21 @@ static void put_random(struct device *d)
     take(d);
 }
 
+/* The device will run the oldest of what is evictable to its end whatever happens: nothing before
+ * it was evicted. */
+static void lose_guard(struct device *d)
+{
+    unsigned i = 0;
+    while (i < d->enqueued && !(d->commands[i].in_dq && d->commands[i].evictable))
+        i++;
+    if (i == d->enqueued || d->chain || d->reset_due)
+        return;
+    d->commands[i].evictable = false;
+    d->commands[i].flags = 0;
+    reef_core_unguarded(d->rig.core, d->queue, i);
+    take(d);
+}
+
 static void step(struct device *d)
 {
     switch (chance(d, 10)) {
@@ -337,6 +432,9 @@ static void step(struct device *d)
     case 3:
     case 4:
         put_random(d);
+        break;
+    case 5:
+        lose_guard(d);
         break;
     default:
         if (d->reset_due && chance(d, 2))
@@ -387,6 +485,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_evicted_comes_back_in_its_place),
         cmocka_unit_test(what_has_no_guard_waits_for_what_may_be_evicted),
+        cmocka_unit_test(what_lost_its_guard_is_followed_by_anything),
+        cmocka_unit_test(what_loses_its_guard_while_it_is_evicted_is_waited_for),
+        cmocka_unit_test(what_is_left_to_the_device_does_not_come_back),
         cmocka_unit_test(a_waiting_barrier_stands_behind_nothing_evictable),
         cmocka_unit_test(a_flag_raised_by_the_device_counts_as_an_arrival),
         cmocka_unit_test(a_kernel_evicted_too_often_is_guarded_only),
