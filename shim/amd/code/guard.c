@@ -87,27 +87,36 @@ static void choose_replica(struct code *code, unsigned s, unsigned poll)
     emit(code, 0x80000000u | poll << 16 | s << 8 | poll); /* s_add_u32: within the line, no carry */
 }
 
-/* Whether an s_branch at @from (in words, within the block) reaches @to. */
-static bool in_reach(const struct reef_guard_place *place, unsigned from, uint64_t to)
+/* In words, of an s_branch at @from to what is @to bytes behind the block's beginning. */
+static int64_t distance(unsigned from, uint64_t to)
 {
-    int64_t words = (int64_t)(to - (place->block_va + from * 4 + 4)) / 4;
-    return words >= INT16_MIN && words <= INT16_MAX;
+    return (int64_t)(to - (from + 1) * 4) / 4;
+}
+
+static bool in_reach(unsigned from, uint64_t to)
+{
+    return distance(from, to) >= INT16_MIN && distance(from, to) <= INT16_MAX;
 }
 
 /* With @s, an SGPR pair, if it is far. */
-static void jump(struct code *code, unsigned s, const struct reef_guard_place *place, uint64_t to)
+static void jump_within(struct code *code, unsigned s, uint64_t to)
 {
-    if (in_reach(place, code->count, to)) {
-        int64_t words = (int64_t)(to - (place->block_va + code->count * 4 + 4)) / 4;
-        emit(code, 0xbf820000u | (uint16_t)words); /* s_branch */
+    if (in_reach(code->count, to)) {
+        emit(code, 0xbf820000u | (uint16_t)distance(code->count, to)); /* s_branch */
         return;
     }
     emit(code, 0xbe801c00u | s << 16); /* s_getpc_b64: the address of the next instruction */
-    uint64_t distance = to - (place->block_va + code->count * 4);
+    uint64_t bytes = to - code->count * 4;
     emit(code, 0x80000000u | s << 16 | LITERAL << 8 | s); /* s_add_u32 */
-    emit(code, (uint32_t)distance);
+    emit(code, (uint32_t)bytes);
     emit(code, 0x82000000u | (s + 1) << 16 | LITERAL << 8 | (s + 1)); /* s_addc_u32 */
-    emit(code, (uint32_t)(distance >> 32));
+    emit(code, (uint32_t)(bytes >> 32));
+    emit(code, 0xbe801d00u | s); /* s_setpc_b64 */
+}
+
+static void jump_to(struct code *code, unsigned s, uint64_t address)
+{
+    s_mov_address(code, s, address);
     emit(code, 0xbe801d00u | s); /* s_setpc_b64 */
 }
 
@@ -188,8 +197,8 @@ static void send_for_flag(struct code *code, const struct reef_inside *inside, u
                           const struct reef_guard_place *place)
 {
     unsigned poll = inside->sgpr + REEF_INSIDE_POLL, record = inside->sgpr + REEF_INSIDE_RECORD;
-    uint64_t behind = place->entry_va + inside->prologue_words * 4;
-    bool near = in_reach(place, 0, behind) && in_reach(place, REEF_GUARD_CODE_BYTES / 4, behind);
+    uint64_t behind = place->copy + inside->prologue_words * 4;
+    bool near = in_reach(0, behind) && in_reach(REEF_GUARD_CODE_BYTES / 4, behind);
     s_mov_address(code, poll, place->line);
     s_load(code, LOAD_DWORDX4, inside->sgpr + REEF_INSIDE_WORD, poll, REEF_GUARD_FLAG);
     for (unsigned i = 0; near && i < inside->prologue_words; i++)
@@ -197,14 +206,14 @@ static void send_for_flag(struct code *code, const struct reef_inside *inside, u
     if (inside->looks > 0)
         choose_replica(code, record, poll);
     s_mov_address(code, record, place->record);
-    jump(code, s, place, near ? behind : place->entry_va);
+    jump_within(code, s, near ? behind : place->copy);
 }
 
 static void test_first(struct code *code, enum reef_guard guard, unsigned s, unsigned v,
                        const struct reef_guard_place *place)
 {
     unsigned branch = test_flag(code, guard, s, place->line);
-    jump(code, s, place, place->entry_va);
+    jump_to(code, s, place->entry);
     code->words[branch] |= code->count - branch - 1;
     end_wavefront(code, guard, s, v, place);
 }
