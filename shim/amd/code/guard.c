@@ -52,7 +52,9 @@ static void store(struct code *code, unsigned zero, unsigned data, unsigned base
 
 enum { LOAD_DWORD = 0, LOAD_DWORDX2 = 1, LOAD_DWORDX4 = 2 };
 
-/* s_load_dword, s_load_dwordx2 or s_load_dwordx4 from the address in an SGPR pair, glc. */
+/* s_load_dword, s_load_dwordx2 or s_load_dwordx4 from the address in an SGPR pair, glc. The address
+ * must stay as it is: on xnack+ a load of more than one dword may be done in part, and then again
+ * from its beginning (LLVM: SMInstructions.td, "early clobber"). */
 static void s_load(struct code *code, unsigned op, unsigned d, unsigned base, unsigned offset)
 {
     emit(code, 0xc0030000u | op << 18 | d << 6 | base >> 1);
@@ -64,17 +66,18 @@ static void s_load(struct code *code, unsigned op, unsigned d, unsigned base, un
 /* Waits for the flag. Returns the number of the branch to the end, to be resolved. */
 static unsigned test_flag(struct code *code, enum reef_guard guard, unsigned s, uint64_t line)
 {
+    unsigned flag = s + 2, chain = s + 3;
     s_mov_address(code, s, line);
     if (guard == REEF_GUARD_EVICT)
-        s_load(code, LOAD_DWORDX2, s, s, REEF_GUARD_FLAG);
+        s_load(code, LOAD_DWORDX2, flag, s, REEF_GUARD_FLAG);
     else
-        s_load(code, LOAD_DWORD, s, s, REEF_GUARD_CHAIN);
+        s_load(code, LOAD_DWORD, chain, s, REEF_GUARD_CHAIN);
     emit(code, 0xbf8cc07fu); /* s_waitcnt lgkmcnt(0) */
     if (guard == REEF_GUARD_EVICT)
-        emit(code, 0x87000000u | s << 16 | (s + 1) << 8 | s); /* s_or_b32 s, s, s+1: sets SCC */
+        emit(code, 0x87000000u | flag << 16 | chain << 8 | flag); /* s_or_b32: sets SCC */
     else
-        emit(code, 0xbf070000u | INLINE_0 << 8 | s); /* s_cmp_lg_u32 s, 0 */
-    emit(code, 0xbf850000u);                         /* s_cbranch_scc1 */
+        emit(code, 0xbf070000u | INLINE_0 << 8 | chain); /* s_cmp_lg_u32 chain, 0 */
+    emit(code, 0xbf850000u);                             /* s_cbranch_scc1 */
     return code->count - 1;
 }
 
@@ -181,7 +184,7 @@ static uint32_t raise_counts(const struct reef_target *target, uint32_t rsrc1,
                              const struct reef_guard_registers *registers, unsigned inside_sgpr)
 {
     enum { EXTRA_SGPRS = 6, SGPR_GRANULE = 16 };
-    uint32_t used = inside_sgpr ? inside_sgpr + REEF_INSIDE_SGPRS : registers->sgpr + 2;
+    uint32_t used = inside_sgpr ? inside_sgpr + REEF_INSIDE_SGPRS : registers->sgpr + 4;
     uint32_t vgprs = (registers->vgpr + 2 + target->vgpr_granule - 1) / target->vgpr_granule - 1;
     uint32_t sgprs = 2 * ((used + EXTRA_SGPRS + SGPR_GRANULE - 1) / SGPR_GRANULE - 1);
     if ((rsrc1 & 63) < vgprs)

@@ -3,7 +3,7 @@
  * The few instructions in front of a kernel that test the evict flag. Pure: numbers in, bytes out.
  *
  * A guard uses only registers that are dead at a kernel's entry (LLVM AMDGPU usage guide, "Initial
- * Kernel Execution State"): an SGPR pair and a VGPR pair above those that are set up. It raises the
+ * Kernel Execution State"): four SGPRs and a VGPR pair above those that are set up. It raises the
  * descriptor's register counts to at most 32 SGPRs and 8 VGPRs, which cost no occupancy on gfx9 (10
  * wavefronts a SIMD need at most 80 and 24). SCC is dead at entry, EXEC, VCC and M0 stay as they
  * are. Then it jumps to the kernel.
@@ -47,7 +47,7 @@ enum {
 
 /** The dead registers of a kernel; and its descriptor with what the guard needs. */
 struct reef_guard_registers {
-    unsigned sgpr, vgpr; /* the first of a pair each, even */
+    unsigned sgpr, vgpr; /* the first of four and of a pair, even */
 };
 
 /** Finds them. False if this kernel cannot have a guard. */

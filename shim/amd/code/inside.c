@@ -73,7 +73,7 @@ static uint32_t sop2(unsigned op, unsigned d, unsigned a, unsigned b)
 static const uint32_t S_BRANCH = 0xbf820000u, S_CBRANCH_SCC1 = 0xbf850000u,
                       S_WAIT_SCALAR = 0xbf8cc07fu; /* s_waitcnt lgkmcnt(0) */
 
-/* s_load_dword or s_load_dwordx2, glc */
+/* s_load_dword or s_load_dwordx2, glc. Two must not overwrite their own address: see guard.c. */
 static void s_load(struct copy *c, bool two, unsigned d, unsigned base, unsigned offset)
 {
     inside_emit(c, 0xc0030000u | (unsigned)two << 18 | d << 6 | base >> 1);
@@ -197,24 +197,20 @@ static bool write_is_first(struct copy *c, uint32_t rsrc2, unsigned before, unsi
     return true;
 }
 
-/* Of the pair, from the address in it; waits. */
-static void load_from_itself(struct copy *c, unsigned pair, bool two, unsigned offset)
-{
-    s_load(c, two, pair, pair, offset);
-    inside_emit(c, S_WAIT_SCALAR);
-}
-
 /* What the first work-group does: if the board's word is up, raises the flag and its replicas, and
  * ends; else goes on at @back. It leaves 0 in the word. */
 static void write_relay(struct copy *c, unsigned back, unsigned end)
 {
     unsigned poll = c->s + REEF_INSIDE_POLL, word = c->s + REEF_INSIDE_WORD;
-    to_line(c, word);
-    inside_emit(c, 0xbe800000u | (word + 1) << 16 | (poll + 1)); /* s_mov_b32 */
-    load_from_itself(c, word, true, REEF_GUARD_BOARD);
+    unsigned line = word + 2;
+    to_line(c, line);
+    inside_emit(c, 0xbe800000u | (line + 1) << 16 | (poll + 1)); /* s_mov_b32 */
+    s_load(c, true, word, line, REEF_GUARD_BOARD);
+    inside_emit(c, S_WAIT_SCALAR);
     inside_emit(c, 0xbf120000u | 128 << 8 | word); /* s_cmp_eq_u64 word, 0 */
     inside_branch(c, S_CBRANCH_SCC1, back);
-    load_from_itself(c, word, false, 0);
+    s_load(c, false, word, word, 0);
+    inside_emit(c, S_WAIT_SCALAR);
     inside_emit(c, s_cmp_0(true, word));
     inside_branch(c, S_CBRANCH_SCC1, back);
     inside_emit(c, 0xbefe0181u); /* s_mov_b64 exec, 1 */

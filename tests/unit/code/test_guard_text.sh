@@ -15,15 +15,15 @@ want() {
     echo "s_mov_b32 s10, 0x22223000"
     echo "s_mov_b32 s11, 0x111"
     if [ "$1" = evict ]; then
-        echo "s_load_dwordx2 s[10:11], s[10:11], 0x0 glc"
+        echo "s_load_dwordx2 s[12:13], s[10:11], 0x0 glc"
     else
-        echo "s_load_dword s10, s[10:11], 0x4 glc"
+        echo "s_load_dword s13, s[10:11], 0x4 glc"
     fi
     echo "s_waitcnt lgkmcnt(0)"
     if [ "$1" = evict ]; then
-        echo "s_or_b32 s10, s10, s11"
+        echo "s_or_b32 s12, s12, s13"
     else
-        echo "s_cmp_lg_u32 s10, 0"
+        echo "s_cmp_lg_u32 s13, 0"
     fi
     echo "s_cbranch_scc1 5"
     echo "s_mov_b32 s10, 0x88889900"

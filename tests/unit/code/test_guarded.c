@@ -13,6 +13,7 @@
 
 #include "object_builder.h"
 
+#include "isa/gcn/isa.h"
 #include "shim/amd/code/container.h"
 
 static const struct reef_guard_layout layout = {
@@ -115,6 +116,70 @@ static void blocks_lead_to_their_kernels(void **state)
             assert_int_equal(word(at - 12), (uint32_t)entry);
             assert_int_equal(word(at - 4), (uint32_t)(entry >> 32));
         }
+        reef_guarded_free(&guarded);
+        free(bytes);
+    }
+}
+
+/* A load of several dwords whose result overwrites its address cannot be repeated, as xnack+ GPUs
+ * do it. */
+static unsigned count_loads(const uint8_t *bytes, size_t size)
+{
+    unsigned loads = 0;
+    for (size_t at = 0; at < size;) {
+        struct isa_inst inst;
+        uint32_t words[3] = {0};
+        memcpy(words, bytes + at, size - at < sizeof(words) ? size - at : sizeof(words));
+        if (isa_decode(words, 3, at, &inst) != ISA_OK) {
+            at += 4; /* a descriptor */
+            continue;
+        }
+        at += inst.bytes;
+        if (inst.memory.segment != ISA_SEGMENT_SCALAR || inst.memory.result < 0)
+            continue;
+        const struct isa_operand *to = &inst.operand[inst.memory.result];
+        const struct isa_operand *base = &inst.operand[inst.memory.base];
+        loads++;
+        assert_true(to->dwords == 1 || to->reg >= base->reg + base->dwords ||
+                    base->reg >= to->reg + to->dwords);
+    }
+    return loads;
+}
+
+static void no_load_overwrites_its_address(void **state)
+{
+    /* Reads its arguments, counts down s2, stores, in a loop; so that there is everything. */
+    static const uint32_t code[] = {
+        0xc00a0002, 0,          /* s_load_dwordx4 s[0:3], s[4:5], 0 */
+        0xbf8cc07f,             /* s_waitcnt lgkmcnt(0) */
+        0x80828102,             /* s_sub_u32 s2, s2, 1 */
+        0xdc708000, 0x00000100, /* global_store_dword v0, v1, s[0:1] */
+        0xbf078002,             /* s_cmp_lg_u32 s2, 0 */
+        0xbf85fffb,             /* s_cbranch_scc1 -5 */
+        0xbf810000,             /* s_endpgm */
+    };
+    static struct built b;
+    struct reef_object object;
+    struct reef_object_kernel kernel;
+    struct reef_guarded guarded;
+    uint16_t properties = 1 | 8; /* private segment buffer, kernel arguments */
+    uint32_t rsrc1 = 5, rsrc2 = 6 << 1 | 1 << 7;
+    (void)state;
+    built_make(&b, 0x2f, 2);
+    built_symbol(&b, 2, 8, STT_FUNC, BUILT_CODE, sizeof(code));
+    memcpy(b.bytes + BUILT_DESCRIPTORS + REEF_KD_PROPERTIES, &properties, sizeof(properties));
+    memcpy(b.bytes + BUILT_DESCRIPTORS + REEF_KD_RSRC1, &rsrc1, sizeof(rsrc1));
+    memcpy(b.bytes + BUILT_DESCRIPTORS + REEF_KD_RSRC2, &rsrc2, sizeof(rsrc2));
+    memcpy(b.bytes + BUILT_CODE, code, sizeof(code));
+    for (unsigned k = 0; k < 2; k++) { /* with a copy, and without */
+        assert_true(find(&b, k, &object, &kernel));
+        assert_int_equal(reef_guarded_make(&guarded, &object, &kernel, &layout), 0);
+        assert_int_equal(guarded.inside.code != NULL, k == 0);
+        uint8_t *bytes = malloc(guarded.bytes);
+        reef_guarded_write(&guarded, bytes, 0x1000, &layout);
+        /* One in each guard; in the copy the kernel's own, the looks' and the first work-group's.
+         */
+        assert_true(count_loads(bytes, guarded.bytes) >= 2 * layout.tickets + (k == 0 ? 4 : 0));
         reef_guarded_free(&guarded);
         free(bytes);
     }
@@ -271,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kernels_are_found),
         cmocka_unit_test(descriptors_are_found),
+        cmocka_unit_test(no_load_overwrites_its_address),
         cmocka_unit_test(a_container_is_a_code_object),
         cmocka_unit_test(blocks_lead_to_their_kernels),
         cmocka_unit_test(register_counts_are_raised_where_they_must_be),
