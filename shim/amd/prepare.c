@@ -18,6 +18,7 @@ enum { WANTED_MAX = 64, GUARD_BYTES_MAX = 256 << 20 };
 /* --- guards --- */
 
 static _Atomic uint64_t loaded_bytes; /* of all guards */
+static _Atomic bool told;             /* that there is no more room */
 
 /* Into an executable of its own, which tools and debuggers see as any other one. */
 static bool load(struct reef_prepared *p, hsa_agent_t agent, uint64_t *address)
@@ -55,6 +56,9 @@ static uint64_t load_guards(struct reef_prepared *p, const struct reef_code_kern
     p->size = reef_container_size(guarded->bytes);
     if (atomic_fetch_add(&loaded_bytes, p->size) + p->size <= GUARD_BYTES_MAX)
         p->bytes = malloc(p->size);
+    else if (!atomic_exchange(&told, true))
+        reef_info("guards take %u MiB of the GPU's memory: more kernels do not get any",
+                  GUARD_BYTES_MAX >> 20);
     if (p->bytes) {
         reef_container_write(p->bytes, &k->object, guarded->bytes);
         reef_guarded_write(guarded, p->bytes + REEF_CONTAINER_HEADERS, k->entry, layout);
