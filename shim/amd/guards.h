@@ -63,6 +63,8 @@ static inline unsigned reef_guards_per_queue(const struct reef_guards *guards)
 /** @kernel_object is in the GPU's memory now (@add), or no longer. */
 void reef_guards_add_kernel(uint64_t kernel_object, const struct reef_kernel *kernel);
 void reef_guards_remove_kernel(uint64_t kernel_object);
+/** It will not be prepared: if it is still pending, nothing is known of it from now on. */
+void reef_guards_give_up_kernel(uint64_t kernel_object);
 /** False if it is not known. A lock held for some dozen instructions. */
 bool reef_guards_find(uint64_t kernel_object, struct reef_kernel *kernel);
 

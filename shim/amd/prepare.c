@@ -14,6 +14,7 @@
 #include "shim/preload/log.h"
 
 enum { WANTED_MAX = 64, GUARD_BYTES_MAX = 256 << 20 };
+static const uint64_t patience_ns = 10000000000; /* no launch waits longer for one kernel */
 
 /* --- guards --- */
 
@@ -133,6 +134,7 @@ static struct {
     pthread_cond_t changed;
     pthread_t thread;
     bool started, stopped, busy;
+    uint64_t busy_since_ns;
     unsigned count;
     struct wanted wanted[WANTED_MAX]; /* the first is the one that is being prepared, if busy */
 } worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
@@ -142,6 +144,7 @@ static void prepare_wanted(const struct wanted *wanted)
     struct reef_code_kernel kernel;
     if (reef_code_take(wanted->kernel_object, &kernel))
         prepare(&kernel);
+    reef_guards_give_up_kernel(wanted->kernel_object); /* if that did not help */
 }
 
 static void *worker_main(void *arg)
@@ -156,6 +159,7 @@ static void *worker_main(void *arg)
         }
         struct wanted wanted = worker.wanted[0];
         worker.busy = true;
+        worker.busy_since_ns = reef_now_ns();
         pthread_mutex_unlock(&worker.lock);
         prepare_wanted(&wanted);
         pthread_mutex_lock(&worker.lock);
@@ -187,7 +191,8 @@ static bool start_locked(void)
 bool reef_prepare_want(struct reef_gpu *gpu, uint64_t kernel_object)
 {
     pthread_mutex_lock(&worker.lock);
-    bool will = !worker.stopped && start_locked();
+    bool stuck = worker.busy && reef_now_ns() - worker.busy_since_ns > patience_ns;
+    bool will = !worker.stopped && !stuck && start_locked();
     unsigned n = 0;
     while (n < worker.count &&
            (worker.wanted[n].gpu != gpu || worker.wanted[n].kernel_object != kernel_object))

@@ -7,6 +7,7 @@
  *   order     one queue, each launch overwrites what the last one wrote: known and new kernels
  * mixed together  several threads with a queue each launch the same new kernel at the same moment
  *   unload    code objects that come and go
+ *   discard   queue and code object are destroyed with a launch under way
  *   shutdown  hsa_shut_down; then everything once more
  *   exit      the program ends with launches under way
  */
@@ -189,6 +190,20 @@ static void unload(void)
     close_place(&p);
 }
 
+static void discard(void)
+{
+    struct place p;
+    for (unsigned round = 0; round < COPIES / 2; round++) {
+        hsa_executable_t executable = load_kernels(&made);
+        open_place(&p);
+        launch_fill(&p, fill_object(executable, round), 0, 1);
+        hsa_queue_destroy(p.queue);
+        hsa_executable_destroy(executable);
+        p.queue = open_queue();
+        close_place(&p);
+    }
+}
+
 static void launch_all_new(struct place *p, hsa_executable_t executable)
 {
     for (unsigned n = 0; n < COPIES; n++)
@@ -223,11 +238,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(void);
-    } cases[] = {{"order", order},
-                 {"together", together},
-                 {"unload", unload},
-                 {"shutdown", shutdown},
-                 {"exit", leave}};
+    } cases[] = {{"order", order},     {"together", together}, {"unload", unload},
+                 {"discard", discard}, {"shutdown", shutdown}, {"exit", leave}};
     if (argc != 3)
         return 2;
     make_fills(argv[1]);
