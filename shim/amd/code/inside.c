@@ -290,26 +290,37 @@ static void write_main_text(struct reef_inside *out, struct copy *c, uint32_t rs
     write_seldom(c, rsrc2, at, back, end);
 }
 
-/* In the order of the main text, but from the head on; and then the next one. */
-static void write_copy(struct copy *c, const struct loop *loop, unsigned nth, unsigned end)
+/* In the order of the main text, but from the head on; and then the next one. @members: the
+ * instructions of its body. */
+static void write_copy(struct copy *c, const struct loop *loop, const unsigned *members,
+                       unsigned nth, unsigned end)
 {
-    unsigned base = loop->label + (nth - 1) * loop->size, i = loop->head;
+    unsigned base = loop->label + (nth - 1) * loop->size, at = loop->body[loop->head] - 1;
     bool last = nth == loop->copies;
     unsigned what =
         (last ? INSIDE_SEND : 0) | (nth == loop->test_copy ? INSIDE_TEST | INSIDE_WAIT : 0);
     for (unsigned left = loop->size; left > 0; left--) {
-        unsigned after = i;
-        do
-            after = (after + 1) % c->count;
-        while (!loop->body[after]);
-        inside_label_here(c, base + loop->body[i] - 1);
+        unsigned i = members[at], after = at + 1 < loop->size ? at + 1 : 0;
+        inside_label_here(c, base + at);
         write_look(c, i, c->last[i] & what, end);
         inside_put(c, i, loop, nth,
-                   left > 1 ? (int32_t)(base + loop->body[after] - 1)
+                   left > 1 ? (int32_t)(base + after)
                    : last   ? -1
                             : (int32_t)(base + loop->size + loop->body[loop->head] - 1));
-        i = after;
+        at = after;
     }
+}
+
+static void write_copies(struct copy *c, const struct loop *loop, unsigned end)
+{
+    unsigned *members = malloc(loop->size * sizeof(*members)), count = 0;
+    for (unsigned i = 0; i < c->count && members; i++)
+        if (loop->body[i])
+            members[count++] = i;
+    for (unsigned nth = 1; nth <= loop->copies && members; nth++)
+        write_copy(c, loop, members, nth, end);
+    c->failed = c->failed || !members;
+    free(members);
 }
 
 /* The looks on the ways back to the last copy, if several loops lead there. */
@@ -336,10 +347,10 @@ static bool write_all(struct reef_inside *out, struct copy *c, uint32_t rsrc2)
     }
     write_main_text(out, c, rsrc2, end);
     for (unsigned n = 0; n < c->loops; n++) {
-        for (unsigned nth = 1; nth <= c->loop[n].copies; nth++)
-            write_copy(c, &c->loop[n], nth, end);
-        if (c->loop[n].copies > 0)
+        if (c->loop[n].copies > 0) {
+            write_copies(c, &c->loop[n], end);
             write_looks_of_nest(c, &c->loop[n], end);
+        }
         out->looks += c->loop[n].copies > 0;
     }
     out->loops = c->loops;

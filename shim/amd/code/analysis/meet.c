@@ -32,9 +32,15 @@ static inline bool nothing_there(const struct value *to, const struct value *fro
     return (to->kinds | from->kinds) == 0;
 }
 
+/* Whether it is the same on both ways, and joined with itself too. */
+static inline bool alike(const struct value *to, const struct value *from)
+{
+    return memcmp(to, from, sizeof(*to)) == 0 && !(to->kinds & V_KERNARG);
+}
+
 static inline bool join_one(struct value *to, const struct value *from)
 {
-    if (nothing_there(to, from))
+    if (nothing_there(to, from) || alike(to, from))
         return false;
     struct value joined = value_join(*to, *from);
     if (value_same(joined, *to))
@@ -43,26 +49,21 @@ static inline bool join_one(struct value *to, const struct value *from)
     return true;
 }
 
-/* What the same register, slot @slot, is as an expression; it may get one of its own here. */
-static unsigned meet_numbers(struct analysis *a, const struct edge *edge, uint32_t slot,
-                             unsigned family, unsigned held, unsigned comes)
-{
-    /* It is the same on both ways, and no PHI, of which this may be a way. */
-    if (held == comes && a->numbers->node[held].op != RANGE_PHI)
-        return held;
-    return range_meet(a->numbers, edge->number, edge->to->loop, slot, family,
-                      family ? &edge->to->of_lanes : &edge->to->of_wavefront, held, edge->from,
-                      comes, family ? &edge->of_lanes : &edge->of_wavefront);
-}
-
+/* The same of a register, slot @slot, which may get an expression of its own here. One that has it
+ * may get another way. */
 static inline bool join_slot(struct analysis *a, const struct edge *edge, uint32_t slot,
                              unsigned family, struct value *to, const struct value *from)
 {
     if (nothing_there(to, from))
         return false;
+    if (alike(to, from) && !(a->numbers && a->numbers->node[to->number].op == RANGE_PHI))
+        return false;
     struct value joined = value_join(*to, *from);
     if (a->numbers && to->kinds && from->kinds)
-        joined.number = meet_numbers(a, edge, slot, family, to->number, from->number);
+        joined.number =
+            range_meet(a->numbers, edge->number, edge->to->loop, slot, family,
+                       family ? &edge->to->of_lanes : &edge->to->of_wavefront, to->number,
+                       edge->from, from->number, family ? &edge->of_lanes : &edge->of_wavefront);
     if (value_same(joined, *to))
         return false;
     *to = joined;
