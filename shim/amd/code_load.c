@@ -370,6 +370,14 @@ bool reef_code_take(uint64_t kernel_object, struct reef_code_kernel *kernel)
     return true;
 }
 
+bool reef_code_is_leaving(const struct reef_code_kernel *kernel)
+{
+    pthread_mutex_lock(&lock);
+    bool leaving = !kernel->loaded->known;
+    pthread_mutex_unlock(&lock);
+    return leaving;
+}
+
 void reef_code_give(const struct reef_code_kernel *kernel, struct reef_prepared *prepared,
                     const struct reef_kernel *known)
 {

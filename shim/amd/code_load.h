@@ -20,6 +20,8 @@ struct reef_code_kernel {
 
 /** False if there is none, or it is prepared already. */
 bool reef_code_take(uint64_t kernel_object, struct reef_code_kernel *kernel);
+/** Whether its code object is being unloaded, which waits for the kernel to be given back. */
+bool reef_code_is_leaving(const struct reef_code_kernel *kernel);
 /** Gives it back, with what was made (owned by it from now on; NULL: nothing) and what is known. */
 void reef_code_give(const struct reef_code_kernel *kernel, struct reef_prepared *prepared,
                     const struct reef_kernel *known);

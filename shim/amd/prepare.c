@@ -16,6 +16,22 @@
 enum { WANTED_MAX = 64, GUARD_BYTES_MAX = 256 << 20 };
 static const uint64_t patience_ns = 10000000000; /* no launch waits longer for one kernel */
 
+struct wanted {
+    struct reef_gpu *gpu;
+    uint64_t kernel_object;
+};
+
+/* The thread. lock protects all of it; it is taken under gpu->lock. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    pthread_t thread;
+    bool started, stopped, busy;
+    uint64_t busy_since_ns;
+    unsigned count;
+    struct wanted wanted[WANTED_MAX]; /* the first is the one that is being prepared, if busy */
+} worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
 /* --- guards --- */
 
 static _Atomic uint64_t loaded_bytes; /* of all guards */
@@ -52,8 +68,6 @@ static uint64_t load_guards(struct reef_prepared *p, const struct reef_code_kern
                             const struct reef_guard_layout *layout)
 {
     uint64_t address = 0;
-    if (guarded->bytes == 0)
-        return 0;
     p->size = reef_container_size(guarded->bytes);
     if (atomic_fetch_add(&loaded_bytes, p->size) + p->size <= GUARD_BYTES_MAX)
         p->bytes = malloc(p->size);
@@ -91,7 +105,43 @@ void reef_prepared_free(struct reef_prepared *prepared, bool unload)
 
 /* --- one kernel --- */
 
-static void prepare(const struct reef_code_kernel *k)
+/*
+ * Loading makes the GPU copy and invalidate caches: nothing of that while real-time work is there.
+ * Best-effort work is held then in any case, so this delays nothing. False: it is not to be loaded
+ * any more.
+ */
+static bool wait_for_real_time(struct reef_gpu *gpu, const struct reef_code_kernel *k)
+{
+    enum { LOOK_NS = 1000000, SECOND_NS = 1000000000 };
+    bool wait = true;
+    while (wait && !reef_code_is_leaving(k)) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += LOOK_NS;
+        until.tv_sec += until.tv_nsec / SECOND_NS;
+        until.tv_nsec %= SECOND_NS;
+        pthread_mutex_lock(&worker.lock);
+        worker.busy_since_ns = reef_now_ns();
+        if (worker.stopped) {
+            pthread_mutex_unlock(&worker.lock);
+            return false;
+        }
+        wait = !reef_disabled() && reef_board_rt_any(gpu->board) &&
+               reef_board_rt_active(gpu->board, worker.busy_since_ns);
+        if (wait)
+            pthread_cond_timedwait(&worker.changed, &worker.lock, &until);
+        pthread_mutex_unlock(&worker.lock);
+    }
+    return !wait;
+}
+
+static void log_time(const struct reef_code_kernel *k, const char *what, uint64_t since_ns)
+{
+    reef_debug("kernel %.*s: %s in %llu us", (int)k->kernel.name_length, k->kernel.name, what,
+               (unsigned long long)(reef_now_ns() - since_ns) / 1000);
+}
+
+static void prepare(struct reef_gpu *gpu, const struct reef_code_kernel *k)
 {
     struct reef_guards *guards = reef_guards_wanted() ? reef_guards_get(k->agent) : NULL;
     struct reef_prepared *prepared = calloc(1, sizeof(*prepared));
@@ -108,42 +158,25 @@ static void prepare(const struct reef_code_kernel *k)
         prepared->ranges = reef_analyse_ranges(&k->object, &k->kernel);
     known.rule = reef_restart_rule_for(&k->kernel, &guarded.analysis, prepared->ranges,
                                        guarded.bytes > 0 && guarded.alone);
-    uint64_t analysed_ns = reef_now_ns();
-    if (guards)
+    log_time(k, "analysed", began_ns);
+    if (guarded.bytes > 0 && wait_for_real_time(gpu, k)) {
+        began_ns = reef_now_ns();
         known.blocks = load_guards(prepared, k, &guarded, &guards->layout);
+        log_time(k, "guards loaded", began_ns);
+    }
     if (reef_guards_wanted())
         reef_guards_count(known.blocks != 0, known.blocks == 0);
     reef_guarded_free(&guarded);
-    reef_debug("kernel %.*s: analysed in %llu us, guards loaded in %llu us",
-               (int)k->kernel.name_length, k->kernel.name,
-               (unsigned long long)(analysed_ns - began_ns) / 1000,
-               (unsigned long long)(reef_now_ns() - analysed_ns) / 1000);
     reef_code_give(k, prepared, &known);
 }
 
 /* --- the thread --- */
 
-struct wanted {
-    struct reef_gpu *gpu;
-    uint64_t kernel_object;
-};
-
-/* lock protects all of it; it is taken under gpu->lock, and nothing is done under it. */
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    pthread_t thread;
-    bool started, stopped, busy;
-    uint64_t busy_since_ns;
-    unsigned count;
-    struct wanted wanted[WANTED_MAX]; /* the first is the one that is being prepared, if busy */
-} worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-
 static void prepare_wanted(const struct wanted *wanted)
 {
     struct reef_code_kernel kernel;
     if (reef_code_take(wanted->kernel_object, &kernel))
-        prepare(&kernel);
+        prepare(wanted->gpu, &kernel);
     reef_guards_give_up_kernel(wanted->kernel_object); /* if that did not help */
 }
 

@@ -5,6 +5,7 @@
  * takes some tenths of a millisecond up to some milliseconds, so it is done by a thread of its own,
  * started when the first kernel needs it: neither under a lock that real-time work or the agent
  * needs, nor in the agent. Meanwhile the packet waits in the virtual queue, with all behind it.
+ * Guards are not loaded while real-time work is there: the GPU has to do something for that.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # test_first_launch.sh BUILD CASE: what goes on while kernels are prepared at their first launch is as without libreef.
-# Case "load": loading prepares nothing, and each kernel is prepared once.
+# Case "load": loading prepares nothing, and each kernel is prepared once. "held": nothing is loaded beside real-time work.
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 object=$build/tests/emu/restart/inference.elf
@@ -16,6 +16,20 @@ if [ "$2" = load ]; then
         fail "a kernel was prepared twice"
     under be "$build/tests/hip/load_many" "$object" 1 >"$work/out" 2>"$work/load.err" || fail "load_many"
     [ "$(grep -c 'kernel .*: analysed in' "$work/reef.log")" = 10 ] || fail "kernels were prepared that nobody launched"
+    exit 0
+fi
+
+if [ "$2" = held ]; then
+    "$build/tests/hip/rt_bit" pci-0000-03-00.0 &
+    rt=$!
+    become be "$build/tests/hip/first_launch" "$object" order >"$work/out" 2>"$work/held.err" &
+    be=$!
+    await 60 grep -qs 'analysed in' "$work/reef.log" || fail "nothing was analysed while real-time work was there"
+    ! grep -q 'guards loaded in' "$work/reef.log" || fail "guards were loaded while real-time work was there"
+    kill -0 $be || fail "the best-effort program ended: $(cat "$work/out")"
+    kill -KILL $rt
+    wait $be || fail "the best-effort program: $(cat "$work/out")"
+    grep -q 'guards loaded in' "$work/reef.log" || fail "guards were never loaded"
     exit 0
 fi
 
