@@ -19,18 +19,31 @@ if [ "$2" = load ]; then
     exit 0
 fi
 
-if [ "$2" = held ]; then
-    "$build/tests/hip/rt_bit" pci-0000-03-00.0 &
-    rt=$!
+# held: 0 if nothing was loaded while real-time work was there; 1 if real-time work seemed to be over for want of a processor
+held() {
+    rm -f "$work/reef.log"
+    "$build/tests/hip/rt_bit" pci-0000-03-00.0 >"$work/late" &
+    local rt=$! be
     become be "$build/tests/hip/first_launch" "$object" order >"$work/out" 2>"$work/held.err" &
     be=$!
     await 60 grep -qs 'analysed in' "$work/reef.log" || fail "nothing was analysed while real-time work was there"
-    ! grep -q 'guards loaded in' "$work/reef.log" || fail "guards were loaded while real-time work was there"
-    kill -0 $be || fail "the best-effort program ended: $(cat "$work/out")"
+    if grep -q 'guards loaded in' "$work/reef.log"; then
+        await 10 test -s "$work/late" || fail "guards were loaded while real-time work was there"
+    else
+        kill -0 $be || fail "the best-effort program ended: $(cat "$work/out")"
+    fi
     kill -KILL $rt
+    wait $rt 2>/dev/null
     wait $be || fail "the best-effort program: $(cat "$work/out")"
     grep -q 'guards loaded in' "$work/reef.log" || fail "guards were never loaded"
-    exit 0
+    ! [ -s "$work/late" ]
+}
+
+if [ "$2" = held ]; then
+    for _ in 1 2 3 4 5; do
+        held && exit 0
+    done
+    fail "the real-time process never got a processor in time"
 fi
 
 bare "$build/tests/hip/first_launch" "$object" "$2" >"$work/bare" 2>"$work/bare.err" || fail "$2, without libreef"
