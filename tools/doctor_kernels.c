@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "shim/amd/code/analysis/analysis.h"
-#include "shim/amd/code/rewrite.h"
+#include "shim/amd/code/guarded.h"
 #include "tools/code_objects.h"
 #include "tools/doctor.h"
 
@@ -106,8 +106,8 @@ static void list_object(void *arg, const uint8_t *bytes, size_t size, const char
     for (uint64_t at = 0; reef_object_next_kernel(&object, &at, &kernel, &broken);) {
         struct reef_analysis analysis;
         reef_analyse(&analysis, &object, &kernel);
-        bool guarded = object.target && object.spare >= 0 &&
-                       reef_guard_registers(object.target, kernel.descriptor, &registers);
+        bool guarded =
+            object.target && reef_guard_registers(object.target, kernel.descriptor, &registers);
         put_line(&kernel, &analysis, guarded);
         if (l->json)
             put_json(l, &kernel, &analysis, guarded, target, target_length);

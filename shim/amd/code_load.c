@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Where code objects come in: HIP, OpenCL and hipRTC all make a reader (from memory or from a file)
- * and load it into an executable for one GPU. In a BE process its kernels are analysed (restart.h),
- * and the object is loaded with guards: a reader of ours with the rewritten bytes takes the place
- * of the application's. If anything about that fails the application's own is loaded, and counted
- * as unguarded.
+ * and load it into an executable for one GPU. It is loaded as it is. In a BE process its bytes are
+ * kept, and where its kernels are: all else is found out when one is launched (prepare.h), for of
+ * large libraries most never are.
  *
  * Kernels are known by their addresses from the moment the executable is frozen, when these are
- * final, until it is destroyed. The rewritten bytes are kept as long as the executable: debuggers
- * read the object from memory by its URI.
+ * final, until it is destroyed. What was made for them is unloaded then.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,8 +16,8 @@
 
 #include <hsa/hsa_ven_amd_loader.h>
 
-#include "shim/amd/guards.h"
 #include "shim/amd/hsa_hooks.h"
+#include "shim/amd/prepare.h"
 #include "shim/preload/log.h"
 
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -124,75 +122,55 @@ HOOK(hsa_status_t, hsa_code_object_reader_destroy)(hsa_code_object_reader_t read
 
 /* --- loaded code objects --- */
 
-/* Addresses relative to the code object. */
-struct loaded_kernel {
-    uint64_t descriptor_va, blocks_va; /* blocks_va 0: no guards */
-    struct reef_ranges *ranges;        /* owned; may be NULL */
-    struct reef_restart_rule rule;
+struct known_kernel {
+    uint64_t descriptor_va; /* relative to the code object */
+    uint64_t symbol;
+    struct reef_prepared *prepared; /* owned; NULL: it was not launched, or in vain */
 };
 
-struct loaded {
-    struct loaded *next;
+struct reef_loaded {
+    struct reef_loaded *next;
     uint64_t executable;
+    hsa_agent_t agent;
     hsa_loaded_code_object_t object;
-    bool own_reader;
-    hsa_code_object_reader_t reader; /* ours, of the rewritten bytes */
-    struct reef_rewritten code;      /* owned; empty: loaded without guards */
-    struct loaded_kernel *kernels;   /* owned */
-    unsigned count;
+    uint8_t *bytes; /* owned; the application may free its own when it has destroyed the reader */
+    size_t size;
+    struct known_kernel *kernels; /* owned */
+    unsigned count, broken;
+    unsigned uses;  /* kernels of it that are being prepared */
     bool known;     /* its kernels are in the table */
     uint64_t delta; /* from an address in the code object to one in memory */
 };
 
-static struct loaded *all_loaded; /* under lock */
+static struct reef_loaded *all_loaded; /* under lock */
+static pthread_cond_t unused = PTHREAD_COND_INITIALIZER;
 
-static bool find_bytes(hsa_code_object_reader_t handle, const void **bytes, size_t *size)
+/* A copy of what the reader reads, or NULL. */
+static uint8_t *copy_bytes(hsa_code_object_reader_t handle, size_t *size)
 {
+    uint8_t *copy = NULL;
     pthread_mutex_lock(&lock);
     const struct reader *at = readers;
     while (at && at->handle != handle.handle)
         at = at->next;
-    if (at) {
-        *bytes = at->bytes;
+    if (at && (copy = malloc(at->size))) {
+        memcpy(copy, at->bytes, at->size);
         *size = at->size;
     }
     pthread_mutex_unlock(&lock);
-    return at != NULL;
+    return copy;
 }
 
-static bool rewrite(struct loaded *loaded, hsa_agent_t agent, const void *bytes, size_t size)
-{
-    struct reef_guards *guards = reef_guards_wanted() ? reef_guards_get(agent) : NULL;
-    return guards && reef_rewrite(&loaded->code, bytes, size, &guards->layout) == 0 &&
-           loaded->code.bytes;
-}
-
-/* The object with guards. False: nothing was loaded, the application's own is to be. */
-static bool load_guarded(struct loaded *loaded, hsa_executable_t executable, hsa_agent_t agent,
-                         const char *options)
-{
-    if (REAL(hsa_code_object_reader_create_from_memory)(loaded->code.bytes, loaded->code.size,
-                                                        &loaded->reader) != HSA_STATUS_SUCCESS)
-        return false;
-    hsa_status_t status = REAL(hsa_executable_load_agent_code_object)(
-        executable, agent, loaded->reader, options, &loaded->object);
-    loaded->own_reader = status == HSA_STATUS_SUCCESS;
-    if (loaded->own_reader)
-        return true;
-    reef_warn("a code object with guards was refused (%d); it is loaded without", (int)status);
-    REAL(hsa_code_object_reader_destroy)(loaded->reader);
-    return false;
-}
-
-/* What is to be known of each kernel. */
-static void list_kernels(struct loaded *loaded, const void *bytes, size_t size)
+/* Where its kernels are. */
+static void list_kernels(struct reef_loaded *loaded)
 {
     struct reef_object object;
-    struct reef_object_kernel kernel;
-    unsigned broken = 0, capacity = 0;
-    if (reef_object_open(&object, bytes, size) != 0)
+    unsigned capacity = 0;
+    uint64_t descriptor_va;
+    if (reef_object_open(&object, loaded->bytes, loaded->size) != 0)
         return;
-    for (uint64_t at = 0; reef_object_next_kernel(&object, &at, &kernel, &broken);) {
+    for (uint64_t at = 0;
+         reef_object_next_descriptor(&object, &at, &descriptor_va, &loaded->broken);) {
         if (loaded->count == capacity) {
             capacity = capacity ? 2 * capacity : 16;
             void *grown = realloc(loaded->kernels, capacity * sizeof(*loaded->kernels));
@@ -200,47 +178,25 @@ static void list_kernels(struct loaded *loaded, const void *bytes, size_t size)
                 return;
             loaded->kernels = grown;
         }
-        const struct reef_guarded_kernel *guarded =
-            loaded->own_reader ? &loaded->code.kernels[loaded->count] : NULL;
-        struct reef_analysis analysis;
-        if (guarded)
-            analysis = guarded->analysis;
-        else
-            reef_analyse(&analysis, &object, &kernel);
-        struct reef_ranges *ranges = analysis.restart == REEF_RESTART_IF_DISJOINT
-                                         ? reef_analyse_ranges(&object, &kernel)
-                                         : NULL;
-        loaded->kernels[loaded->count++] = (struct loaded_kernel){
-            .descriptor_va = kernel.descriptor_va,
-            .blocks_va = guarded ? guarded->blocks_va : 0,
-            .ranges = ranges,
-            .rule = reef_restart_rule_for(&kernel, &analysis, ranges, guarded && guarded->alone),
-        };
+        loaded->kernels[loaded->count++] =
+            (struct known_kernel){.descriptor_va = descriptor_va, .symbol = at - 1};
     }
 }
 
-static void count_kernels(const struct loaded *loaded)
+static void count_kernels(const struct reef_loaded *loaded)
 {
-    unsigned guarded = loaded->own_reader ? loaded->code.guarded : 0;
-    unsigned all = loaded->count + loaded->code.broken;
-    if (reef_guards_wanted()) /* of an object that cannot be read it is not known how many */
-        reef_guards_count(guarded, all > 0 ? all - guarded : 1);
-    reef_debug("code object loaded: %u kernels, %u with guards", all, guarded);
+    bool readable = loaded->count + loaded->broken > 0; /* else it is not known how many */
+    if (reef_guards_wanted())
+        reef_guards_count(0, readable ? loaded->broken : 1);
+    reef_debug("code object loaded: %u kernels, %u damaged", loaded->count, loaded->broken);
 }
 
-static void free_known(struct loaded *loaded)
+static void free_loaded(struct reef_loaded *loaded, bool unload)
 {
     for (unsigned i = 0; i < loaded->count; i++)
-        reef_ranges_free(loaded->kernels[i].ranges);
+        reef_prepared_free(loaded->kernels[i].prepared, unload);
     free(loaded->kernels);
-    reef_rewritten_free(&loaded->code);
-}
-
-static void free_loaded(struct loaded *loaded)
-{
-    if (loaded->own_reader)
-        REAL(hsa_code_object_reader_destroy)(loaded->reader);
-    free_known(loaded);
+    free(loaded->bytes);
     free(loaded);
 }
 
@@ -249,27 +205,22 @@ HOOK(hsa_status_t, hsa_executable_load_agent_code_object)
  const char *options, hsa_loaded_code_object_t *object)
 {
     REQUIRE(HSA_STATUS_ERROR_NOT_INITIALIZED);
-    const void *bytes;
-    size_t size;
-    hsa_status_t status = HSA_STATUS_SUCCESS;
-    struct loaded *loaded =
-        reef_hsa_has_guards() && reef_restart_wanted() && find_bytes(reader, &bytes, &size)
-            ? calloc(1, sizeof(*loaded))
-            : NULL;
-    if (!loaded)
-        return REAL(hsa_executable_load_agent_code_object)(executable, agent, reader, options,
-                                                           object);
-    loaded->executable = executable.handle;
-    if (!rewrite(loaded, agent, bytes, size) || !load_guarded(loaded, executable, agent, options))
-        status = REAL(hsa_executable_load_agent_code_object)(executable, agent, reader, options,
-                                                             &loaded->object);
-    if (status != HSA_STATUS_SUCCESS) {
-        free_loaded(loaded);
+    hsa_loaded_code_object_t own = {0};
+    hsa_status_t status = REAL(hsa_executable_load_agent_code_object)(
+        executable, agent, reader, options, object ? object : &own);
+    if (status != HSA_STATUS_SUCCESS || !reef_hsa_has_guards() || !reef_restart_wanted())
         return status;
+    struct reef_loaded *loaded = calloc(1, sizeof(*loaded));
+    if (loaded && !(loaded->bytes = copy_bytes(reader, &loaded->size))) {
+        free(loaded);
+        loaded = NULL;
     }
-    if (object)
-        *object = loaded->object;
-    list_kernels(loaded, bytes, size);
+    if (!loaded)
+        return status;
+    loaded->executable = executable.handle;
+    loaded->agent = agent;
+    loaded->object = object ? *object : own;
+    list_kernels(loaded);
     count_kernels(loaded);
     pthread_mutex_lock(&lock);
     loaded->next = all_loaded;
@@ -280,7 +231,7 @@ HOOK(hsa_status_t, hsa_executable_load_agent_code_object)
 
 /* --- addresses --- */
 
-static bool load_delta(hsa_loaded_code_object_t object, uint64_t *delta)
+bool reef_code_delta(hsa_loaded_code_object_t object, uint64_t *delta)
 {
     hsa_ven_amd_loader_1_01_pfn_t table;
     int64_t value = 0;
@@ -296,19 +247,14 @@ static bool load_delta(hsa_loaded_code_object_t object, uint64_t *delta)
     return true;
 }
 
-static void add_kernels(struct loaded *loaded)
+static void add_kernels(struct reef_loaded *loaded)
 {
-    if (loaded->known || !load_delta(loaded->object, &loaded->delta))
+    const struct reef_kernel pending = {.pending = true};
+    if (loaded->known || !reef_code_delta(loaded->object, &loaded->delta))
         return;
     loaded->known = true;
-    for (unsigned i = 0; i < loaded->count; i++) {
-        const struct loaded_kernel *kernel = &loaded->kernels[i];
-        struct reef_kernel known = {
-            .blocks = kernel->blocks_va ? loaded->delta + kernel->blocks_va : 0,
-            .rule = kernel->rule,
-        };
-        reef_guards_add_kernel(loaded->delta + kernel->descriptor_va, &known);
-    }
+    for (unsigned i = 0; i < loaded->count; i++)
+        reef_guards_add_kernel(loaded->delta + loaded->kernels[i].descriptor_va, &pending);
 }
 
 HOOK(hsa_status_t, hsa_executable_freeze)(hsa_executable_t executable, const char *options)
@@ -318,32 +264,37 @@ HOOK(hsa_status_t, hsa_executable_freeze)(hsa_executable_t executable, const cha
     if (status != HSA_STATUS_SUCCESS)
         return status;
     pthread_mutex_lock(&lock);
-    for (struct loaded *at = all_loaded; at; at = at->next)
+    for (struct reef_loaded *at = all_loaded; at; at = at->next)
         if (at->executable == executable.handle)
             add_kernels(at);
     pthread_mutex_unlock(&lock);
     return status;
 }
 
-/* Takes the objects of @executable off the list, and their kernels out of the table. */
-static struct loaded *take(hsa_executable_t executable)
+/* Takes the objects of @executable off the list, and their kernels out of the table. Then nothing
+ * of them is prepared any more. */
+static struct reef_loaded *remove_objects(hsa_executable_t executable)
 {
-    struct loaded *taken = NULL;
+    struct reef_loaded *removed = NULL;
     pthread_mutex_lock(&lock);
-    for (struct loaded **at = &all_loaded; *at;) {
-        struct loaded *loaded = *at;
+    for (struct reef_loaded **at = &all_loaded; *at;) {
+        struct reef_loaded *loaded = *at;
         if (loaded->executable != executable.handle) {
             at = &loaded->next;
             continue;
         }
         *at = loaded->next;
-        loaded->next = taken;
-        taken = loaded;
+        loaded->next = removed;
+        removed = loaded;
         for (unsigned i = 0; i < loaded->count && loaded->known; i++)
             reef_guards_remove_kernel(loaded->delta + loaded->kernels[i].descriptor_va);
+        loaded->known = false;
     }
+    for (struct reef_loaded *at = removed; at; at = at->next)
+        while (at->uses > 0)
+            pthread_cond_wait(&unused, &lock);
     pthread_mutex_unlock(&lock);
-    return taken;
+    return removed;
 }
 
 HOOK(hsa_status_t, hsa_executable_destroy)(hsa_executable_t executable)
@@ -351,23 +302,23 @@ HOOK(hsa_status_t, hsa_executable_destroy)(hsa_executable_t executable)
     REQUIRE(HSA_STATUS_ERROR_NOT_INITIALIZED);
     if (atomic_load(&reef_state.forked))
         return REAL(hsa_executable_destroy)(executable);
-    struct loaded *taken = take(executable);
+    struct reef_loaded *removed = remove_objects(executable);
     hsa_status_t status = REAL(hsa_executable_destroy)(executable);
-    while (taken) {
-        struct loaded *next = taken->next;
-        free_loaded(taken);
-        taken = next;
+    while (removed) {
+        struct reef_loaded *next = removed->next;
+        free_loaded(removed, true);
+        removed = next;
     }
     return status;
 }
 
-void reef_code_load_forget(void)
+void reef_code_forget(void)
 {
     pthread_mutex_lock(&lock);
     while (all_loaded) {
-        struct loaded *next = all_loaded->next;
-        free_known(all_loaded);
-        free(all_loaded);
+        struct reef_loaded *next = all_loaded->next;
+        if (all_loaded->uses == 0) /* else the thread that prepares did not end in time */
+            free_loaded(all_loaded, false);
         all_loaded = next;
     }
     while (readers) {
@@ -376,5 +327,66 @@ void reef_code_load_forget(void)
         free(readers);
         readers = next;
     }
+    pthread_mutex_unlock(&lock);
+}
+
+/* --- kernels to be prepared --- */
+
+/* lock held. */
+static bool find_kernel(uint64_t kernel_object, struct reef_code_kernel *kernel)
+{
+    for (struct reef_loaded *at = all_loaded; at; at = at->next) {
+        for (unsigned i = 0; at->known && i < at->count; i++) {
+            if (at->delta + at->kernels[i].descriptor_va != kernel_object)
+                continue;
+            *kernel = (struct reef_code_kernel){
+                .loaded = at, .number = i, .kernel_object = kernel_object, .agent = at->agent};
+            return !at->kernels[i].prepared;
+        }
+    }
+    return false;
+}
+
+bool reef_code_take(uint64_t kernel_object, struct reef_code_kernel *kernel)
+{
+    unsigned broken = 0;
+    pthread_mutex_lock(&lock);
+    bool found = find_kernel(kernel_object, kernel);
+    if (found)
+        kernel->loaded->uses++;
+    pthread_mutex_unlock(&lock);
+    if (!found)
+        return false;
+    const struct reef_loaded *loaded = kernel->loaded;
+    uint64_t symbol = loaded->kernels[kernel->number].symbol;
+    /* It was found there before. */
+    if (reef_object_open(&kernel->object, loaded->bytes, loaded->size) != 0 ||
+        !reef_object_next_kernel(&kernel->object, &symbol, &kernel->kernel, &broken)) {
+        const struct reef_kernel nothing = {0};
+        reef_code_give(kernel, NULL, &nothing);
+        return false;
+    }
+    kernel->entry = loaded->delta + kernel->kernel.entry_va;
+    return true;
+}
+
+bool reef_code_is_leaving(const struct reef_code_kernel *kernel)
+{
+    pthread_mutex_lock(&lock);
+    bool leaving = !kernel->loaded->known;
+    pthread_mutex_unlock(&lock);
+    return leaving;
+}
+
+void reef_code_give(const struct reef_code_kernel *kernel, struct reef_prepared *prepared,
+                    const struct reef_kernel *known)
+{
+    struct reef_loaded *loaded = kernel->loaded;
+    pthread_mutex_lock(&lock);
+    loaded->kernels[kernel->number].prepared = prepared;
+    if (loaded->known) /* else it is about to be unloaded */
+        reef_guards_add_kernel(kernel->kernel_object, known);
+    if (--loaded->uses == 0)
+        pthread_cond_broadcast(&unused);
     pthread_mutex_unlock(&lock);
 }

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "shim/amd/prepare.h"
 #include "shim/amd/vqueue.h"
 #include "shim/preload/log.h"
 #include "shim/trace/trace.h"
@@ -74,14 +75,12 @@ static bool one_wavefront(const hsa_kernel_dispatch_packet_t *packet)
  * wavefronts of a work-group, and the one that goes on would find the other's part of the local
  * memory not written. It may still not begin, and be killed with its queue.
  */
-static uint32_t kernel_flags(const struct reef_vqueue *q,
+static uint32_t kernel_flags(const struct reef_vqueue *q, const struct reef_kernel *kernel,
                              const hsa_kernel_dispatch_packet_t *packet)
 {
     uint32_t flags = 0;
     if (q->attributes.type == HSA_QUEUE_TYPE_COOPERATIVE)
         return 0; /* its work-groups wait for each other, and there is no second such queue */
-    const struct reef_kernel *kernel =
-        reef_guards_find_cached(&q->gpu->kernels, packet->kernel_object);
     if (!kernel)
         return q->assume ? REEF_COMMAND_RESTARTABLE : 0;
     if (reef_restart_allowed(&kernel->rule, packet))
@@ -108,14 +107,30 @@ static uint32_t barrier_flags(const struct reef_vqueue *q, const hsa_barrier_and
     return flags;
 }
 
-static struct reef_command describe(struct reef_vqueue *q, const union reef_packet *packet,
-                                    unsigned type)
+/* What is known of the kernel that the packet launches; NULL: nothing. False: that is being found
+ * out, until when the packet waits. */
+static bool find_kernel(struct reef_vqueue *q, const union reef_packet *packet, unsigned type,
+                        const struct reef_kernel **kernel)
+{
+    *kernel = NULL;
+    if (type != HSA_PACKET_TYPE_KERNEL_DISPATCH || q->attributes.type == HSA_QUEUE_TYPE_COOPERATIVE)
+        return true;
+    uint64_t kernel_object = packet->dispatch.kernel_object;
+    *kernel = reef_guards_find_cached(&q->gpu->kernels, kernel_object);
+    if (reef_likely(!*kernel || !(*kernel)->pending))
+        return true;
+    *kernel = NULL;
+    return !reef_prepare_want(q->gpu, kernel_object);
+}
+
+static struct reef_command describe(struct reef_vqueue *q, const struct reef_kernel *kernel,
+                                    const union reef_packet *packet, unsigned type)
 {
     struct reef_command command = {0};
     switch (type) {
     case HSA_PACKET_TYPE_KERNEL_DISPATCH:
         command.key = command_key(&packet->dispatch);
-        command.flags = kernel_flags(q, &packet->dispatch);
+        command.flags = kernel_flags(q, kernel, &packet->dispatch);
         count_launch(q);
         break;
     case HSA_PACKET_TYPE_BARRIER_AND:
@@ -152,7 +167,10 @@ void reef_feed_take(struct reef_vqueue *q, uint64_t now_ns)
         unsigned type = reef_packet_type(head);
         if (type == HSA_PACKET_TYPE_INVALID)
             break; /* reserved, not written yet: as on the hardware, what is behind it waits */
-        struct reef_command command = describe(q, packet, type);
+        const struct reef_kernel *kernel;
+        if (!find_kernel(q, packet, type, &kernel))
+            break;
+        struct reef_command command = describe(q, kernel, packet, type);
         trace_if_wanted(q, packet, type);
         q->records[q->taken & q->mask] = REEF_RECORD_QUEUED;
         q->taken++;
@@ -479,6 +497,18 @@ static void take_held(struct reef_vqueue *q)
         reef_agent_notify_locked(&gpu->agent);
     ring_if_due(q);
     reef_feed_ring(gpu);
+}
+
+void reef_feed_resume(struct reef_gpu *gpu)
+{
+    pthread_mutex_lock(&gpu->lock);
+    bool stopped = atomic_load(&gpu->stopped), rt = !stopped && reef_feed_rt_has_come(gpu);
+    if (rt)
+        reef_agent_notify_locked(&gpu->agent);
+    for (struct reef_vqueue *q = stopped || rt ? NULL : gpu->queues; q; q = q->next)
+        if (q->class == REEF_CLASS_BE && !q->failed && reef_vqueue_has_new(q))
+            take_held(q);
+    pthread_mutex_unlock(&gpu->lock);
 }
 
 static void ring_held(struct reef_vqueue *q)

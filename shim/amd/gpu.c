@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "shim/amd/kfd.h"
+#include "shim/amd/prepare.h"
 #include "shim/amd/vqueue.h"
 #include "shim/preload/log.h"
 #include "shim/trace/trace.h"
@@ -171,11 +172,13 @@ static bool is_gpu(hsa_agent_t agent)
 }
 
 /* A process that ends without hsa_shut_down, as HIP programs do: its RT bit need not wait for the
- * lease to run out. The agent goes on: destructors that run later may still wait for work. */
+ * lease to run out, and nothing of ours may be in the middle of a ROCr call that makes or loads
+ * something. The agent goes on: destructors that run later may still wait for work. */
 static void at_exit(void)
 {
     if (atomic_load(&reef_state.forked))
         return;
+    reef_prepare_stop();
     for (struct reef_gpu *gpu = reef_gpu_first(); gpu; gpu = gpu->next)
         if (!atomic_load(&gpu->stopped) && atomic_exchange(&gpu->rt_raised, false))
             reef_board_rt_clear(gpu->board);

@@ -306,6 +306,17 @@ void reef_guards_remove_kernel(uint64_t kernel_object)
     free(entry);
 }
 
+void reef_guards_give_up_kernel(uint64_t kernel_object)
+{
+    pthread_mutex_lock(&table_lock);
+    struct entry *entry = *find(kernel_object);
+    if (entry && entry->kernel.pending) {
+        atomic_fetch_add(&table_version, 1);
+        entry->kernel = (struct reef_kernel){0};
+    }
+    pthread_mutex_unlock(&table_lock);
+}
+
 bool reef_guards_find(uint64_t kernel_object, struct reef_kernel *kernel)
 {
     pthread_mutex_lock(&table_lock);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Guards at work: the memory they test and report to, and what is known of each kernel. One set per
- * GPU, made when the first code object is loaded for it, and kept. What a guard is: code/guard.h;
- * when code objects get them: code_load.c.
+ * GPU, made with its first queue, and kept. What a guard is: code/guard.h; when kernels get them:
+ * prepare.h.
  *
  * Evict flags lie in the GPU's memory, a line for each guarded queue, and are written by the host
  * through the PCIe aperture; records lie in the host's coherent memory, one for each ticket (a
@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "shim/amd/code/rewrite.h"
+#include "shim/amd/code/guarded.h"
 #include "shim/amd/hsa.h"
 #include "shim/amd/restart.h"
 
@@ -21,7 +21,7 @@ struct reef_guards {
     hsa_agent_t agent;
     volatile uint32_t *lines;   /* in the GPU's memory; 2 words at each REEF_LINE_BYTES */
     volatile uint32_t *records; /* at each REEF_RECORD_BYTES */
-    struct reef_rewrite_config layout;
+    struct reef_guard_layout layout;
     bool looks;       /* at the board's word */
     void *board_page; /* locked for the GPU; NULL: none */
     unsigned queues;
@@ -30,13 +30,14 @@ struct reef_guards {
 
 /** What is known of a kernel object. */
 struct reef_kernel {
-    uint64_t blocks; /* address of its guard blocks; 0: it has none */
+    uint64_t blocks; /* address of its guards (code/guarded.h); 0: it has none */
+    bool pending;    /* all else is not known: it was not launched so far (prepare.h) */
     struct reef_restart_rule rule;
 };
 
 struct reef_guard_counts {
-    uint64_t kernels;   /* loaded with guards */
-    uint64_t unguarded; /* loaded without, although there was reason to guard them */
+    uint64_t kernels;   /* launched that have guards */
+    uint64_t unguarded; /* that have none, although there was reason to guard them */
 };
 
 /** Whether this process's kernels are to be guarded at all, by its options. */
@@ -44,9 +45,8 @@ bool reef_guards_wanted(void);
 /** The guards of @agent; NULL if they cannot be had. */
 struct reef_guards *reef_guards_get(hsa_agent_t agent);
 
-/** The runtime is shut down: its memory, its kernels and (code_load.c) what was loaded are gone. */
+/** The runtime is shut down: its memory and its kernels are gone. */
 void reef_guards_forget(void);
-void reef_code_load_forget(void);
 
 /** The handles of the pools of host memory; zeroes behind them. */
 void reef_guards_list_host_pools(_Atomic uint64_t *pools, unsigned count);
@@ -63,6 +63,8 @@ static inline unsigned reef_guards_per_queue(const struct reef_guards *guards)
 /** @kernel_object is in the GPU's memory now (@add), or no longer. */
 void reef_guards_add_kernel(uint64_t kernel_object, const struct reef_kernel *kernel);
 void reef_guards_remove_kernel(uint64_t kernel_object);
+/** It will not be prepared: if it is still pending, nothing is known of it from now on. */
+void reef_guards_give_up_kernel(uint64_t kernel_object);
 /** False if it is not known. A lock held for some dozen instructions. */
 bool reef_guards_find(uint64_t kernel_object, struct reef_kernel *kernel);
 
@@ -115,9 +117,7 @@ static inline volatile uint32_t *reef_guards_record(const struct reef_guards *gu
 
 /** The descriptor that a packet with @ticket names. */
 static inline uint64_t reef_kernel_guard(const struct reef_kernel *kernel, enum reef_guard guard,
-                                         unsigned ticket, const struct reef_rewrite_config *layout)
+                                         unsigned ticket, const struct reef_guard_layout *layout)
 {
-    return kernel->blocks +
-           reef_guard_block(guard, ticket, layout->tickets) * REEF_GUARD_BLOCK_BYTES +
-           REEF_GUARD_CODE_BYTES;
+    return kernel->blocks + reef_guarded_descriptor(guard, ticket, layout->tickets);
 }

@@ -9,6 +9,7 @@
  */
 #include "shim/amd/allocations.h"
 #include "shim/amd/hsa_hooks.h"
+#include "shim/amd/prepare.h"
 #include "shim/amd/vqueue.h"
 #include "shim/trace/trace.h"
 
@@ -24,8 +25,8 @@ HOOK(hsa_status_t, hsa_init)(void)
 {
     REQUIRE(HSA_STATUS_ERROR_NOT_INITIALIZED);
     hsa_status_t status = REAL(hsa_init)();
-    if (status == HSA_STATUS_SUCCESS)
-        atomic_fetch_add(&runtime_references, 1);
+    if (status == HSA_STATUS_SUCCESS && atomic_fetch_add(&runtime_references, 1) == 0)
+        reef_prepare_allow();
     return status;
 }
 
@@ -37,11 +38,13 @@ HOOK(hsa_status_t, hsa_shut_down)(void)
            !atomic_compare_exchange_weak(&runtime_references, &references, references - 1))
         ;
     bool last = references == 1 && !atomic_load(&reef_state.forked);
-    if (last)
+    if (last) {
+        reef_prepare_stop();
         reef_gpu_stop_all();
+    }
     hsa_status_t status = REAL(hsa_shut_down)();
     if (last) {
-        reef_code_load_forget();
+        reef_code_forget();
         reef_guards_forget();
         reef_allocations_forget();
     }

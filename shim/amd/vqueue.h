@@ -251,6 +251,8 @@ bool reef_feed_rt_has_come(struct reef_gpu *gpu);
 /** Hands new packets of a BE queue to the core and carries out what it says; none, or no more, once
  * RT work has come. gpu->lock held. */
 void reef_feed_take(struct reef_vqueue *q, uint64_t now_ns);
+/** What packets have waited for (prepare.h) is there. No lock held. */
+void reef_feed_resume(struct reef_gpu *gpu);
 /** Carries out the core's actions. gpu->lock held. */
 void reef_feed_actions(struct reef_gpu *gpu);
 /** Whether more of @q may be handed to the core now; the rest stays in the virtual ring. gpu->lock

@@ -52,7 +52,9 @@ static void store(struct code *code, unsigned zero, unsigned data, unsigned base
 
 enum { LOAD_DWORD = 0, LOAD_DWORDX2 = 1, LOAD_DWORDX4 = 2 };
 
-/* s_load_dword, s_load_dwordx2 or s_load_dwordx4 from the address in an SGPR pair, glc. */
+/* s_load_dword, s_load_dwordx2 or s_load_dwordx4 from the address in an SGPR pair, glc. The address
+ * must stay as it is: on xnack+ a load of more than one dword may be done in part, and then again
+ * from its beginning (LLVM: SMInstructions.td, "early clobber"). */
 static void s_load(struct code *code, unsigned op, unsigned d, unsigned base, unsigned offset)
 {
     emit(code, 0xc0030000u | op << 18 | d << 6 | base >> 1);
@@ -64,17 +66,18 @@ static void s_load(struct code *code, unsigned op, unsigned d, unsigned base, un
 /* Waits for the flag. Returns the number of the branch to the end, to be resolved. */
 static unsigned test_flag(struct code *code, enum reef_guard guard, unsigned s, uint64_t line)
 {
+    unsigned flag = s + 2, chain = s + 3;
     s_mov_address(code, s, line);
     if (guard == REEF_GUARD_EVICT)
-        s_load(code, LOAD_DWORDX2, s, s, REEF_GUARD_FLAG);
+        s_load(code, LOAD_DWORDX2, flag, s, REEF_GUARD_FLAG);
     else
-        s_load(code, LOAD_DWORD, s, s, REEF_GUARD_CHAIN);
+        s_load(code, LOAD_DWORD, chain, s, REEF_GUARD_CHAIN);
     emit(code, 0xbf8cc07fu); /* s_waitcnt lgkmcnt(0) */
     if (guard == REEF_GUARD_EVICT)
-        emit(code, 0x87000000u | s << 16 | (s + 1) << 8 | s); /* s_or_b32 s, s, s+1: sets SCC */
+        emit(code, 0x87000000u | flag << 16 | chain << 8 | flag); /* s_or_b32: sets SCC */
     else
-        emit(code, 0xbf070000u | INLINE_0 << 8 | s); /* s_cmp_lg_u32 s, 0 */
-    emit(code, 0xbf850000u);                         /* s_cbranch_scc1 */
+        emit(code, 0xbf070000u | INLINE_0 << 8 | chain); /* s_cmp_lg_u32 chain, 0 */
+    emit(code, 0xbf850000u);                             /* s_cbranch_scc1 */
     return code->count - 1;
 }
 
@@ -87,27 +90,36 @@ static void choose_replica(struct code *code, unsigned s, unsigned poll)
     emit(code, 0x80000000u | poll << 16 | s << 8 | poll); /* s_add_u32: within the line, no carry */
 }
 
-/* Whether an s_branch at @from (in words, within the block) reaches @to. */
-static bool in_reach(const struct reef_guard_place *place, unsigned from, uint64_t to)
+/* In words, of an s_branch at @from to what is @to bytes behind the block's beginning. */
+static int64_t distance(unsigned from, uint64_t to)
 {
-    int64_t words = (int64_t)(to - (place->block_va + from * 4 + 4)) / 4;
-    return words >= INT16_MIN && words <= INT16_MAX;
+    return (int64_t)(to - (from + 1) * 4) / 4;
+}
+
+static bool in_reach(unsigned from, uint64_t to)
+{
+    return distance(from, to) >= INT16_MIN && distance(from, to) <= INT16_MAX;
 }
 
 /* With @s, an SGPR pair, if it is far. */
-static void jump(struct code *code, unsigned s, const struct reef_guard_place *place, uint64_t to)
+static void jump_within(struct code *code, unsigned s, uint64_t to)
 {
-    if (in_reach(place, code->count, to)) {
-        int64_t words = (int64_t)(to - (place->block_va + code->count * 4 + 4)) / 4;
-        emit(code, 0xbf820000u | (uint16_t)words); /* s_branch */
+    if (in_reach(code->count, to)) {
+        emit(code, 0xbf820000u | (uint16_t)distance(code->count, to)); /* s_branch */
         return;
     }
     emit(code, 0xbe801c00u | s << 16); /* s_getpc_b64: the address of the next instruction */
-    uint64_t distance = to - (place->block_va + code->count * 4);
+    uint64_t bytes = to - code->count * 4;
     emit(code, 0x80000000u | s << 16 | LITERAL << 8 | s); /* s_add_u32 */
-    emit(code, (uint32_t)distance);
+    emit(code, (uint32_t)bytes);
     emit(code, 0x82000000u | (s + 1) << 16 | LITERAL << 8 | (s + 1)); /* s_addc_u32 */
-    emit(code, (uint32_t)(distance >> 32));
+    emit(code, (uint32_t)(bytes >> 32));
+    emit(code, 0xbe801d00u | s); /* s_setpc_b64 */
+}
+
+static void jump_to(struct code *code, unsigned s, uint64_t address)
+{
+    s_mov_address(code, s, address);
     emit(code, 0xbe801d00u | s); /* s_setpc_b64 */
 }
 
@@ -172,7 +184,7 @@ static uint32_t raise_counts(const struct reef_target *target, uint32_t rsrc1,
                              const struct reef_guard_registers *registers, unsigned inside_sgpr)
 {
     enum { EXTRA_SGPRS = 6, SGPR_GRANULE = 16 };
-    uint32_t used = inside_sgpr ? inside_sgpr + REEF_INSIDE_SGPRS : registers->sgpr + 2;
+    uint32_t used = inside_sgpr ? inside_sgpr + REEF_INSIDE_SGPRS : registers->sgpr + 4;
     uint32_t vgprs = (registers->vgpr + 2 + target->vgpr_granule - 1) / target->vgpr_granule - 1;
     uint32_t sgprs = 2 * ((used + EXTRA_SGPRS + SGPR_GRANULE - 1) / SGPR_GRANULE - 1);
     if ((rsrc1 & 63) < vgprs)
@@ -188,8 +200,8 @@ static void send_for_flag(struct code *code, const struct reef_inside *inside, u
                           const struct reef_guard_place *place)
 {
     unsigned poll = inside->sgpr + REEF_INSIDE_POLL, record = inside->sgpr + REEF_INSIDE_RECORD;
-    uint64_t behind = place->entry_va + inside->prologue_words * 4;
-    bool near = in_reach(place, 0, behind) && in_reach(place, REEF_GUARD_CODE_BYTES / 4, behind);
+    uint64_t behind = place->copy + inside->prologue_words * 4;
+    bool near = in_reach(0, behind) && in_reach(REEF_GUARD_CODE_BYTES / 4, behind);
     s_mov_address(code, poll, place->line);
     s_load(code, LOAD_DWORDX4, inside->sgpr + REEF_INSIDE_WORD, poll, REEF_GUARD_FLAG);
     for (unsigned i = 0; near && i < inside->prologue_words; i++)
@@ -197,14 +209,14 @@ static void send_for_flag(struct code *code, const struct reef_inside *inside, u
     if (inside->looks > 0)
         choose_replica(code, record, poll);
     s_mov_address(code, record, place->record);
-    jump(code, s, place, near ? behind : place->entry_va);
+    jump_within(code, s, near ? behind : place->copy);
 }
 
 static void test_first(struct code *code, enum reef_guard guard, unsigned s, unsigned v,
                        const struct reef_guard_place *place)
 {
     unsigned branch = test_flag(code, guard, s, place->line);
-    jump(code, s, place, place->entry_va);
+    jump_to(code, s, place->entry);
     code->words[branch] |= code->count - branch - 1;
     end_wavefront(code, guard, s, v, place);
 }

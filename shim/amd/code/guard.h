@@ -3,7 +3,7 @@
  * The few instructions in front of a kernel that test the evict flag. Pure: numbers in, bytes out.
  *
  * A guard uses only registers that are dead at a kernel's entry (LLVM AMDGPU usage guide, "Initial
- * Kernel Execution State"): an SGPR pair and a VGPR pair above those that are set up. It raises the
+ * Kernel Execution State"): four SGPRs and a VGPR pair above those that are set up. It raises the
  * descriptor's register counts to at most 32 SGPRs and 8 VGPRs, which cost no occupancy on gfx9 (10
  * wavefronts a SIMD need at most 80 and 24). SCC is dead at entry, EXEC, VCC and M0 stay as they
  * are. Then it jumps to the kernel.
@@ -47,7 +47,7 @@ enum {
 
 /** The dead registers of a kernel; and its descriptor with what the guard needs. */
 struct reef_guard_registers {
-    unsigned sgpr, vgpr; /* the first of a pair each, even */
+    unsigned sgpr, vgpr; /* the first of four and of a pair, even */
 };
 
 /** Finds them. False if this kernel cannot have a guard. */
@@ -55,14 +55,16 @@ bool reef_guard_registers(const struct reef_target *target, const uint8_t *descr
                           struct reef_guard_registers *registers);
 
 struct reef_guard_place {
-    uint64_t block_va; /* where the block will be, relative to the code object */
-    uint64_t entry_va; /* the kernel's first instruction, likewise; or that of its copy */
-    const struct reef_inside *inside; /* of the copy; NULL: the kernel itself */
-    uint64_t line;                    /* address of the queue's line in the GPU's memory */
-    uint64_t record;                  /* address of the packet's record */
+    const struct reef_inside
+        *inside;     /* of the kernel's copy; NULL: it leads to the kernel itself */
+    uint64_t copy;   /* with it: how many bytes behind the block's beginning the copy begins */
+    uint64_t entry;  /* without: address of the kernel's first instruction */
+    uint64_t line;   /* address of the queue's line in the GPU's memory */
+    uint64_t record; /* address of the packet's record */
 };
 
-/** Writes a block of REEF_GUARD_BLOCK_BYTES: guard and descriptor. */
+/** Writes a block of REEF_GUARD_BLOCK_BYTES, guard and descriptor. It may lie anywhere, at a
+ *  multiple of 256. */
 void reef_guard_write(uint8_t *block, enum reef_guard guard, const struct reef_target *target,
                       const uint8_t *descriptor, const struct reef_guard_registers *registers,
                       const struct reef_guard_place *place);

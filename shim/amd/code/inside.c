@@ -73,7 +73,7 @@ static uint32_t sop2(unsigned op, unsigned d, unsigned a, unsigned b)
 static const uint32_t S_BRANCH = 0xbf820000u, S_CBRANCH_SCC1 = 0xbf850000u,
                       S_WAIT_SCALAR = 0xbf8cc07fu; /* s_waitcnt lgkmcnt(0) */
 
-/* s_load_dword or s_load_dwordx2, glc */
+/* s_load_dword or s_load_dwordx2, glc. Two must not overwrite their own address: see guard.c. */
 static void s_load(struct copy *c, bool two, unsigned d, unsigned base, unsigned offset)
 {
     inside_emit(c, 0xc0030000u | (unsigned)two << 18 | d << 6 | base >> 1);
@@ -197,24 +197,20 @@ static bool write_is_first(struct copy *c, uint32_t rsrc2, unsigned before, unsi
     return true;
 }
 
-/* Of the pair, from the address in it; waits. */
-static void load_from_itself(struct copy *c, unsigned pair, bool two, unsigned offset)
-{
-    s_load(c, two, pair, pair, offset);
-    inside_emit(c, S_WAIT_SCALAR);
-}
-
 /* What the first work-group does: if the board's word is up, raises the flag and its replicas, and
  * ends; else goes on at @back. It leaves 0 in the word. */
 static void write_relay(struct copy *c, unsigned back, unsigned end)
 {
     unsigned poll = c->s + REEF_INSIDE_POLL, word = c->s + REEF_INSIDE_WORD;
-    to_line(c, word);
-    inside_emit(c, 0xbe800000u | (word + 1) << 16 | (poll + 1)); /* s_mov_b32 */
-    load_from_itself(c, word, true, REEF_GUARD_BOARD);
+    unsigned line = word + 2;
+    to_line(c, line);
+    inside_emit(c, 0xbe800000u | (line + 1) << 16 | (poll + 1)); /* s_mov_b32 */
+    s_load(c, true, word, line, REEF_GUARD_BOARD);
+    inside_emit(c, S_WAIT_SCALAR);
     inside_emit(c, 0xbf120000u | 128 << 8 | word); /* s_cmp_eq_u64 word, 0 */
     inside_branch(c, S_CBRANCH_SCC1, back);
-    load_from_itself(c, word, false, 0);
+    s_load(c, false, word, word, 0);
+    inside_emit(c, S_WAIT_SCALAR);
     inside_emit(c, s_cmp_0(true, word));
     inside_branch(c, S_CBRANCH_SCC1, back);
     inside_emit(c, 0xbefe0181u); /* s_mov_b64 exec, 1 */
@@ -294,26 +290,37 @@ static void write_main_text(struct reef_inside *out, struct copy *c, uint32_t rs
     write_seldom(c, rsrc2, at, back, end);
 }
 
-/* In the order of the main text, but from the head on; and then the next one. */
-static void write_copy(struct copy *c, const struct loop *loop, unsigned nth, unsigned end)
+/* In the order of the main text, but from the head on; and then the next one. @members: the
+ * instructions of its body. */
+static void write_copy(struct copy *c, const struct loop *loop, const unsigned *members,
+                       unsigned nth, unsigned end)
 {
-    unsigned base = loop->label + (nth - 1) * loop->size, i = loop->head;
+    unsigned base = loop->label + (nth - 1) * loop->size, at = loop->body[loop->head] - 1;
     bool last = nth == loop->copies;
     unsigned what =
         (last ? INSIDE_SEND : 0) | (nth == loop->test_copy ? INSIDE_TEST | INSIDE_WAIT : 0);
     for (unsigned left = loop->size; left > 0; left--) {
-        unsigned after = i;
-        do
-            after = (after + 1) % c->count;
-        while (!loop->body[after]);
-        inside_label_here(c, base + loop->body[i] - 1);
+        unsigned i = members[at], after = at + 1 < loop->size ? at + 1 : 0;
+        inside_label_here(c, base + at);
         write_look(c, i, c->last[i] & what, end);
         inside_put(c, i, loop, nth,
-                   left > 1 ? (int32_t)(base + loop->body[after] - 1)
+                   left > 1 ? (int32_t)(base + after)
                    : last   ? -1
                             : (int32_t)(base + loop->size + loop->body[loop->head] - 1));
-        i = after;
+        at = after;
     }
+}
+
+static void write_copies(struct copy *c, const struct loop *loop, unsigned end)
+{
+    unsigned *members = malloc(loop->size * sizeof(*members)), count = 0;
+    for (unsigned i = 0; i < c->count && members; i++)
+        if (loop->body[i])
+            members[count++] = i;
+    for (unsigned nth = 1; nth <= loop->copies && members; nth++)
+        write_copy(c, loop, members, nth, end);
+    c->failed = c->failed || !members;
+    free(members);
 }
 
 /* The looks on the ways back to the last copy, if several loops lead there. */
@@ -340,10 +347,10 @@ static bool write_all(struct reef_inside *out, struct copy *c, uint32_t rsrc2)
     }
     write_main_text(out, c, rsrc2, end);
     for (unsigned n = 0; n < c->loops; n++) {
-        for (unsigned nth = 1; nth <= c->loop[n].copies; nth++)
-            write_copy(c, &c->loop[n], nth, end);
-        if (c->loop[n].copies > 0)
+        if (c->loop[n].copies > 0) {
+            write_copies(c, &c->loop[n], end);
             write_looks_of_nest(c, &c->loop[n], end);
+        }
         out->looks += c->loop[n].copies > 0;
     }
     out->loops = c->loops;

@@ -46,18 +46,10 @@ static int read_segments(struct reef_object *object)
         return -ENOEXEC;
     object->segment_count = header->e_phnum;
     memcpy(object->segments, object->bytes + header->e_phoff, sizeof(Elf64_Phdr) * header->e_phnum);
-    object->spare = -1;
     for (unsigned i = 0; i < object->segment_count; i++) {
         const Elf64_Phdr *segment = &object->segments[i];
-        if (segment->p_type == PT_GNU_STACK) {
-            object->spare = (int)i;
-            continue;
-        }
         if (segment->p_type != PT_LOAD)
             continue;
-        /* The loader takes the last PT_LOAD for the one with the highest address, so a new one must
-         * come behind it. */
-        object->spare = -1;
         if (segment->p_filesz > segment->p_memsz || segment->p_vaddr < object->vaddr_end ||
             segment->p_vaddr > UINT32_MAX || segment->p_memsz > UINT32_MAX ||
             !within(object, segment->p_offset, segment->p_filesz))
@@ -150,10 +142,14 @@ const uint8_t *reef_object_code(const struct reef_object *object, uint64_t va, u
     return NULL;
 }
 
-static bool read_symbol(const struct reef_object *object, uint64_t i, Elf64_Sym *symbol,
-                        const char **name, size_t *length)
+static void read_symbol(const struct reef_object *object, uint64_t i, Elf64_Sym *symbol)
 {
     memcpy(symbol, object->bytes + object->symbols_offset + i * sizeof(*symbol), sizeof(*symbol));
+}
+
+static bool read_name(const struct reef_object *object, const Elf64_Sym *symbol, const char **name,
+                      size_t *length)
+{
     if (symbol->st_name >= object->strings_size)
         return false;
     *name = (const char *)object->bytes + object->strings_offset + symbol->st_name;
@@ -168,14 +164,17 @@ static uint64_t code_bytes(const struct reef_object *object,
     Elf64_Sym symbol;
     const char *name;
     size_t length;
-    for (uint64_t i = 0; i < object->symbols_count; i++)
-        if (read_symbol(object, i, &symbol, &name, &length) &&
-            ELF64_ST_TYPE(symbol.st_info) == STT_FUNC && symbol.st_value == kernel->entry_va &&
-            length == kernel->name_length && memcmp(name, kernel->name, length) == 0)
+    for (uint64_t i = 0; i < object->symbols_count; i++) {
+        read_symbol(object, i, &symbol);
+        if (symbol.st_value == kernel->entry_va && ELF64_ST_TYPE(symbol.st_info) == STT_FUNC &&
+            read_name(object, &symbol, &name, &length) && length == kernel->name_length &&
+            memcmp(name, kernel->name, length) == 0)
             return symbol.st_size;
+    }
     return 0;
 }
 
+/* All but its size. */
 static bool read_kernel(const struct reef_object *object, const Elf64_Sym *symbol,
                         struct reef_object_kernel *kernel)
 {
@@ -188,25 +187,20 @@ static bool read_kernel(const struct reef_object *object, const Elf64_Sym *symbo
     memcpy(&offset, descriptor + REEF_KD_ENTRY, sizeof(offset));
     kernel->descriptor_va = symbol->st_value;
     kernel->entry_va = symbol->st_value + (uint64_t)offset;
-    const uint8_t *code = reef_object_code(object, kernel->entry_va, &count);
-    if (!code || kernel->entry_va % 4 != 0)
-        return false;
-    kernel->code_bytes = code_bytes(object, kernel);
-    if (kernel->code_bytes > count)
-        kernel->code_bytes = 0;
-    return true;
+    return kernel->entry_va % 4 == 0 && reef_object_code(object, kernel->entry_va, &count);
 }
 
-bool reef_object_next_kernel(const struct reef_object *object, uint64_t *at,
-                             struct reef_object_kernel *kernel, unsigned *broken)
+static bool next_kernel(const struct reef_object *object, uint64_t *at,
+                        struct reef_object_kernel *kernel, unsigned *broken)
 {
     for (; *at < object->symbols_count; ++*at) {
         Elf64_Sym symbol;
         size_t length;
-        if (!read_symbol(object, *at, &symbol, &kernel->name, &length) || length <= 3 ||
-            memcmp(kernel->name + length - 3, ".kd", 3) != 0 ||
-            ELF64_ST_TYPE(symbol.st_info) != STT_OBJECT || symbol.st_shndx == SHN_UNDEF ||
-            symbol.st_size != REEF_DESCRIPTOR_BYTES)
+        read_symbol(object, *at, &symbol);
+        if (ELF64_ST_TYPE(symbol.st_info) != STT_OBJECT || symbol.st_shndx == SHN_UNDEF ||
+            symbol.st_size != REEF_DESCRIPTOR_BYTES ||
+            !read_name(object, &symbol, &kernel->name, &length) || length <= 3 ||
+            memcmp(kernel->name + length - 3, ".kd", 3) != 0)
             continue;
         kernel->name_length = length - 3;
         if (!read_kernel(object, &symbol, kernel)) {
@@ -217,4 +211,27 @@ bool reef_object_next_kernel(const struct reef_object *object, uint64_t *at,
         return true;
     }
     return false;
+}
+
+bool reef_object_next_kernel(const struct reef_object *object, uint64_t *at,
+                             struct reef_object_kernel *kernel, unsigned *broken)
+{
+    uint64_t count = 0;
+    if (!next_kernel(object, at, kernel, broken))
+        return false;
+    reef_object_code(object, kernel->entry_va, &count);
+    kernel->code_bytes = code_bytes(object, kernel);
+    if (kernel->code_bytes > count)
+        kernel->code_bytes = 0;
+    return true;
+}
+
+bool reef_object_next_descriptor(const struct reef_object *object, uint64_t *at,
+                                 uint64_t *descriptor_va, unsigned *broken)
+{
+    struct reef_object_kernel kernel;
+    bool found = next_kernel(object, at, &kernel, broken);
+    if (found)
+        *descriptor_va = kernel.descriptor_va;
+    return found;
 }

@@ -34,7 +34,6 @@ struct reef_object {
     Elf64_Ehdr header;
     Elf64_Phdr segments[REEF_OBJECT_SEGMENTS]; /* all program headers */
     unsigned segment_count;
-    int spare;          /* number of a PT_GNU_STACK behind the last PT_LOAD, or -1 */
     uint64_t vaddr_end; /* of what is loaded */
     uint64_t symbols_offset, symbols_count, strings_offset, strings_size;
 };
@@ -54,6 +53,10 @@ int reef_object_open(struct reef_object *object, const void *bytes, size_t size)
  *  descriptor or entry does not lie in the file is passed over and counted in *@broken. */
 bool reef_object_next_kernel(const struct reef_object *object, uint64_t *at,
                              struct reef_object_kernel *kernel, unsigned *broken);
+
+/** The same, but only where its descriptor is: cheap. The kernel's symbol is *@at - 1. */
+bool reef_object_next_descriptor(const struct reef_object *object, uint64_t *at,
+                                 uint64_t *descriptor_va, unsigned *broken);
 
 /** @count bytes of what is loaded at @va, or NULL if they are not all in the file. */
 const uint8_t *reef_object_at(const struct reef_object *object, uint64_t va, uint64_t count);

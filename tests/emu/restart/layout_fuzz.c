@@ -13,7 +13,7 @@
 #include "harness.h"
 #include "wave.h"
 
-#include "shim/amd/code/inside.h"
+#include "shim/amd/code/guarded.h"
 #include "tests/unit/code/object_builder.h"
 
 enum { BLOCKS_MAX = 16, WORDS_MAX = 900, RESULTS = 64 * 8, TICKETS = 1, LINE = 64 };
@@ -221,19 +221,35 @@ static bool check(struct bench *b, unsigned *ended)
     return ok;
 }
 
-static void load(struct bench *b, const struct reef_rewritten *code)
+static void load(struct bench *b, const struct built *built)
 {
     char path[] = "/tmp/reef-layout-XXXXXX";
     int fd = mkstemp(path);
-    if (fd < 0 || write(fd, code->bytes, code->size) != (ssize_t)code->size)
+    if (fd < 0 || write(fd, built->bytes, sizeof(built->bytes)) != (ssize_t)sizeof(built->bytes))
         die("cannot write a temporary file");
     close(fd);
     if (harness_load(b->h, path) != 0)
         die("the object does not load");
     unlink(path);
     b->own = harness_symbol(b->h, "one.kd");
-    b->guarded = b->own - code->kernels[0].descriptor_va + code->kernels[0].blocks_va +
-                 REEF_GUARD_CODE_BYTES;
+}
+
+/* Puts the guards of the first kernel into memory of their own. */
+static void make_guards(struct bench *b, const struct built *built,
+                        const struct reef_guard_layout *layout, struct reef_guarded *guarded)
+{
+    struct reef_object object;
+    struct reef_object_kernel kernel;
+    uint64_t at = 0;
+    unsigned broken = 0;
+    if (reef_object_open(&object, built->bytes, sizeof(built->bytes)) != 0 ||
+        !reef_object_next_kernel(&object, &at, &kernel, &broken) ||
+        reef_guarded_make(guarded, &object, &kernel, layout) != 0 || guarded->bytes == 0)
+        die("the kernel cannot be given guards");
+    uint64_t address = 0;
+    uint8_t *to = harness_alloc(b->h, guarded->bytes, &address);
+    reef_guarded_write(guarded, to, b->own - kernel.descriptor_va + kernel.entry_va, layout);
+    b->guarded = address + reef_guarded_descriptor(REEF_GUARD_EVICT, 0, TICKETS);
 }
 
 int main(int argc, char **argv)
@@ -245,34 +261,33 @@ int main(int argc, char **argv)
         static struct built built;
         static struct program p;
         static struct bench b;
-        struct reef_rewrite_config config = {.tickets = TICKETS};
-        struct reef_rewritten code;
+        struct reef_guard_layout layout = {.tickets = TICKETS};
+        struct reef_guarded guarded;
         uint64_t began = seed;
         memset(&b, 0, sizeof(b));
         random_program(&p);
         build(&built, &p);
         b.h = harness_create();
-        b.line = harness_alloc(b.h, REEF_LINE_BYTES, &config.lines);
-        b.record = harness_alloc(b.h, REEF_RECORD_BYTES, &config.records);
+        b.line = harness_alloc(b.h, REEF_LINE_BYTES, &layout.lines);
+        b.record = harness_alloc(b.h, REEF_RECORD_BYTES, &layout.records);
         b.results = harness_alloc(b.h, RESULTS * sizeof(*b.results), &b.arguments[0]);
         uint32_t *input = harness_alloc(b.h, 4096, &b.arguments[1]);
         for (unsigned n = 0; n < 1024; n++)
             input[n] = below(1u << 31);
-        if (reef_rewrite(&code, built.bytes, sizeof(built.bytes), &config) != 0)
-            die("the object cannot be given guards");
-        load(&b, &code);
+        load(&b, &built);
+        make_guards(&b, &built, &layout, &guarded);
         b.launch = (struct harness_launch){.kernel = "one",
                                            .grid = {64},
                                            .workgroup = {64},
                                            .kernarg = b.arguments,
                                            .kernarg_bytes = sizeof(b.arguments)};
-        loops += code.kernels[0].loops;
-        left += code.kernels[0].analysis.restart == REEF_RESTART_NEVER;
-        if (code.kernels[0].analysis.restart != REEF_RESTART_NEVER && !check(&b, &ended)) {
+        loops += guarded.inside.loops;
+        left += guarded.analysis.restart == REEF_RESTART_NEVER;
+        if (guarded.analysis.restart != REEF_RESTART_NEVER && !check(&b, &ended)) {
             printf("FAILED: program %u, seed %#llx\n", i, (unsigned long long)began);
             return 1;
         }
-        reef_rewritten_free(&code);
+        reef_guarded_free(&guarded);
         harness_destroy(b.h);
     }
     printf("%u programs, %u loops, ended %u times by the flag; %u not to be run again\n", programs,

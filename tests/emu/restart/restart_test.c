@@ -18,8 +18,7 @@
 #include "wave.h"
 
 #include "shim/amd/code/analysis/analysis.h"
-#include "shim/amd/code/inside.h"
-#include "shim/amd/code/rewrite.h"
+#include "shim/amd/code/guarded.h"
 
 enum { BUFFERS = 8, WORDS = 4096, TICKETS = 4 };
 
@@ -210,16 +209,15 @@ static unsigned kill_and_run_again(struct bench *b, bool single_wavefronts, unsi
 /* --- guards --- */
 
 struct guarded {
-    uint64_t base;                            /* what is added to addresses of the code object */
     volatile uint32_t *line, *record, *board; /* board: its word for the GPU */
-    const struct reef_rewritten *code;
-    unsigned kernel;
+    struct reef_guard_layout layout;
+    uint64_t address; /* of the guards */
+    unsigned loops;
 };
 
 static uint64_t descriptor_of(const struct guarded *g, enum reef_guard guard)
 {
-    return g->base + g->code->kernels[g->kernel].blocks_va +
-           reef_guard_block(guard, 1, TICKETS) * REEF_GUARD_BLOCK_BYTES + REEF_GUARD_CODE_BYTES;
+    return g->address + reef_guarded_descriptor(guard, 1, TICKETS);
 }
 
 static void set_flag(const struct guarded *g, uint32_t value)
@@ -414,24 +412,31 @@ static uint8_t *read_whole(const char *path, size_t *size)
     return bytes;
 }
 
-static void write_whole(char *path, const uint8_t *bytes, size_t size)
+static void find_kernel(const struct reef_object *object, const char *name,
+                        struct reef_object_kernel *kernel)
 {
-    int fd = mkstemp(path);
-    if (fd < 0 || write(fd, bytes, size) != (ssize_t)size)
-        die("cannot write a temporary file");
-    close(fd);
+    unsigned broken = 0;
+    for (uint64_t at = 0; reef_object_next_kernel(object, &at, kernel, &broken);)
+        if (kernel->name_length == strlen(name) && memcmp(kernel->name, name, strlen(name)) == 0)
+            return;
+    die(name);
 }
 
-/* The number of the kernel among those of the object. */
-static unsigned find_kernel(const struct reef_object *object, const char *name,
-                            struct reef_object_kernel *kernel)
+/* Puts the guards into memory of their own. */
+static void make_guards(struct harness *h, const struct reef_object *object, struct guarded *g,
+                        const struct reef_object_kernel *kernel, struct reef_analysis *analysis)
 {
-    unsigned n = 0, broken = 0;
-    for (uint64_t at = 0; reef_object_next_kernel(object, &at, kernel, &broken); n++)
-        if (kernel->name_length == strlen(name) && memcmp(kernel->name, name, strlen(name)) == 0)
-            return n;
-    die(name);
-    return 0;
+    struct reef_guarded guarded;
+    char symbol[64]; /* all symbols are as far from the object's addresses */
+    snprintf(symbol, sizeof(symbol), "%.*s.kd", (int)kernel->name_length, kernel->name);
+    uint64_t delta = harness_symbol(h, symbol) - kernel->descriptor_va;
+    if (reef_guarded_make(&guarded, object, kernel, &g->layout) != 0 || guarded.bytes == 0)
+        die("a kernel cannot be given guards");
+    uint8_t *to = harness_alloc(h, guarded.bytes, &g->address);
+    reef_guarded_write(&guarded, to, delta + kernel->entry_va, &g->layout);
+    g->loops = guarded.inside.loops;
+    *analysis = guarded.analysis;
+    reef_guarded_free(&guarded);
 }
 
 static bool check(struct harness *h, const struct reef_object *object, struct guarded *g,
@@ -440,12 +445,9 @@ static bool check(struct harness *h, const struct reef_object *object, struct gu
     static struct bench b;
     struct reef_object_kernel kernel;
     struct reef_analysis analysis;
-    g->kernel = find_kernel(object, c->kernel, &kernel);
-    reef_analyse(&analysis, object, &kernel);
+    find_kernel(object, c->kernel, &kernel);
+    make_guards(h, object, g, &kernel, &analysis);
     make(&b, h, c);
-    char symbol[64]; /* all symbols are as far from the object's addresses */
-    snprintf(symbol, sizeof(symbol), "%s.kd", c->kernel);
-    g->base = harness_symbol(h, symbol) - kernel.descriptor_va;
     take_reference(&b);
     bool may = analysis.restart != REEF_RESTART_NEVER, ok = analysis.restart == c->want;
     unsigned wrong = kill_and_run_again(&b, may && analysis.independent, trials), evictions = 0;
@@ -457,7 +459,7 @@ static bool check(struct harness *h, const struct reef_object *object, struct gu
     /* What may not be run again must fail for it, or the trials show nothing. */
     ok = ok && (may ? wrong == 0 : wrong > 0 || clock || talks) && (guard_wrong == 0 || clock);
     printf("%s %-18s %s; %u loops; %sof %u kills %u wrong; %u evictions, %u wrong\n",
-           ok ? "ok" : "FAILED", c->kernel, analysis.reason, g->code->kernels[g->kernel].loops,
+           ok ? "ok" : "FAILED", c->kernel, analysis.reason, g->loops,
            may && analysis.independent ? "also single wavefronts; " : "", trials, wrong, evictions,
            guard_wrong);
     for (unsigned i = 0; may && i < 20; i++)
@@ -473,11 +475,8 @@ static bool check(struct harness *h, const struct reef_object *object, struct gu
 
 int main(int argc, char **argv)
 {
-    struct reef_rewrite_config config = {.tickets = TICKETS, .per_queue_shift = 2};
-    struct reef_rewritten code;
     struct reef_object object;
-    struct guarded g = {.code = &code};
-    char path[] = "/tmp/reef-restart-XXXXXX";
+    struct guarded g = {.layout = {.tickets = TICKETS, .per_queue_shift = 2}};
     bool ok = true;
     size_t size;
     if (argc < 2)
@@ -491,22 +490,17 @@ int main(int argc, char **argv)
         argc > 3 ? sizeof(shapes) / sizeof(shapes[0]) : sizeof(inference) / sizeof(inference[0]);
     for (size_t i = 0; i < count; i++) {
         struct harness *h = harness_create();
-        g.line = harness_alloc(h, REEF_LINE_BYTES, &config.lines);
+        g.line = harness_alloc(h, REEF_LINE_BYTES, &g.layout.lines);
         uint64_t board;
         g.board = harness_alloc(h, 64, &board);
         *(volatile uint64_t *)&g.line[REEF_GUARD_BOARD / 4] = board;
         g.line[REEF_GUARD_LOOK / 4] = 1;
-        volatile uint32_t *records = harness_alloc(h, TICKETS * REEF_RECORD_BYTES, &config.records);
+        volatile uint32_t *records =
+            harness_alloc(h, TICKETS * REEF_RECORD_BYTES, &g.layout.records);
         g.record = records + REEF_RECORD_BYTES / 4; /* of ticket 1 */
-        if (reef_rewrite(&code, bytes, size, &config) != 0)
-            die("the object cannot be given guards");
-        strcpy(path, "/tmp/reef-restart-XXXXXX");
-        write_whole(path, code.bytes, code.size);
-        if (harness_load(h, path) != 0)
-            die("the object with guards does not load");
-        unlink(path);
+        if (harness_load(h, argv[1]) != 0)
+            die("the object does not load");
         ok = check(h, &object, &g, &cases[i], trials) && ok;
-        reef_rewritten_free(&code);
         harness_destroy(h);
     }
     free(bytes);

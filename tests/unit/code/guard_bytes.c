@@ -16,7 +16,7 @@ int main(int argc, char **argv)
                                  .prologue = {0xc0020002, 0, 0xbe880007},
                                  .prologue_words = 3}; /* s_load_dword s0, s[4:5]; s_mov s8, s7 */
     struct reef_guard_place place = {
-        .block_va = 0x4000, .entry_va = 0x1000, .line = 0x11122223000, .record = 0x44455556666};
+        .entry = 0x77788889900, .line = 0x11122223000, .record = 0x44455556666};
     /* Eight user SGPRs, a work-group id, work-item ids x and y. */
     uint32_t rsrc2 = 8 << 1 | 1 << 7 | 1 << 11, rsrc3 = 7;
     struct reef_guard_registers registers;
@@ -30,8 +30,7 @@ int main(int argc, char **argv)
     enum reef_guard guard = strcmp(argv[2], "follow") == 0 ? REEF_GUARD_FOLLOW : REEF_GUARD_EVICT;
     if (strncmp(argv[2], "inside", 6) == 0)
         place.inside = &inside;
-    if (strcmp(argv[2], "inside") != 0)
-        place.entry_va = 0x1000000; /* beyond a branch's reach */
+    place.copy = strcmp(argv[2], "inside") == 0 ? 0x3000 : 0xffc000; /* beyond a branch's reach */
     reef_guard_write(block, guard, target, descriptor, &registers, &place);
     for (unsigned i = 0; i < REEF_GUARD_CODE_BYTES; i += 4)
         printf("0x%02x 0x%02x 0x%02x 0x%02x\n", block[i], block[i + 1], block[i + 2], block[i + 3]);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "shim/amd/code/rewrite.h"
+#include "shim/amd/code/guarded.h"
 
 enum {
     BUILT_SIZE = 0x3000,

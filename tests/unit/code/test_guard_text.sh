@@ -15,21 +15,19 @@ want() {
     echo "s_mov_b32 s10, 0x22223000"
     echo "s_mov_b32 s11, 0x111"
     if [ "$1" = evict ]; then
-        echo "s_load_dwordx2 s[10:11], s[10:11], 0x0 glc"
+        echo "s_load_dwordx2 s[12:13], s[10:11], 0x0 glc"
     else
-        echo "s_load_dword s10, s[10:11], 0x4 glc"
+        echo "s_load_dword s13, s[10:11], 0x4 glc"
     fi
     echo "s_waitcnt lgkmcnt(0)"
     if [ "$1" = evict ]; then
-        echo "s_or_b32 s10, s10, s11"
+        echo "s_or_b32 s12, s12, s13"
     else
-        echo "s_cmp_lg_u32 s10, 0"
+        echo "s_cmp_lg_u32 s13, 0"
     fi
-    echo "s_cbranch_scc1 6"
-    echo "s_getpc_b64 s[10:11]"
-    # from behind s_getpc_b64, 40 bytes into the guard, to the kernel
-    echo "s_add_u32 s10, s10, 0xffbfd8"
-    echo "s_addc_u32 s11, s11, 0"
+    echo "s_cbranch_scc1 5"
+    echo "s_mov_b32 s10, 0x88889900"
+    echo "s_mov_b32 s11, 0x777"
     echo "s_setpc_b64 s[10:11]"
     echo "v_mov_b32_e32 v$v, 0"
     echo "v_mov_b32_e32 v$w, 1"
@@ -61,7 +59,7 @@ want_inside() {
     echo "s_mov_b32 s26, 0x55556666"
     echo "s_mov_b32 s27, 0x444"
     if [ "$1" = inside ]; then
-        echo "s_branch 62450" # -3086: from 68 bytes into the guard to 12 into the kernel's copy
+        echo "s_branch 3058" # from 68 bytes into the guard to 12 into the kernel's copy
         return
     fi
     echo "s_getpc_b64 s[10:11]"

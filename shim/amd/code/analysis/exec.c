@@ -22,6 +22,9 @@ static struct value *set(struct analysis *a, unsigned number)
 
 static void join_set(struct analysis *a, unsigned to, unsigned from)
 {
+    if (!(a->now->sets >> from & 1))
+        return;
+    a->now->sets |= 1u << to;
     for (unsigned i = 0; i < a->vgprs; i++)
         set(a, to)[i] = value_join(set(a, to)[i], set(a, from)[i]);
 }
@@ -30,6 +33,7 @@ static void join_set(struct analysis *a, unsigned to, unsigned from)
  * such expressions are none of theirs any more (ranges/builder.h). */
 static void put_aside(struct analysis *a, unsigned to)
 {
+    a->now->sets |= 1u << to;
     for (unsigned i = 0; i < a->vgprs; i++) {
         struct value value = *active(a, i);
         if (range_flags(a->numbers, value.number) & RANGE_VARIES)
@@ -44,13 +48,17 @@ static void forget_lanes(struct analysis *a)
     memset(a->now->lane_condition, 0, sizeof(a->now->lane_condition));
 }
 
-static void copy_set(struct analysis *a, unsigned to, unsigned from)
+static void set_aside_level(struct analysis *a, unsigned to)
 {
-    memcpy(set(a, to), set(a, from), a->vgprs * sizeof(struct value));
+    a->now->sets |= 1u << to;
+    memcpy(set(a, to), set(a, SET_ACTIVE), a->vgprs * sizeof(struct value));
 }
 
 static void clear_set(struct analysis *a, unsigned number)
 {
+    if (!(a->now->sets >> number & 1))
+        return;
+    a->now->sets &= ~(1u << number);
     memset(set(a, number), 0, a->vgprs * sizeof(struct value));
 }
 
@@ -63,7 +71,7 @@ static void enter_level(struct analysis *a)
         return;
     }
     a->now->level_condition[a->now->depth] = a->now->rest_condition[a->now->depth] = 0;
-    copy_set(a, SET_LEVEL + a->now->depth++, SET_ACTIVE);
+    set_aside_level(a, SET_LEVEL + a->now->depth++);
 }
 
 /* Lanes come back that were active before level @level + 1 was entered: maybe also some that loops
@@ -97,6 +105,7 @@ static void leave_levels(struct analysis *a, unsigned level)
 static void exchange(struct analysis *a)
 {
     struct value *aside = set(a, SET_LEVEL + a->now->depth - 1u);
+    a->now->sets |= 1u << (SET_LEVEL + a->now->depth - 1u);
     for (unsigned i = 0; i < a->vgprs; i++) {
         struct value other = aside[i];
         aside[i] = *active(a, i);

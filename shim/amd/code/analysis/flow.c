@@ -37,7 +37,7 @@ static void check_effects(struct analysis *a)
         analysis_fail(a, "reads a clock");
     if (id == ISA_ID_s_getreg_b32)
         analysis_fail(a, "reads a hardware register");
-    if (strncmp(inst->op->name, "ds_gws_", 7) == 0)
+    if (inst->op->format == ISA_DS && strncmp(inst->op->name, "ds_gws_", 7) == 0)
         analysis_fail(a, "waits for other work-groups (GWS)");
     if (is_fence(id))
         analysis_fail(a, "a fence: exchanges data with others while it runs");

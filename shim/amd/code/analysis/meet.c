@@ -13,10 +13,17 @@ bool state_make(const struct analysis *a, struct state *s)
 void state_copy(const struct analysis *a, struct state *to, const struct state *from)
 {
     struct value *scalar = to->scalar, *vector = to->vector;
+    size_t bytes = a->vgprs * sizeof(struct value);
+    for (uint32_t left = to->sets & ~from->sets; left; left &= left - 1)
+        memset(&vector[(unsigned)__builtin_ctz(left) * a->vgprs], 0, bytes);
+    for (uint32_t left = from->sets; left; left &= left - 1) {
+        unsigned first = (unsigned)__builtin_ctz(left) * a->vgprs;
+        memcpy(&vector[first], &from->vector[first], bytes);
+    }
+    memcpy(scalar, from->scalar, SCALAR_SLOTS * sizeof(struct value));
     *to = *from;
     to->scalar = scalar;
     to->vector = vector;
-    memcpy(scalar, from->scalar, (SCALAR_SLOTS + vector_count(a)) * sizeof(struct value));
 }
 
 /* Most registers of most sets: nothing wrote them on either way. */
@@ -25,31 +32,42 @@ static inline bool nothing_there(const struct value *to, const struct value *fro
     return (to->kinds | from->kinds) == 0;
 }
 
-static bool join_one(struct value *to, struct value from)
+/* Whether it is the same on both ways, and joined with itself too. */
+static inline bool alike(const struct value *to, const struct value *from)
 {
-    if (nothing_there(to, &from))
-        return false;
-    struct value joined = value_join(*to, from);
-    bool changed = memcmp(&joined, to, sizeof(joined)) != 0;
-    *to = joined;
-    return changed;
+    return memcmp(to, from, sizeof(*to)) == 0 && !(to->kinds & V_KERNARG);
 }
 
-/* The same of a register, slot @slot, which may get an expression of its own here. */
-static bool join_slot(struct analysis *a, const struct edge *edge, uint32_t slot, unsigned family,
-                      struct value *to, struct value from)
+static inline bool join_one(struct value *to, const struct value *from)
 {
-    if (nothing_there(to, &from))
+    if (nothing_there(to, from) || alike(to, from))
         return false;
-    struct value joined = value_join(*to, from);
-    if (a->numbers && to->kinds && from.kinds)
+    struct value joined = value_join(*to, *from);
+    if (value_same(joined, *to))
+        return false;
+    *to = joined;
+    return true;
+}
+
+/* The same of a register, slot @slot, which may get an expression of its own here. One that has it
+ * may get another way. */
+static inline bool join_slot(struct analysis *a, const struct edge *edge, uint32_t slot,
+                             unsigned family, struct value *to, const struct value *from)
+{
+    if (nothing_there(to, from))
+        return false;
+    if (alike(to, from) && !(a->numbers && a->numbers->node[to->number].op == RANGE_PHI))
+        return false;
+    struct value joined = value_join(*to, *from);
+    if (a->numbers && to->kinds && from->kinds)
         joined.number =
             range_meet(a->numbers, edge->number, edge->to->loop, slot, family,
                        family ? &edge->to->of_lanes : &edge->to->of_wavefront, to->number,
-                       edge->from, from.number, family ? &edge->of_lanes : &edge->of_wavefront);
-    bool changed = memcmp(&joined, to, sizeof(joined)) != 0;
+                       edge->from, from->number, family ? &edge->of_lanes : &edge->of_wavefront);
+    if (value_same(joined, *to))
+        return false;
     *to = joined;
-    return changed;
+    return true;
 }
 
 /* Joins set @from of one state to set @to of another. */
@@ -57,8 +75,11 @@ static bool join_vector(const struct analysis *a, struct state *s, unsigned to,
                         const struct state *other, unsigned from)
 {
     bool changed = false;
+    if (!(other->sets >> from & 1))
+        return false;
+    s->sets |= 1u << to;
     for (unsigned i = 0; i < a->vgprs; i++)
-        changed |= join_one(&s->vector[to * a->vgprs + i], other->vector[from * a->vgprs + i]);
+        changed |= join_one(&s->vector[to * a->vgprs + i], &other->vector[from * a->vgprs + i]);
     return changed;
 }
 
@@ -67,8 +88,11 @@ static bool join_set(struct analysis *a, const struct edge *edge, struct state *
                      const struct state *from, unsigned set)
 {
     bool changed = false;
+    if (!(from->sets >> set & 1))
+        return false;
+    to->sets |= 1u << set;
     for (uint32_t i = set * a->vgprs; i < (set + 1) * a->vgprs; i++)
-        changed |= join_slot(a, edge, SCALAR_SLOTS + i, set + 1, &to->vector[i], from->vector[i]);
+        changed |= join_slot(a, edge, SCALAR_SLOTS + i, set + 1, &to->vector[i], &from->vector[i]);
     return changed;
 }
 
@@ -148,7 +172,7 @@ static bool state_join(struct analysis *a, const struct edge *edge, const struct
         return false;
     }
     for (unsigned i = 0; i < SCALAR_SLOTS; i++)
-        changed |= join_slot(a, edge, i, 0, &to->scalar[i], from->scalar[i]);
+        changed |= join_slot(a, edge, i, 0, &to->scalar[i], &from->scalar[i]);
     for (unsigned i = 0; i < SET_LOOP; i++)
         changed |= join_set(a, edge, to, from, i);
     changed |= join_loops(a, to, from);
@@ -191,6 +215,7 @@ void state_at_entry(const struct analysis *a, struct state *s, const uint8_t *de
         s->scalar[i] = value_of(V_NUMBER);
     for (unsigned i = 0; i < a->vgprs; i++)
         s->vector[i] = value_of(V_NUMBER);
+    s->sets = 1u << SET_ACTIVE;
     for (unsigned i = 0; i < sizeof(user) / sizeof(user[0]); i++)
         for (unsigned part = 0; properties >> i & 1 && part < user[i].count; part++)
             s->scalar[next++] = value_of(user[i].kind);
@@ -203,7 +228,9 @@ void state_forget(const struct analysis *a, struct block *block)
 {
     struct state *s = &block->in;
     struct value *scalar = s->scalar, *vector = s->vector;
-    memset(scalar, 0, (SCALAR_SLOTS + vector_count(a)) * sizeof(*scalar));
+    memset(scalar, 0, SCALAR_SLOTS * sizeof(*scalar));
+    for (uint32_t left = s->sets; left; left &= left - 1)
+        memset(&vector[(unsigned)__builtin_ctz(left) * a->vgprs], 0, a->vgprs * sizeof(*vector));
     memset(s, 0, sizeof(*s));
     s->scalar = scalar;
     s->vector = vector;

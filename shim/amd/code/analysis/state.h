@@ -53,8 +53,11 @@ struct state {
     uint16_t rest_condition[LEVELS];  /* of those that were set aside when it was entered */
     uint16_t lane_condition[2];       /* of the lanes that are active, while no others come back */
     uint16_t fact[FACTS];             /* of the way here: branches of the whole wavefront */
-    struct value *scalar;             /* SCALAR_SLOTS */
-    struct value *vector;             /* SETS * vgprs */
+    /* By set: whether anything is in it. All registers of one that has no bit are 0: most have
+     * none, and take no time. The active lanes' set always has. */
+    uint32_t sets;
+    struct value *scalar; /* SCALAR_SLOTS */
+    struct value *vector; /* SETS * vgprs */
 };
 
 /* The analysis of one kernel. */

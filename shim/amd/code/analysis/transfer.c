@@ -50,8 +50,10 @@ void write_register(struct analysis *a, const struct isa_operand *to, unsigned p
             value = value_mixed(value, a->both ? value_join(*active(a, reg), *also_active(a, reg))
                                                : *active(a, reg));
         *active(a, reg) = value;
-        if (a->both)
+        if (a->both) {
+            a->now->sets |= 1u << (SET_LEVEL + a->now->depth - 1u);
             *also_active(a, reg) = value;
+        }
         return;
     }
     if (!is_scalar(to) || reg >= SCALARS)

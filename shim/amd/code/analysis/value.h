@@ -49,6 +49,13 @@ static inline bool value_is(struct value v, unsigned kind)
     return (v.kinds & V_WHAT) == kind;
 }
 
+/** By field, for values that are still in registers of the processor. */
+static inline bool value_same(struct value a, struct value b)
+{
+    return ((a.lo ^ b.lo) | (a.hi ^ b.hi) | (a.number ^ b.number) | (uint32_t)(a.kinds ^ b.kinds) |
+            (uint32_t)(a.mask ^ b.mask) | (uint32_t)(a.level ^ b.level)) == 0;
+}
+
 /** What may be in a register that holds @a on one path and @b on another. */
 static inline struct value value_join(struct value a, struct value b)
 {
