@@ -322,6 +322,8 @@ void reef_feed_actions(struct reef_gpu *gpu)
         case REEF_ACTION_ALLOW:
             allow(q);
             break;
+        case REEF_ACTION_PAD: /* never asked for: there are no padding queues here */
+        case REEF_ACTION_UNPAD:
         case REEF_ACTION_ARM_TIMER:
             break;
         }
