@@ -387,8 +387,11 @@ void reef_feed_direct(struct reef_vqueue *q)
         /* The slot must be free again before the read index can pass it. */
         atomic_store_explicit(&from->head, HSA_PACKET_TYPE_INVALID, memory_order_relaxed);
         atomic_store_explicit(&to->head, head, memory_order_release);
-        if (reef_packet_type(head) == HSA_PACKET_TYPE_KERNEL_DISPATCH)
+        if (reef_packet_type(head) == HSA_PACKET_TYPE_KERNEL_DISPATCH) {
             count_launch(q);
+            if (reef_unlikely(q->gpu->pads))
+                reef_need_note(q, &to->dispatch, head);
+        }
         q->real_write++;
         q->taken++;
     }

@@ -50,6 +50,16 @@ static bool open_board(struct reef_gpu *gpu)
     return true;
 }
 
+/* A GPU whose units cannot be counted is not padded. */
+static void open_padding(struct reef_gpu *gpu)
+{
+    gpu->pads = reef_state.config.padding == REEF_PADDING_CU &&
+                reef_hsa.hsa_agent_get_info(gpu->hsa_agent,
+                                            (hsa_agent_info_t)HSA_AMD_AGENT_INFO_COMPUTE_UNIT_COUNT,
+                                            &gpu->cus) == HSA_STATUS_SUCCESS &&
+                gpu->cus > 0;
+}
+
 static bool open_core(struct reef_gpu *gpu)
 {
     const struct reef_config *config = &reef_state.config;
@@ -139,6 +149,7 @@ static struct reef_gpu *open_gpu(hsa_agent_t agent)
     pthread_cond_init(&gpu->unpinned, NULL);
     if (!open_board(gpu))
         goto err_free;
+    open_padding(gpu);
     if (!open_core(gpu))
         goto err_board;
     gpu->agent = (struct reef_agent){

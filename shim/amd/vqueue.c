@@ -252,6 +252,7 @@ void reef_vqueue_unlink(struct reef_vqueue *q)
         gpu->by_core[q->core_queue] = NULL;
         reef_core_queue_close(gpu->core, (uint32_t)q->core_queue);
     }
+    reef_need_forget(q);
     gpu->closed_launches[q->class] += reef_vqueue_launches(q);
 }
 

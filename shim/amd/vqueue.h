@@ -26,6 +26,7 @@
 #include <pthread.h>
 
 #include "sched/core.h"
+#include "sched/need.h"
 #include "shim/agent/agent.h"
 #include "shim/amd/guards.h"
 #include "shim/amd/hsa.h"
@@ -73,6 +74,7 @@ struct reef_vqueue {
     struct reef_queue_attributes attributes;
     uint64_t doorbell;        /* handle of the signal that the application rings */
     bool watched;             /* of what follows only `real` and "RT" are used */
+    bool tells;               /* watched: what is launched is looked at (need.c) */
     _Atomic int class;        /* enum reef_class */
     _Atomic int wanted_class; /* taken on when the queue is empty */
     _Atomic bool failed;      /* the device reported an error, or the application inactivated it */
@@ -123,6 +125,9 @@ struct reef_vqueue {
     hsa_signal_t probe;               /* owned; 0: the queue was never RT */
     uint64_t probes;                  /* watched: packets of ours among the application's */
     uint64_t launches;                /* kernels, for the statistics */
+    _Atomic uint64_t need_looked;     /* need.c: index behind the packets looked at */
+    _Atomic uint32_t need_window, need_told;
+    struct reef_need need; /* agent */
 };
 
 struct reef_gpu {
@@ -167,6 +172,13 @@ struct reef_gpu {
     uint64_t rt_launch_ns;        /* agent: when it began to wait for one; 0: it does not */
     bool rt_watching;             /* the agent polls RT queues */
     uint64_t rt_since_ns;         /* since when */
+
+    /* Padding: off, or on (REEF_PADDING=cu), then what RT work of this process needs (need.c). */
+    bool pads;
+    uint32_t cus;              /* of the GPU */
+    _Atomic uint32_t need_sum; /* units, over the queues */
+    _Atomic bool need_known;   /* the board knows it */
+    uint64_t need_closed_ns;   /* agent: the last window */
 };
 
 extern pthread_mutex_t reef_complete_lock;
@@ -341,6 +353,20 @@ void reef_rt_raise(struct reef_gpu *gpu);
 /** Watches the RT queues of @gpu; returns after how many ns to be called again. Agent only. */
 uint64_t reef_rt_step(struct reef_gpu *gpu, uint64_t now_ns);
 
+/* --- need.c --- */
+/** Looks at the kernels up to packet @last of a watched queue, whose doorbell is about to be rung.
+ */
+void reef_need_look(struct reef_vqueue *q, uint64_t last);
+/** A kernel is about to be given to the device, by a packet with this @head. Hot path. */
+static inline void reef_need_note(struct reef_vqueue *q, const hsa_kernel_dispatch_packet_t *packet,
+                                  uint32_t head);
+void reef_need_note_larger(struct reef_vqueue *q, const hsa_kernel_dispatch_packet_t *packet,
+                           bool alone);
+/** Ends the present window if it is time, or RT work is @over. Agent only, gpu->lock held. */
+void reef_need_close(struct reef_gpu *gpu, uint64_t now_ns, bool over);
+/** @q is gone. gpu->lock held. */
+void reef_need_forget(struct reef_vqueue *q);
+
 /* --- kernel_names.c --- */
 void reef_kernel_name_add(uint64_t kernel_object, hsa_executable_symbol_t symbol);
 /** Copies the name, or "?", to @name. */
@@ -442,10 +468,22 @@ static inline bool reef_watch_is_plain(const struct reef_vqueue *q)
 {
 #ifdef __x86_64__ /* see reef_rt_arrive */
     return reef_likely(atomic_load_explicit(&q->gpu->rt_raised, memory_order_relaxed) &&
-                       !reef_put_off.active);
+                       !reef_put_off.active && !q->tells);
 #else
     return false;
 #endif
+}
+
+/* One without the barrier bit may run beside those before it, so there is no telling. */
+static inline void reef_need_note(struct reef_vqueue *q, const hsa_kernel_dispatch_packet_t *packet,
+                                  uint32_t head)
+{
+    uint64_t window = atomic_load_explicit(&q->need_window, memory_order_relaxed);
+    bool alone = head >> HSA_PACKET_HEADER_BARRIER & 1;
+    if (reef_likely(alone && packet->grid_size_y == 1 && packet->grid_size_z == 1 &&
+                    packet->grid_size_x <= window * packet->workgroup_size_x))
+        return;
+    reef_need_note_larger(q, packet, alone);
 }
 
 static inline void reef_feed_flush(void)
