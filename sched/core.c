@@ -374,8 +374,6 @@ void reef_core_reset_failed(struct reef_core *core, uint32_t queue, uint64_t now
 void reef_core_room(struct reef_core *core, uint32_t cus, uint64_t now_ns)
 {
     note_time(core, now_ns);
-    if (cus == core->room)
-        return;
     core->room = cus;
     for (uint32_t i = 0; i < core->queue_count; i++)
         if (core->queues[i])

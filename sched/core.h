@@ -231,8 +231,8 @@ void reef_core_stopped(struct reef_core *core, uint32_t queue, uint64_t now_ns);
 /** A RESET, EVICT or SUSPEND could not be done: the queue drains instead. */
 void reef_core_reset_failed(struct reef_core *core, uint32_t queue, uint64_t now_ns);
 void reef_core_timer(struct reef_core *core, uint64_t now_ns);
-/** RT work leaves so many compute units, whenever that changes; 0 at first. To be told before
- *  reef_core_rt() where both change. */
+/** RT work leaves so many compute units, whenever that changes, and now and then; 0 at first. To be
+ *  told before reef_core_rt() where both change. */
 void reef_core_room(struct reef_core *core, uint32_t cus, uint64_t now_ns);
 /** The padding queue of @queue, which is empty, has @cus units; 0, as at first: there is none (any
  * more). If it went with what was in it, this comes before reef_core_stopped(). */

@@ -102,5 +102,7 @@ void reef_queue_room_changed(struct reef_queue *q, uint64_t now_ns)
 {
     if (q->state == REEF_QUEUE_PADDING && !has_room(q))
         reef_queue_leave_padding(q, now_ns);
+    else if (q->state == REEF_QUEUE_PADDING)
+        reef_queue_feed(q); /* there may be more time than it seemed */
     reef_queue_try_padding(q);
 }

@@ -77,8 +77,10 @@ void reef_board_rt_needs(struct reef_board *board, uint32_t cus);
 
 /* --- BE side --- */
 /** How many of @cus compute units are left by all RT work there is and by RT programs that are there and have
- *  said what they need. Reads /proc: for agents. */
+ *  said what they need. */
 uint32_t reef_board_room(const struct reef_board *board, uint32_t cus, uint64_t now_ns);
+/** Forgets what the dead have said. Reads /proc: for agents, now and then. */
+void reef_board_room_take_back(struct reef_board *board);
 /** Changes whenever reef_board_room() may. One load. */
 uint32_t reef_board_room_changes(const struct reef_board *board);
 /** Whether RT work exists in any process. Takes back the bits of the dead and ignores expired leases.

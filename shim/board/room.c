@@ -28,6 +28,19 @@ uint32_t reef_board_room_changes(const struct reef_board *board)
     return atomic_load(&board->map->room_changes);
 }
 
+void reef_board_room_take_back(struct reef_board *board)
+{
+    for (unsigned i = 0; i < REEF_BOARD_SLOTS; i++) {
+        struct reef_board_slot *slot = &board->map->slots[i];
+        uint32_t told = atomic_load(&slot->rt_cus);
+
+        if (i == board->slot || !told || reef_board_slot_lives(slot, atomic_load(&slot->owner)))
+            continue;
+        if (atomic_compare_exchange_strong(&slot->rt_cus, &told, 0))
+            atomic_fetch_add(&board->map->room_changes, 1);
+    }
+}
+
 uint32_t reef_board_room(const struct reef_board *board, uint32_t cus, uint64_t now_ns)
 {
     uint64_t rt = atomic_load(&board->map->rt);
@@ -38,7 +51,7 @@ uint32_t reef_board_room(const struct reef_board *board, uint32_t cus, uint64_t 
         uint32_t told = atomic_load(&slot->rt_cus);
         bool active = rt >> i & 1 && reef_board_lease_holds(atomic_load(&slot->renewed_ns), now_ns);
 
-        if (!owner || (!active && (!told || !reef_board_slot_lives(slot, owner))))
+        if (!owner || (!active && !told))
             continue;
         cus = meaning(told) < cus ? cus - told : 0;
     }

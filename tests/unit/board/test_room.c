@@ -100,10 +100,15 @@ static void the_dead_need_nothing(void **state)
     kill(silent.pid, SIGKILL);
     end_child(&silent);
     uint64_t later_ns = now_ns() + 2 * REEF_BOARD_LEASE_NS; /* both leases are over */
+    reef_board_room_take_back(board);
     assert_int_equal(reef_board_room(board, CUS, later_ns), 40);
     kill(said.pid, SIGKILL);
     end_child(&said);
+    uint32_t changes = reef_board_room_changes(board);
+    assert_int_equal(reef_board_room(board, CUS, later_ns), 40);
+    reef_board_room_take_back(board);
     assert_int_equal(reef_board_room(board, CUS, later_ns), CUS);
+    assert_true(reef_board_room_changes(board) != changes);
     struct child heir = start_peer(); /* of a slot */
     order(&heir, 'r');
     assert_int_equal(room_beside(board, &heir), 0);
