@@ -56,7 +56,7 @@
  * long they were away is in their duration, so that is not learned.
  *
  * The padding queue. While RT work is there, a held queue may have another DQ, on the compute units
- * that RT work leaves. The caller says how many units its padding queue has
+ * that RT work leaves (docs/padding.md). The caller says how many units its padding queue has
  * (reef_core_padding_queue) and how many RT work leaves (reef_core_room). As long as these suffice,
  * a queue whose DQ is empty goes from HELD to PADDING: the caller gets PAD, and what is submitted
  * then goes to the padding queue. Only commands that are PADDABLE and EVICTABLE do, and barriers
