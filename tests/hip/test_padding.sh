@@ -9,16 +9,16 @@ export REEF_RESET=$2 REEF_PADDING=cu REEF_EVICT_PATIENCE_US=200000
 squeeze=${3:-}
 
 for n in 1 2; do
-    become be "$apps/trainer" --groups 120 --steps 300 --streams "$n" --until-file "$work/stop" --ready-file "$work/ready$n" \
+    become be "$apps/trainer" --groups 60 --steps 150 --streams "$n" --until-file "$work/stop" --ready-file "$work/ready$n" \
         --json "$work/be$n.json" >"$work/be$n.out" 2>"$work/be$n.err" &
     eval "be$n=\$!"
     await 120 test -e "$work/ready$n" || fail "best-effort program $n did not start"
 done
 if [ "$squeeze" ]; then
-    REEF_PADDING=off become rt "$apps/arrivals" 1000000 300000 3 >"$work/rt2.out" 2>"$work/rt2.err" &
+    REEF_PADDING=off become rt "$apps/arrivals" 1000000 100000 3 >"$work/rt2.out" 2>"$work/rt2.err" &
     await 120 test -s "$work/rt2.out" || fail "the second real-time program does not begin"
 fi
-under rt "$apps/detector" --count 30 --period-us 30000 --json "$work/rt.json" >"$work/rt.out" 2>"$work/rt.err" ||
+under rt "$apps/detector" --count 30 --taps 300 --period-us 20000 --json "$work/rt.json" >"$work/rt.out" 2>"$work/rt.err" ||
     fail "real-time program: $(cat "$work/rt.out")"
 # shellcheck disable=SC2154
 padded=$(($(stat "$be1" padded) + $(stat "$be2" padded)))
