@@ -84,9 +84,19 @@ static void unlist(struct reef_core *core, struct reef_queue *q)
 static bool queue_next(struct reef_queue *q, struct reef_action *action)
 {
     struct reef_range *range = q->resubmit.count > 0 ? &q->resubmit : &q->submit;
+    if (q->unpad_due) {
+        *action = (struct reef_action){.type = REEF_ACTION_UNPAD, .queue = q->number};
+        q->unpad_due = false;
+        return true;
+    }
     if (q->allow_due) {
         *action = (struct reef_action){.type = REEF_ACTION_ALLOW, .queue = q->number};
         q->allow_due = false;
+        return true;
+    }
+    if (q->pad_due) {
+        *action = (struct reef_action){.type = REEF_ACTION_PAD, .queue = q->number};
+        q->pad_due = false;
         return true;
     }
     if (q->resume_due) {
@@ -125,7 +135,7 @@ static bool queue_next(struct reef_queue *q, struct reef_action *action)
 static bool queue_has_action(const struct reef_queue *q)
 {
     return q->resubmit.count > 0 || q->submit.count > 0 || q->allow_due || q->resume_due ||
-           q->evict_due || q->reset_due || q->suspend_due;
+           q->evict_due || q->reset_due || q->suspend_due || q->pad_due || q->unpad_due;
 }
 
 static uint64_t next_timer(const struct reef_core *core)
@@ -219,11 +229,18 @@ void reef_core_pass_turn(struct reef_core *core)
 
 /* --- events --- */
 
+/* Launching threads may be a little behind. */
+static void note_time(struct reef_core *core, uint64_t now_ns)
+{
+    if (now_ns > core->now_ns)
+        core->now_ns = now_ns;
+}
+
 uint64_t reef_core_enqueued(struct reef_core *core, uint32_t queue,
                             const struct reef_command *command, uint64_t now_ns)
 {
     struct reef_queue *q = find(core, queue);
-    (void)now_ns;
+    note_time(core, now_ns);
     return q ? reef_queue_enqueue(q, command) : REEF_CORE_FULL;
 }
 
@@ -241,6 +258,7 @@ void reef_core_completed(struct reef_core *core, uint32_t queue, uint64_t seq, u
                          uint64_t now_ns)
 {
     struct reef_queue *q = find(core, queue);
+    note_time(core, now_ns);
     if (q)
         reef_queue_complete(q, seq, duration_ns);
     note_clear(core, now_ns);
@@ -249,6 +267,7 @@ void reef_core_completed(struct reef_core *core, uint32_t queue, uint64_t seq, u
 void reef_core_evicted(struct reef_core *core, uint32_t queue, uint64_t seq, uint64_t now_ns)
 {
     struct reef_queue *q = find(core, queue);
+    note_time(core, now_ns);
     if (q)
         reef_queue_evicted(q, seq, now_ns);
 }
@@ -263,7 +282,9 @@ void reef_core_unguarded(struct reef_core *core, uint32_t queue, uint64_t seq)
 static void hold(struct reef_core *core, uint64_t now_ns)
 {
     core->held = true;
+    note_time(core, now_ns);
     reef_gaps_end(&core->gaps, now_ns);
+    reef_gaps_begin(&core->holds, now_ns);
     for (uint32_t i = 0; i < core->queue_count; i++)
         if (core->queues[i])
             reef_queue_hold(core->queues[i], now_ns);
@@ -271,13 +292,14 @@ static void hold(struct reef_core *core, uint64_t now_ns)
 
 static void release(struct reef_core *core, uint64_t now_ns)
 {
-    core->now_ns = now_ns;
+    note_time(core, now_ns);
     core->lingering = false;
     core->timer_due = core->evict_end_ns != UINT64_MAX;
     if (core->policy->never_opens)
         return;
     core->held = false;
     reef_gaps_begin(&core->gaps, now_ns);
+    reef_gaps_end(&core->holds, now_ns);
     for (uint32_t i = 0; i < core->queue_count; i++)
         if (core->queues[i])
             reef_queue_release(core->queues[i]);
@@ -342,7 +364,7 @@ void reef_core_timer(struct reef_core *core, uint64_t now_ns)
 void reef_core_stopped(struct reef_core *core, uint32_t queue, uint64_t now_ns)
 {
     struct reef_queue *q = find(core, queue);
-    core->now_ns = now_ns;
+    note_time(core, now_ns);
     if (q)
         reef_queue_stopped(q);
     note_clear(core, now_ns);
@@ -351,9 +373,28 @@ void reef_core_stopped(struct reef_core *core, uint32_t queue, uint64_t now_ns)
 void reef_core_reset_failed(struct reef_core *core, uint32_t queue, uint64_t now_ns)
 {
     struct reef_queue *q = find(core, queue);
-    (void)now_ns;
+    note_time(core, now_ns);
     if (q)
         reef_queue_reset_failed(q);
+}
+
+void reef_core_room(struct reef_core *core, uint32_t cus, uint64_t now_ns)
+{
+    note_time(core, now_ns);
+    core->room = cus;
+    for (uint32_t i = 0; i < core->queue_count; i++)
+        if (core->queues[i])
+            reef_queue_room_changed(core->queues[i], now_ns);
+}
+
+void reef_core_padding_queue(struct reef_core *core, uint32_t queue, uint32_t cus, uint64_t now_ns)
+{
+    struct reef_queue *q = find(core, queue);
+    note_time(core, now_ns);
+    if (!q || q->pad_cus == cus)
+        return;
+    q->pad_cus = cus;
+    reef_queue_room_changed(q, now_ns);
 }
 
 /* --- questions --- */

@@ -22,6 +22,7 @@
  *   RESETTING  held; the running commands are being killed
  *   SUSPENDED  held; the running commands are saved by the hardware
  *   HELD       held; nothing is in the DQ
+ *   PADDING    held, but some of its commands run in its padding queue, beside RT work
  *   RESTORING  what did not complete is being submitted again, in order, before anything new
  *
  * The depth rule. A command enters the DQ, in order, if
@@ -54,9 +55,21 @@
  * commonly takes at least suspend_worth_ns more. Commands of a suspended queue stay in its DQ. How
  * long they were away is in their duration, so that is not learned.
  *
+ * The padding queue. While RT work is there, a held queue may have another DQ, on the compute units
+ * that RT work leaves (docs/padding.md). The caller says how many units its padding queue has
+ * (reef_core_padding_queue) and how many RT work leaves (reef_core_room). As long as these suffice,
+ * a queue whose DQ is empty goes from HELD to PADDING: the caller gets PAD, and what is submitted
+ * then goes to the padding queue. Only commands that are PADDABLE and EVICTABLE do, and barriers
+ * that wait for nothing, in order: what is neither ends it until RT work is gone; and only kernels
+ * that are expected to end before RT work does, by how long BE was held lately and what they take
+ * on so many units (learned by itself; one that is not known goes alone). When RT work needs the
+ * units, or is gone, the queue is evicted as ever, UNPAD follows when its DQ is empty, and what did
+ * not complete is submitted again to its own DQ. So never is something of a queue in both.
+ *
  * What counts as killed. A reset takes everything out of the DQ, but only the oldest kernel in it
  * surely ran: only its count goes up. It is the one that stands in the way of all others, so
- * progress is certain, and a kernel that was merely queued is not drained for it.
+ * progress is certain, and a kernel that was merely queued is not drained for it. What ends in the
+ * padding queue does not count: it had been no worse off without.
  *
  * Progress. A kernel that was killed kill_limit times in a row is suspended or drained instead. So
  * is one that is known to take longer than BE was let run at a time lately (gaps.h), for it could
@@ -79,6 +92,7 @@ enum reef_queue_state {
     REEF_QUEUE_RESETTING,
     REEF_QUEUE_SUSPENDED,
     REEF_QUEUE_HELD,
+    REEF_QUEUE_PADDING,
     REEF_QUEUE_RESTORING,
 };
 
@@ -99,6 +113,8 @@ enum {
     REEF_COMMAND_EVICTABLE = 1 << 3,
     /* A barrier that waits for something that has not happened yet. */
     REEF_COMMAND_WAITS = 1 << 4,
+    /* May run in the padding queue. Only with EVICTABLE. */
+    REEF_COMMAND_PADDABLE = 1 << 5,
 };
 
 /** reef_core_enqueued(): the queue is full. */
@@ -116,6 +132,8 @@ enum reef_action_type {
     REEF_ACTION_SUSPEND,  /* save what runs on @queue; answer with reef_core_stopped() */
     REEF_ACTION_RESUME,   /* continue the suspended @queue; what is submitted behind this waits for
                              it by itself */
+    REEF_ACTION_PAD,      /* the DQ of @queue, which is empty, is its padding queue from here on; */
+    REEF_ACTION_UNPAD,    /* is its own again. Its padding queue is empty */
     REEF_ACTION_ARM_TIMER, /* call reef_core_timer() at @at_ns (replaces the timer armed before) */
 };
 
@@ -160,7 +178,7 @@ struct reef_core_stats {
     uint64_t killed;      /* commands in the DQ at a reset that had not completed */
     uint64_t evicted;     /* commands that the evict flag ended, or kept from beginning */
     uint64_t resubmitted; /* commands submitted again */
-    uint64_t padded;      /* commands that padding completed */
+    uint64_t padded;      /* commands that padding completed; kernels, of a padding queue */
 };
 
 struct reef_core;
@@ -182,10 +200,11 @@ void reef_core_queue_close(struct reef_core *core, uint32_t queue);
 /*
  * Events. Each appends to the core's list of actions; the caller takes them with reef_core_next()
  * after every event, in order, and carries them out. The list is bounded: of one queue it holds at
- * most an ALLOW, a RESUME, a RESUBMIT, a SUBMIT, an EVICT, a RESET and a SUSPEND, in this order,
- * and consecutive submissions become one action. Events may be reported from within the loop that
- * takes actions. Events of a queue that is not open, completions of commands that are complete or
- * were never submitted, and answers to a RESET, EVICT or SUSPEND that nobody asked for are ignored.
+ * most an UNPAD, an ALLOW, a PAD, a RESUME, a RESUBMIT, a SUBMIT, an EVICT, a RESET and a SUSPEND,
+ * in this order, and consecutive submissions become one action. Events may be reported from within
+ * the loop that takes actions. Events of a queue that is not open, completions of commands that are
+ * complete or were never submitted, and answers to a RESET, EVICT or SUSPEND that nobody asked for
+ * are ignored.
  */
 /** The application put a command on the queue. Returns its sequence number, or REEF_CORE_FULL if
  *  @capacity commands are not retired: then nothing happened. */
@@ -215,6 +234,12 @@ void reef_core_stopped(struct reef_core *core, uint32_t queue, uint64_t now_ns);
 /** A RESET, EVICT or SUSPEND could not be done: the queue drains instead. */
 void reef_core_reset_failed(struct reef_core *core, uint32_t queue, uint64_t now_ns);
 void reef_core_timer(struct reef_core *core, uint64_t now_ns);
+/** RT work leaves so many compute units, whenever that changes, and now and then; 0 at first. To be
+ *  told before reef_core_rt() where both change. */
+void reef_core_room(struct reef_core *core, uint32_t cus, uint64_t now_ns);
+/** The padding queue of @queue, which is empty, has @cus units; 0, as at first: there is none (any
+ * more). If it went with what was in it, this comes before reef_core_stopped(). */
+void reef_core_padding_queue(struct reef_core *core, uint32_t queue, uint32_t cus, uint64_t now_ns);
 
 /*
  * Padding. Before an RT kernel is launched, the caller asks which work-groups of held commands are

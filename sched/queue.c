@@ -126,13 +126,14 @@ void reef_queue_feed(struct reef_queue *q)
         bool again = q->next < q->fresh;
         if (entry->place == REEF_ENTRY_OUT) {
             struct reef_candidate candidate = {.kernel = entry->key != 0, .again = again};
-            struct reef_estimate estimate = reef_estimator_get(&q->core->estimator, entry->key);
-            entry->kills_max = kills_max(q->core, &estimate);
+            struct reef_estimate estimate = reef_queue_estimate(q, entry->key);
+            entry->kills_max = q->beside ? UINT16_MAX : kills_max(q->core, &estimate);
             candidate.bound_ns = estimate.bound_ns;
             candidate.spent = candidate.kernel && reef_entry_spent(entry);
             q->view.waiting = q->enqueued - q->next;
             if (!fits(q, &candidate) || entry->groups_out > 0 ||
-                (q->view.evictable > 0 && !follows(entry)))
+                (q->view.evictable > 0 && !follows(entry)) ||
+                (q->beside && !reef_queue_paddable(q, entry, &estimate)))
                 break;
             entry->estimate = estimate;
             entry->place = REEF_ENTRY_IN;
@@ -233,7 +234,8 @@ static void complete(struct reef_queue *q, uint64_t seq, uint64_t duration_ns)
     entry->place = REEF_ENTRY_DONE;
     core->outstanding--;
     core->stats.completed++;
-    reef_estimator_learn(&core->estimator, entry->key, own_duration(core, entry, duration_ns));
+    core->stats.padded += q->beside && entry->key != 0;
+    reef_queue_learn(q, entry->key, own_duration(core, entry, duration_ns));
 
     while (q->retired < q->fresh && reef_queue_entry(q, q->retired)->place == REEF_ENTRY_DONE)
         q->retired++;

@@ -58,10 +58,12 @@ struct reef_queue {
 
     /* Actions the caller has not taken yet; on the core's list while there are any. */
     struct reef_range resubmit, submit;
-    bool allow_due, resume_due, evict_due, reset_due, suspend_due, listed;
-    bool off;      /* SUSPENDED, and it has been done: not counted in core->in_flight */
-    bool raised;   /* the evict flag is, or may be, up; commands are reported one by one */
-    bool evicted;  /* since it was raised something was evicted */
+    bool allow_due, resume_due, evict_due, reset_due, suspend_due, pad_due, unpad_due, listed;
+    bool beside;      /* its DQ is its padding queue */
+    uint32_t pad_cus; /* units of that; 0: there is none */
+    bool off;         /* SUSPENDED, and it has been done: not counted in core->in_flight */
+    bool raised;      /* the evict flag is, or may be, up; commands are reported one by one */
+    bool evicted;     /* since it was raised something was evicted */
     bool mid_task; /* policies of whole tasks: the last command submitted was not its task's last */
     uint64_t off_ns;              /* when it was suspended, while it is off */
     uint64_t evict_end_ns;        /* EVICTING, DRAINING: when patience ends; UINT64_MAX: never */
@@ -77,7 +79,7 @@ struct reef_core {
     bool lingering;  /* RT is idle, BE is held until linger_end_ns */
     bool held;       /* BE is held: RT is active or lingering; never under a policy without on_rt */
     bool timer_due;  /* an ARM_TIMER was not taken yet */
-    uint64_t now_ns; /* of the event that is being dealt with, where time away counts */
+    uint64_t now_ns; /* of the latest event */
     uint64_t linger_end_ns;
     uint64_t evict_end_ns;   /* the first end of a queue's patience; UINT64_MAX: none */
     uint64_t outstanding;    /* commands of open queues that are not complete */
@@ -86,6 +88,8 @@ struct reef_core {
     uint32_t turn_last;      /* number of the queue whose turn it was last */
     struct reef_linger linger;
     struct reef_gaps gaps;
+    struct reef_gaps holds; /* the same the other way round: how long BE was held lately */
+    uint32_t room;          /* units that RT work leaves */
     struct reef_pad_account pad_account;
     bool clearing; /* RT work arrived at arrived_ns and found commands in a DQ that are not off yet
                     */
@@ -124,7 +128,7 @@ static inline bool reef_entry_evictable(const struct reef_queue *q, const struct
 static inline bool reef_queue_flowing(const struct reef_queue *q)
 {
     return q->state == REEF_QUEUE_OPEN || q->state == REEF_QUEUE_RESTORING ||
-           q->state == REEF_QUEUE_FINISHING;
+           q->state == REEF_QUEUE_FINISHING || q->state == REEF_QUEUE_PADDING;
 }
 
 /* queue.c and stop.c. All return having appended the actions that follow. */
@@ -133,7 +137,7 @@ struct reef_queue *reef_queue_create(struct reef_core *core, uint32_t number, ui
 void reef_queue_destroy(struct reef_queue *q);
 uint64_t reef_queue_enqueue(struct reef_queue *q, const struct reef_command *command);
 void reef_queue_complete(struct reef_queue *q, uint64_t seq, uint64_t duration_ns);
-/** Submits what may be submitted. OPEN, RESTORING, FINISHING. */
+/** Submits what may be submitted. OPEN, RESTORING, FINISHING, PADDING. */
 void reef_queue_feed(struct reef_queue *q);
 void reef_queue_unguarded(struct reef_queue *q, uint64_t seq);
 /** Counts @entry in (+1) or out of (-1) what is in the DQ. */
@@ -145,12 +149,28 @@ void reef_queue_evicted(struct reef_queue *q, uint64_t seq, uint64_t now_ns);
 void reef_queue_hold(struct reef_queue *q, uint64_t now_ns);
 /** Resets or suspends the queue if its patience is over and that is safe. */
 void reef_queue_lose_patience(struct reef_queue *q, uint64_t now_ns);
+/** PADDING: evicts what is in the padding queue. HELD follows when that is empty. */
+void reef_queue_leave_padding(struct reef_queue *q, uint64_t now_ns);
 /** BE may run again. */
 void reef_queue_release(struct reef_queue *q);
 /** The DQ of a queue that is held may have become empty. */
 void reef_queue_settle(struct reef_queue *q);
 void reef_queue_stopped(struct reef_queue *q);
 void reef_queue_reset_failed(struct reef_queue *q);
+
+/* pad_queue.c */
+/** What @key takes in the queue's DQ, its own or its padding queue. */
+struct reef_estimate reef_queue_estimate(const struct reef_queue *q, uint64_t key);
+void reef_queue_learn(struct reef_queue *q, uint64_t key, uint64_t duration_ns);
+/** Whether @entry may run in the padding queue now. */
+bool reef_queue_paddable(const struct reef_queue *q, const struct reef_entry *entry,
+                         const struct reef_estimate *estimate);
+/** From HELD to PADDING, if there is room. */
+void reef_queue_try_padding(struct reef_queue *q);
+/** Its DQ, which is empty, is its own again. */
+void reef_queue_unpad(struct reef_queue *q);
+/** The units that RT work leaves, or its padding queue's, are others. */
+void reef_queue_room_changed(struct reef_queue *q, uint64_t now_ns);
 
 /* queue.c */
 bool reef_queue_evictable(const struct reef_queue *q, uint64_t seq);

@@ -28,6 +28,13 @@ static void resume(struct reef_queue *q)
 {
     if (q->state == REEF_QUEUE_SUSPENDED)
         continue_suspended(q);
+    if (q->beside && q->view.in_flight > 0) { /* reef_queue_settle() goes on from here */
+        if (q->state == REEF_QUEUE_PADDING)
+            reef_queue_leave_padding(q, q->core->now_ns);
+        return;
+    }
+    if (q->beside)
+        reef_queue_unpad(q);
     q->evict_end_ns = UINT64_MAX;
     /* What was evicted must not be overtaken by what is still in the DQ: reef_queue_settle() goes
      * on from here. */
@@ -53,7 +60,7 @@ void reef_queue_release(struct reef_queue *q)
     bool suspending = q->state == REEF_QUEUE_SUSPENDED && !q->off && !q->suspend_due;
     bool untouched = q->state == REEF_QUEUE_EVICTING && q->view.evictable > 0 && !q->evicted;
     if (q->state == REEF_QUEUE_HELD || q->state == REEF_QUEUE_DRAINING ||
-        q->state == REEF_QUEUE_FINISHING || untouched ||
+        q->state == REEF_QUEUE_FINISHING || q->state == REEF_QUEUE_PADDING || untouched ||
         (q->state == REEF_QUEUE_SUSPENDED && !suspending))
         resume(q);
 }
@@ -64,6 +71,8 @@ void reef_queue_settle(struct reef_queue *q)
         return;
     if (q->state == REEF_QUEUE_DRAINING) {
         q->state = REEF_QUEUE_HELD;
+        if (!q->core->held) /* it was its padding queue */
+            resume(q);
     } else if (q->state == REEF_QUEUE_EVICTING && q->raised) {
         q->next = q->retired;
         q->state = REEF_QUEUE_HELD;
@@ -71,6 +80,7 @@ void reef_queue_settle(struct reef_queue *q)
         if (!q->core->held)
             resume(q);
     }
+    reef_queue_try_padding(q);
 }
 
 /* --- stopping --- */
@@ -122,7 +132,7 @@ static void reset(struct reef_queue *q)
 /* Where nothing runs there is nothing to save. */
 static bool may_suspend(const struct reef_queue *q)
 {
-    return q->view.suspend_exists && q->view.kernels > 0;
+    return q->view.suspend_exists && q->view.kernels > 0 && !q->beside;
 }
 
 /* It may still have to be continued, from the last time: one comes behind the other. */
@@ -160,6 +170,16 @@ static void hold_evicting(struct reef_queue *q, uint64_t now_ns)
         be_patient(q, now_ns);
 }
 
+void reef_queue_leave_padding(struct reef_queue *q, uint64_t now_ns)
+{
+    if (q->view.in_flight == 0)
+        q->state = REEF_QUEUE_HELD;
+    else if (q->view.evictable > 0)
+        evict(q, false, now_ns);
+    else
+        q->state = REEF_QUEUE_DRAINING; /* barriers that wait for nothing */
+}
+
 void reef_queue_hold(struct reef_queue *q, uint64_t now_ns)
 {
     if (q->state == REEF_QUEUE_EVICTING)
@@ -177,6 +197,7 @@ void reef_queue_hold(struct reef_queue *q, uint64_t now_ns)
     }
     if (q->view.in_flight == 0) {
         q->state = REEF_QUEUE_HELD;
+        reef_queue_try_padding(q);
         return;
     }
     if (means == REEF_MEANS_EVICT && q->view.evict_exists &&
@@ -222,7 +243,7 @@ void reef_queue_evicted(struct reef_queue *q, uint64_t seq, uint64_t now_ns)
     reef_queue_count(q, entry, -1); /* before its kills change */
     entry->place = REEF_ENTRY_OUT;
     q->core->stats.evicted++;
-    if (!q->evicted && entry->key != 0 && entry->kills < UINT16_MAX)
+    if (!q->evicted && !q->beside && entry->key != 0 && entry->kills < UINT16_MAX)
         entry->kills++; /* the others did not begin */
     q->evicted = q->raised = true;
     reef_queue_settle(q);
@@ -231,7 +252,7 @@ void reef_queue_evicted(struct reef_queue *q, uint64_t seq, uint64_t now_ns)
 /* Takes everything out of the DQ. An eviction kills nothing: what ran it was waited for. */
 static void take_back(struct reef_queue *q, bool killed)
 {
-    bool oldest = killed;
+    bool oldest = killed && !q->beside;
     for (uint64_t seq = q->retired; seq < q->next; seq++) {
         struct reef_entry *entry = reef_queue_entry(q, seq);
         if (entry->place != REEF_ENTRY_IN)
@@ -283,10 +304,12 @@ void reef_queue_stopped(struct reef_queue *q)
     q->core->stats.resets += reset;
     q->core->stats.evictions += !reset;
     take_back(q, reset);
-    if (q->core->held)
-        q->state = REEF_QUEUE_HELD;
-    else
+    if (!q->core->held) {
         resume(q);
+        return;
+    }
+    q->state = REEF_QUEUE_HELD;
+    reef_queue_try_padding(q);
 }
 
 void reef_queue_reset_failed(struct reef_queue *q)
@@ -298,7 +321,7 @@ void reef_queue_reset_failed(struct reef_queue *q)
     if (q->evicted) {             /* and the rest of the DQ is waited for */
         q->state = REEF_QUEUE_EVICTING;
         reef_queue_settle(q);
-    } else if (!q->core->held) {
+    } else if (!q->core->held && !(q->beside && q->view.in_flight > 0)) {
         resume(q);
     } else if (q->view.in_flight == 0) {
         q->state = REEF_QUEUE_HELD;

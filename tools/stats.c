@@ -31,6 +31,7 @@ static const struct column {
     {"done_ns", offsetof(struct reef_board_stats, done_ns)},
     {"wasted_ns", offsetof(struct reef_board_stats, wasted_ns)},
     {"reexecuted", offsetof(struct reef_board_stats, reexecuted)},
+    {"padded", offsetof(struct reef_board_stats, padded)},
 };
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]), MAX_GPUS = 16 };
 

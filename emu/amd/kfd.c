@@ -136,9 +136,11 @@ static int alloc_queue_gws(void *arg)
     return emu_queue_set_gws(a->queue_id, a->num_gws > 0);
 }
 
-/** Bit n is compute unit n. (On hardware they are dealt out to the shader engines in turn, which
- * only decides which of the equal units are meant: mqd_symmetrically_map_cu_mask in
- * kfd_mqd_manager.c.) */
+/** Bit n is compute unit n: the queue's work-groups are placed on the units named, and nowhere
+ * else. (On hardware the driver deals the bits out to the shader engines in turn, one unit of each
+ * engine after the other, and writes them to the queue's COMPUTE_STATIC_THREAD_MGMT_SE0 to 3:
+ * mqd_symmetrically_map_cu_mask in kfd_mqd_manager.c, update_cu_mask in kfd_mqd_manager_v9.c. That
+ * only decides which of the equal units are meant.) */
 static int set_cu_mask(void *arg)
 {
     struct kfd_ioctl_set_cu_mask_args *a = arg;

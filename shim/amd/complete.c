@@ -195,6 +195,7 @@ static void publish_stats(struct reef_gpu *gpu)
     atomic_store_explicit(&to->guarded, counts.kernels, memory_order_relaxed);
     atomic_store_explicit(&to->unguarded, counts.unguarded, memory_order_relaxed);
     atomic_store_explicit(&to->be_completed, stats.completed, memory_order_relaxed);
+    atomic_store_explicit(&to->padded, stats.padded, memory_order_relaxed);
 }
 
 /* A tenth of the time since @since_ns, within bounds. */
@@ -215,7 +216,7 @@ static uint64_t queue_timeout(struct reef_vqueue *q, uint64_t now_ns)
         return poll_after(q->progress_ns, now_ns);
     }
     q->progress_ns = 0;
-    if (reef_core_waiting(gpu->core, (uint32_t)q->core_queue) > 0 || gpu->rt_seen)
+    if (reef_core_waiting(gpu->core, (uint32_t)q->core_queue) > 0 || (gpu->rt_seen && !q->padded))
         return HELD_NS;
     /* A packet that is being written now may have been left to us. */
     if (now_ns - gpu->be_busy_ns < AWAKE_NS || reef_vqueue_write_index(q) != q->taken)

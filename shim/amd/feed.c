@@ -90,6 +90,9 @@ static uint32_t kernel_flags(const struct reef_vqueue *q, const struct reef_kern
     flags |= REEF_COMMAND_GUARDED;
     if (flags & REEF_COMMAND_RESTARTABLE && (kernel->rule.independent || one_wavefront(packet)))
         flags |= REEF_COMMAND_EVICTABLE;
+    /* The padding queue has no scratch memory; it would be allocated while RT work runs. */
+    if (flags & REEF_COMMAND_EVICTABLE && q->gpu->pads && packet->private_segment_size == 0)
+        flags |= REEF_COMMAND_PADDABLE;
     return flags;
 }
 
@@ -153,6 +156,8 @@ bool reef_feed_wants_more(const struct reef_vqueue *q)
 
 bool reef_feed_rt_has_come(struct reef_gpu *gpu)
 {
+    if (reef_padding_is_stale(gpu))
+        return true;
     return reef_unlikely(reef_board_rt_any(gpu->board)) && !gpu->rt_seen && !reef_disabled() &&
            reef_board_rt_active(gpu->board, reef_now_ns());
 }
@@ -260,8 +265,8 @@ static void submit(struct reef_vqueue *q, uint64_t index)
     struct reef_slot *slot = &q->slots[number];
     slot->index = index;
     slot->paused = slot->killed = false;
-    slot->first = q->emptied;
-    q->emptied = false;
+    slot->first = q->emptied && !q->padded;
+    q->emptied = q->emptied && q->padded;
     q->live[q->live_count++] = number;
 
     const union reef_packet *from = reef_packet_at(q, index);
@@ -340,6 +345,12 @@ void reef_feed_actions(struct reef_gpu *gpu)
         case REEF_ACTION_ALLOW:
             allow(q);
             break;
+        case REEF_ACTION_PAD:
+            reef_padding_begin(q);
+            break;
+        case REEF_ACTION_UNPAD:
+            reef_padding_end(q);
+            break;
         case REEF_ACTION_ARM_TIMER:
             break;
         }
@@ -403,8 +414,11 @@ void reef_feed_direct(struct reef_vqueue *q)
         /* The slot must be free again before the read index can pass it. */
         atomic_store_explicit(&from->head, HSA_PACKET_TYPE_INVALID, memory_order_relaxed);
         atomic_store_explicit(&to->head, head, memory_order_release);
-        if (reef_packet_type(head) == HSA_PACKET_TYPE_KERNEL_DISPATCH)
+        if (reef_packet_type(head) == HSA_PACKET_TYPE_KERNEL_DISPATCH) {
             count_launch(q);
+            if (reef_unlikely(q->gpu->pads))
+                reef_need_note(q, &to->dispatch, head);
+        }
         q->real_write++;
         q->taken++;
     }
@@ -446,10 +460,13 @@ void reef_feed_switch_class(struct reef_vqueue *q)
     int wanted = atomic_load(&q->wanted_class);
     if (wanted == atomic_load(&q->class) || !q->real)
         return;
+    if (q->padded && q->taken == q->retired)
+        reef_padding_stop(q);
     pthread_mutex_lock(&q->direct_lock);
-    bool empty = wanted == REEF_CLASS_RT
-                     ? q->taken == q->retired && !q->reset_due && !q->off && !q->wanted_off
-                     : reef_hsa.hsa_queue_load_read_index_scacquire(q->real) == q->real_write;
+    bool empty =
+        wanted == REEF_CLASS_RT
+            ? q->taken == q->retired && !q->reset_due && !q->off && !q->wanted_off && !q->padded
+            : reef_hsa.hsa_queue_load_read_index_scacquire(q->real) == q->real_write;
     if (empty && wanted == REEF_CLASS_RT) {
         q->virtual_of[q->real_write & q->real_mask] = q->taken;
         q->last_read = q->probed = q->real_write;

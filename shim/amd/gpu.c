@@ -74,6 +74,7 @@ static bool open_core(struct reef_gpu *gpu)
         .suspend = (config->reset == REEF_RESET_AUTO || suspend_only) && reef_kfd_seen(),
         .suspend_worth_ns = suspend_only ? 0 : config->suspend_us * 1000,
         .evict_patience_ns = config->evict_patience_us * 1000,
+        .device.cus = gpu->cus,
     };
     gpu->core = reef_core_create(&core);
     return gpu->core != NULL;
@@ -94,6 +95,8 @@ static void look_who_is_there(struct reef_gpu *gpu, uint64_t now_ns)
         return;
     gpu->peers_seen_ns = now_ns;
     reef_guards_look_at_board(gpu->guards, reef_board_has_peers(gpu->board, REEF_BOARD_RT));
+    if (gpu->pads)
+        reef_board_room_take_back(gpu->board);
 }
 
 static uint64_t agent_step(void *arg)
@@ -124,8 +127,9 @@ static bool agent_anything_new(void *arg)
     found = found || (gpu->maintain_wanted && !gpu->rt_seen && !gpu->maintain_after_ns);
     for (struct reef_vqueue *q = gpu->queues; q && !found; q = q->next)
         if (q->class == REEF_CLASS_BE && !q->failed)
-            found = q->live_count > 0 || reef_suspend_due(q) ||
-                    (!gpu->rt_seen && reef_vqueue_has_new(q) && reef_feed_wants_more(q));
+            found =
+                q->live_count > 0 || reef_suspend_due(q) ||
+                ((!gpu->rt_seen || q->padded) && reef_vqueue_has_new(q) && reef_feed_wants_more(q));
     pthread_mutex_unlock(&gpu->lock);
     return found;
 }
@@ -140,6 +144,7 @@ static struct reef_gpu *open_gpu(hsa_agent_t agent)
     pthread_cond_init(&gpu->unpinned, NULL);
     if (!open_board(gpu))
         goto err_free;
+    reef_padding_open(gpu);
     if (!open_core(gpu))
         goto err_board;
     gpu->agent = (struct reef_agent){

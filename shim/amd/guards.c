@@ -207,7 +207,19 @@ void reef_guards_look_at_board(struct reef_guards *guards, bool look)
         return;
     guards->looks = look;
     for (unsigned line = 0; line < guards->queues; line++)
-        store(guards, (int)line, REEF_GUARD_LOOK, look);
+        store(guards, (int)line, REEF_GUARD_LOOK, look && !(guards->blind >> line & 1));
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* The agent may be storing to all lines just now: whoever is last has seen both words. */
+void reef_guards_look_from(struct reef_guards *guards, int line, bool look)
+{
+    uint64_t bit = 1ull << line;
+    if (look)
+        atomic_fetch_and(&guards->blind, ~bit);
+    else
+        atomic_fetch_or(&guards->blind, bit);
+    store(guards, line, REEF_GUARD_LOOK, look && guards->looks);
     atomic_thread_fence(memory_order_seq_cst);
 }
 

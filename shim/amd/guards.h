@@ -22,8 +22,9 @@ struct reef_guards {
     volatile uint32_t *lines;   /* in the GPU's memory; 2 words at each REEF_LINE_BYTES */
     volatile uint32_t *records; /* at each REEF_RECORD_BYTES */
     struct reef_guard_layout layout;
-    bool looks;       /* at the board's word */
-    void *board_page; /* locked for the GPU; NULL: none */
+    _Atomic bool looks;     /* at the board's word, */
+    _Atomic uint64_t blind; /* but for these lines */
+    void *board_page;       /* locked for the GPU; NULL: none */
     unsigned queues;
     _Atomic uint64_t queues_used; /* bit n: line n belongs to a queue */
 };
@@ -86,6 +87,8 @@ struct reef_guard_counts reef_guards_counts(void);
 
 /** Whether they are to look there. Agent. */
 void reef_guards_look_at_board(struct reef_guards *guards, bool look);
+/** Whether those of a line are, if any are. gpu->lock held. */
+void reef_guards_look_from(struct reef_guards *guards, int line, bool look);
 /**
  * The guards of the first work-groups can look at @word as well, which lies on a page of memory
  * that the GPU can be given (tmpfs). NULL: no more. If it cannot be given they do not.

@@ -26,8 +26,8 @@ static bool is_own(const void *ring, void *arg)
 {
     const struct reef_gpu *gpu = arg;
     for (const struct reef_vqueue *q = gpu->queues; q; q = q->next) {
-        const hsa_queue_t *queues[] = {q->real, q->spare, q->dead};
-        for (unsigned i = 0; i < 3; i++)
+        const hsa_queue_t *queues[] = {q->real, q->spare, q->dead, q->aside.queue};
+        for (unsigned i = 0; i < 4; i++)
             if (queues[i] && queues[i]->base_address == ring)
                 return true;
     }

@@ -40,8 +40,11 @@ static void note_emptied(struct reef_gpu *gpu, bool rt)
 void reef_reset_look(struct reef_gpu *gpu, uint64_t now_ns)
 {
     bool rt = !reef_disabled() && reef_board_rt_active(gpu->board, now_ns);
-    if (rt == gpu->rt_seen)
+    reef_padding_look(gpu, rt, now_ns);
+    if (rt == gpu->rt_seen) {
+        reef_feed_ring(gpu);
         return;
+    }
     gpu->rt_seen = rt;
     REEF_TRACE_EVENT(rt ? REEF_TRACE_HOLD : REEF_TRACE_RELEASE, 0, 0, 0, 0, 0);
     note_emptied(gpu, rt);
@@ -121,6 +124,12 @@ static void keep_real(struct reef_vqueue *q, uint64_t now_ns)
 
 static void replace_real(struct reef_vqueue *q, uint64_t now_ns)
 {
+    if (q->padded) {
+        q->dead = reef_padding_lose(q, now_ns);
+        q->gpu->maintain_wanted = true;
+        keep_real(q, now_ns);
+        return;
+    }
     q->dead = q->real;
     q->off = q->wanted_off = false; /* its successor is not */
     __atomic_store_n(&q->real, NULL, __ATOMIC_RELEASE);
@@ -182,31 +191,45 @@ void reef_reset_run(struct reef_gpu *gpu)
         finish_reset(due[i], stopped[i]);
 }
 
+static bool needs_spare(const struct reef_vqueue *q)
+{
+    return !q->real || (q->killable && !q->spare);
+}
+
 static bool needs_maintenance(const struct reef_vqueue *q)
 {
     return q->class == REEF_CLASS_BE && !q->closing && !q->failed && q->pins == 0 &&
-           (q->dead || !q->real || (q->killable && !q->spare));
+           (q->dead || needs_spare(q) || reef_padding_due(q));
 }
 
-/* Destroys the dead queue and makes the missing one. @q is pinned and is unpinned here. False if
+/* Destroys the dead queue and makes the missing ones. @q is pinned and is unpinned here. False if
  * there is no queue to be had. */
 static bool maintain(struct reef_vqueue *q)
 {
     struct reef_gpu *gpu = q->gpu;
-    hsa_queue_t *dead = q->dead; /* pinned: nobody else changes these */
+    hsa_queue_t *dead = q->dead, *spare = q->spare; /* pinned: nobody else changes these */
+    bool wanted = needs_spare(q);
     if (dead)
         reef_hsa.hsa_queue_destroy(dead);
-    hsa_queue_t *made = reef_vqueue_make_real(q);
+    if (wanted)
+        spare = reef_vqueue_make_real(q);
+    bool made = spare || !wanted;
     reef_gpu_agent_lock(gpu);
     reef_reset_look(gpu, reef_now_ns());
     q->dead = NULL;
-    q->spare = made;
-    if (!q->real && made)
+    q->spare = spare;
+    if (!q->real && spare)
         use_spare(q, reef_now_ns());
     reef_feed_ring(gpu);
+    bool pad = made && q->real && reef_padding_due(q) && !gpu->rt_seen;
+    if (pad) {
+        pthread_mutex_unlock(&gpu->lock);
+        reef_padding_make(q);
+        reef_gpu_agent_lock(gpu);
+    }
     reef_vqueue_unpin(q);
     pthread_mutex_unlock(&gpu->lock);
-    return made != NULL;
+    return made;
 }
 
 void reef_reset_maintain(struct reef_gpu *gpu)

@@ -239,6 +239,7 @@ uint64_t reef_rt_step(struct reef_gpu *gpu, uint64_t now_ns)
         if (state == RT_CONSUMED)
             probe(q);
     }
+    reef_need_close(gpu, now_ns, count[RT_RUNS] + count[RT_CONSUMED] == 0);
     pthread_mutex_unlock(&gpu->lock);
 
     if (count[RT_RUNS] + count[RT_CONSUMED] > 0) {

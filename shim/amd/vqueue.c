@@ -59,6 +59,16 @@ hsa_queue_t *reef_vqueue_make_real(struct reef_vqueue *q)
     return real;
 }
 
+hsa_queue_t *reef_vqueue_make_padding(struct reef_vqueue *q)
+{
+    hsa_queue_t *real;
+    if (create_real(q, reef_padding_own(q)->size, &real) != HSA_STATUS_SUCCESS)
+        return NULL;
+    reef_hsa.hsa_amd_queue_set_priority(real, HSA_AMD_QUEUE_PRIORITY_LOW);
+    set_profiling_for_class(q, real);
+    return real;
+}
+
 void reef_vqueue_install(struct reef_vqueue *q, hsa_queue_t *real)
 {
     q->real_ring = real->base_address;
@@ -252,6 +262,7 @@ void reef_vqueue_unlink(struct reef_vqueue *q)
         gpu->by_core[q->core_queue] = NULL;
         reef_core_queue_close(gpu->core, (uint32_t)q->core_queue);
     }
+    reef_need_forget(q);
     gpu->closed_launches[q->class] += reef_vqueue_launches(q);
 }
 
@@ -270,6 +281,7 @@ hsa_status_t reef_vqueue_destroy(struct reef_vqueue *q)
     pthread_mutex_lock(&gpu->lock);
     q->closing = true;
     reef_vqueue_wait_unpinned(q);
+    reef_padding_end(q);
     reef_vqueue_unlink(q);
     pthread_mutex_unlock(&gpu->lock);
 
@@ -280,6 +292,8 @@ hsa_status_t reef_vqueue_destroy(struct reef_vqueue *q)
         reef_hsa.hsa_queue_destroy(q->spare);
     if (q->dead)
         reef_hsa.hsa_queue_destroy(q->dead);
+    if (q->aside.queue)
+        reef_hsa.hsa_queue_destroy(q->aside.queue);
     free_queue(q);
     return status;
 }
@@ -294,8 +308,10 @@ hsa_status_t reef_vqueue_inactivate(struct reef_vqueue *q)
     pthread_mutex_lock(&gpu->lock);
     reef_vqueue_wait_unpinned(q);
     q->pins++;
-    hsa_queue_t *real = q->real;
+    hsa_queue_t *real = reef_padding_own(q), *padding = q->padded ? q->real : NULL;
     pthread_mutex_unlock(&gpu->lock);
+    if (padding)
+        reef_hsa.hsa_queue_inactivate(padding);
     if (real)
         status = reef_hsa.hsa_queue_inactivate(real);
     pthread_mutex_lock(&gpu->lock);
@@ -327,8 +343,8 @@ hsa_status_t reef_vqueue_set_priority(struct reef_vqueue *q, hsa_amd_queue_prior
         return HSA_STATUS_ERROR_NOT_INITIALIZED;
     pthread_mutex_lock(&q->gpu->lock);
     reef_vqueue_wait_unpinned(q);
-    if (q->real)
-        status = reef_hsa.hsa_amd_queue_set_priority(q->real, priority);
+    if (reef_padding_own(q))
+        status = reef_hsa.hsa_amd_queue_set_priority(reef_padding_own(q), priority);
     if (status == HSA_STATUS_SUCCESS) {
         if (q->spare)
             reef_hsa.hsa_amd_queue_set_priority(q->spare, priority);
@@ -355,8 +371,9 @@ hsa_status_t reef_vqueue_set_cu_mask(struct reef_vqueue *q, uint32_t bits, const
         memcpy(copy, mask, bytes);
     pthread_mutex_lock(&q->gpu->lock);
     reef_vqueue_wait_unpinned(q);
-    if (q->real)
-        status = reef_hsa.hsa_amd_queue_cu_set_mask(q->real, bits, mask);
+    reef_padding_stop(q); /* its units are not ours to choose */
+    if (reef_padding_own(q))
+        status = reef_hsa.hsa_amd_queue_cu_set_mask(reef_padding_own(q), bits, mask);
     if (status == HSA_STATUS_SUCCESS || status == (hsa_status_t)HSA_STATUS_CU_MASK_REDUCED) {
         if (q->spare)
             reef_hsa.hsa_amd_queue_cu_set_mask(q->spare, bits, mask);
@@ -377,8 +394,9 @@ hsa_status_t reef_vqueue_set_profiling(struct reef_vqueue *q, int enable)
         return HSA_STATUS_ERROR_NOT_INITIALIZED;
     pthread_mutex_lock(&q->gpu->lock);
     reef_vqueue_wait_unpinned(q);
-    if (q->real && (enable || atomic_load(&q->class) == REEF_CLASS_RT))
-        status = reef_hsa.hsa_amd_profiling_set_profiler_enabled(q->real, enable);
+    hsa_queue_t *own = reef_padding_own(q);
+    if (own && (enable || atomic_load(&q->class) == REEF_CLASS_RT))
+        status = reef_hsa.hsa_amd_profiling_set_profiler_enabled(own, enable);
     pthread_mutex_unlock(&q->gpu->lock);
     return status;
 }
@@ -390,8 +408,9 @@ hsa_status_t reef_vqueue_get_cu_mask(struct reef_vqueue *q, uint32_t bits, uint3
         return HSA_STATUS_ERROR_NOT_INITIALIZED;
     pthread_mutex_lock(&q->gpu->lock);
     reef_vqueue_wait_unpinned(q);
-    if (q->real || q->spare)
-        status = reef_hsa.hsa_amd_queue_cu_get_mask(q->real ? q->real : q->spare, bits, mask);
+    hsa_queue_t *own = reef_padding_own(q);
+    if (own || q->spare)
+        status = reef_hsa.hsa_amd_queue_cu_get_mask(own ? own : q->spare, bits, mask);
     pthread_mutex_unlock(&q->gpu->lock);
     return status;
 }
@@ -403,8 +422,9 @@ hsa_status_t reef_vqueue_get_info(struct reef_vqueue *q, unsigned attribute, voi
         return HSA_STATUS_ERROR_NOT_INITIALIZED;
     pthread_mutex_lock(&q->gpu->lock);
     reef_vqueue_wait_unpinned(q);
-    if (q->real || q->spare)
-        status = reef_hsa.hsa_amd_queue_get_info(q->real ? q->real : q->spare, attribute, value);
+    hsa_queue_t *own = reef_padding_own(q);
+    if (own || q->spare)
+        status = reef_hsa.hsa_amd_queue_get_info(own ? own : q->spare, attribute, value);
     pthread_mutex_unlock(&q->gpu->lock);
     return status;
 }

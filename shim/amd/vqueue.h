@@ -26,6 +26,7 @@
 #include <pthread.h>
 
 #include "sched/core.h"
+#include "sched/need.h"
 #include "shim/agent/agent.h"
 #include "shim/amd/guards.h"
 #include "shim/amd/hsa.h"
@@ -49,6 +50,7 @@ struct reef_delivery {
     hsa_signal_t signal;
     uint64_t start_ts, end_ts; /* GPU ticks; 0: not known */
 };
+enum { REEF_PADDING_CUS_MAX = 1024 };
 enum { REEF_DELIVERIES = 1024 }; /* all that one queue may have in flight */
 
 enum reef_record_state { REEF_RECORD_QUEUED, REEF_RECORD_IN_FLIGHT, REEF_RECORD_DONE };
@@ -66,6 +68,14 @@ struct reef_queue_attributes {
 
 enum reef_class { REEF_CLASS_RT, REEF_CLASS_BE };
 
+/** A hardware queue and how far we have written to it. */
+struct reef_device_queue {
+    hsa_queue_t *queue; /* NULL: none */
+    union reef_packet *ring;
+    uint32_t mask;
+    uint64_t write, read_seen;
+};
+
 struct reef_vqueue {
     amd_queue_t pub; /* what the application holds; first: its address is the queue's */
     struct reef_gpu *gpu;
@@ -73,6 +83,7 @@ struct reef_vqueue {
     struct reef_queue_attributes attributes;
     uint64_t doorbell;        /* handle of the signal that the application rings */
     bool watched;             /* of what follows only `real` and "RT" are used */
+    bool tells;               /* watched: what is launched is looked at (need.c) */
     _Atomic int class;        /* enum reef_class */
     _Atomic int wanted_class; /* taken on when the queue is empty */
     _Atomic bool failed;      /* the device reported an error, or the application inactivated it */
@@ -112,6 +123,10 @@ struct reef_vqueue {
     bool after_follow; /* the last kernel submitted must not be joined by another one */
     uint64_t last_end; /* of what was evicted, in GPU ticks */
     uint32_t evictable_live; /* slots in use whose packets may be evicted */
+    bool padded;             /* `real` is the padding queue, and the queue's own is aside; */
+    bool pad_failed;
+    uint32_t pad_cus;               /* units of the padding queue; 0: there is none to be used */
+    struct reef_device_queue aside; /* else that is. Empty and idle */
 
     /* RT */
     pthread_mutex_t direct_lock;
@@ -123,6 +138,9 @@ struct reef_vqueue {
     hsa_signal_t probe;               /* owned; 0: the queue was never RT */
     uint64_t probes;                  /* watched: packets of ours among the application's */
     uint64_t launches;                /* kernels, for the statistics */
+    _Atomic uint64_t need_looked;     /* need.c: index behind the packets looked at */
+    _Atomic uint32_t need_window, need_told;
+    struct reef_need need; /* agent */
 };
 
 struct reef_gpu {
@@ -167,6 +185,17 @@ struct reef_gpu {
     uint64_t rt_launch_ns;        /* agent: when it began to wait for one; 0: it does not */
     bool rt_watching;             /* the agent polls RT queues */
     uint64_t rt_since_ns;         /* since when */
+
+    /* Padding: off, or on (REEF_PADDING=cu), then what RT work of this process needs (need.c). */
+    bool pads;
+    uint32_t cus, cu_granule;  /* of the GPU; units of a mask come in so many */
+    uint32_t room_changes;     /* of the board, when it was added up last, */
+    uint64_t room_looked_ns;   /* and when that was */
+    uint32_t pad_wanted;       /* units that padding queues are to have; 0: not known, or none */
+    unsigned padded_count;     /* queues */
+    _Atomic uint32_t need_sum; /* units, over the queues */
+    _Atomic bool need_known;   /* the board knows it */
+    uint64_t need_closed_ns;   /* agent: the last window */
 };
 
 extern pthread_mutex_t reef_complete_lock;
@@ -208,6 +237,8 @@ hsa_status_t reef_vqueue_get_info(struct reef_vqueue *q, unsigned attribute, voi
 bool reef_vqueue_more_slots(struct reef_vqueue *q, uint32_t count);
 /** A hardware queue with the queue's attributes, or NULL. May wait for ROCr. */
 hsa_queue_t *reef_vqueue_make_real(struct reef_vqueue *q);
+/** One for padding, of low priority and without a mask, or NULL. May wait for ROCr. */
+hsa_queue_t *reef_vqueue_make_padding(struct reef_vqueue *q);
 /** Kernels that were put into the queue (watched: packets). Any thread; gpu->lock held. */
 uint64_t reef_vqueue_launches(const struct reef_vqueue *q);
 /** Takes @q out of its GPU's list. gpu->lock held. */
@@ -343,6 +374,50 @@ void reef_rt_raise(struct reef_gpu *gpu);
 /** Watches the RT queues of @gpu; returns after how many ns to be called again. Agent only. */
 uint64_t reef_rt_step(struct reef_gpu *gpu, uint64_t now_ns);
 
+/* --- padding.c --- */
+/** Whether this process pads, and what it must know of the GPU for that. */
+void reef_padding_open(struct reef_gpu *gpu);
+/** Tells the core how many units RT work leaves, if that may have changed. @rt: there is some.
+ * Agent only, gpu->lock held. */
+void reef_padding_look(struct reef_gpu *gpu, bool rt, uint64_t now_ns);
+/** Whether that may have changed since the agent looked: what is given to padding queues waits. */
+static inline bool reef_padding_is_stale(const struct reef_gpu *gpu)
+{
+    return reef_unlikely(gpu->padded_count > 0) &&
+           reef_board_room_changes(gpu->board) != gpu->room_changes;
+}
+/** The core's PAD and UNPAD. gpu->lock held. */
+void reef_padding_begin(struct reef_vqueue *q);
+void reef_padding_end(struct reef_vqueue *q);
+/** The padding queue is not used any more until it is made anew. gpu->lock held. */
+void reef_padding_stop(struct reef_vqueue *q);
+/** The padding queue, which is in use, was killed: the queue's own is back. Returns the killed one.
+ * gpu->lock held. */
+hsa_queue_t *reef_padding_lose(struct reef_vqueue *q, uint64_t now_ns);
+/** Whether @q is to get a padding queue, or other units for it. gpu->lock held. */
+bool reef_padding_due(const struct reef_vqueue *q);
+/** Makes it, if that is so still. @q is pinned; no lock held. */
+void reef_padding_make(struct reef_vqueue *q);
+/** The queue's own hardware queue. gpu->lock held. */
+static inline hsa_queue_t *reef_padding_own(const struct reef_vqueue *q)
+{
+    return q->padded ? q->aside.queue : q->real;
+}
+
+/* --- need.c --- */
+/** Looks at the kernels up to packet @last of a watched queue, whose doorbell is about to be rung.
+ */
+void reef_need_look(struct reef_vqueue *q, uint64_t last);
+/** A kernel is about to be given to the device, by a packet with this @head. Hot path. */
+static inline void reef_need_note(struct reef_vqueue *q, const hsa_kernel_dispatch_packet_t *packet,
+                                  uint32_t head);
+void reef_need_note_larger(struct reef_vqueue *q, const hsa_kernel_dispatch_packet_t *packet,
+                           bool alone);
+/** Ends the present window if it is time, or RT work is @over. Agent only, gpu->lock held. */
+void reef_need_close(struct reef_gpu *gpu, uint64_t now_ns, bool over);
+/** @q is gone. gpu->lock held. */
+void reef_need_forget(struct reef_vqueue *q);
+
 /* --- kernel_names.c --- */
 void reef_kernel_name_add(uint64_t kernel_object, hsa_executable_symbol_t symbol);
 /** Copies the name, or "?", to @name. */
@@ -444,10 +519,22 @@ static inline bool reef_watch_is_plain(const struct reef_vqueue *q)
 {
 #ifdef __x86_64__ /* see reef_rt_arrive */
     return reef_likely(atomic_load_explicit(&q->gpu->rt_raised, memory_order_relaxed) &&
-                       !reef_put_off.active);
+                       !reef_put_off.active && !q->tells);
 #else
     return false;
 #endif
+}
+
+/* One without the barrier bit may run beside those before it, so there is no telling. */
+static inline void reef_need_note(struct reef_vqueue *q, const hsa_kernel_dispatch_packet_t *packet,
+                                  uint32_t head)
+{
+    uint64_t window = atomic_load_explicit(&q->need_window, memory_order_relaxed);
+    bool alone = head >> HSA_PACKET_HEADER_BARRIER & 1;
+    if (reef_likely(alone && packet->grid_size_y == 1 && packet->grid_size_z == 1 &&
+                    packet->grid_size_x <= window * packet->workgroup_size_x))
+        return;
+    reef_need_note_larger(q, packet, alone);
 }
 
 static inline void reef_feed_flush(void)

@@ -47,6 +47,7 @@ hsa_status_t reef_watch_create(struct reef_gpu *gpu, const struct reef_queue_att
     q->gpu = gpu;
     q->attributes = *attributes;
     q->watched = true;
+    q->tells = gpu->pads;
     q->class = q->wanted_class = REEF_CLASS_RT;
     q->core_queue = q->line = -1;
     hsa_status_t status =
@@ -103,6 +104,8 @@ void reef_watch_doorbell(struct reef_vqueue *q, hsa_signal_value_t value,
                          void (*store)(hsa_signal_t signal, hsa_signal_value_t value))
 {
     reef_rt_arrive(q->gpu);
+    if (q->tells)
+        reef_need_look(q, (uint64_t)value);
     if (!reef_put_off.active) {
         store(q->real->doorbell_signal, value);
         return;

@@ -181,6 +181,7 @@ static int take_slot(struct reef_board *board)
         atomic_store(&slot->renewed_ns, 0);
         atomic_store(&slot->raised_ns, 0);
         atomic_store(&slot->asleep, 0);
+        atomic_store(&slot->rt_cus, 0);
         atomic_store(&slot->cls, REEF_BOARD_OFF);
         memset(&slot->stats, 0, sizeof(slot->stats));
         memset(slot->command, 0, sizeof(slot->command));
@@ -249,6 +250,7 @@ void reef_board_close(struct reef_board *board)
         return;
     if (board->pid == getpid()) {
         reef_board_rt_clear(board);
+        reef_board_rt_needs(board, 0);
         reef_board_turn_wait(board, false, -1);
         atomic_store(&board->map->slots[board->slot].pid_namespace, 0);
         atomic_store(&board->map->slots[board->slot].owner, 0);

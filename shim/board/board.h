@@ -19,7 +19,7 @@
 
 enum {
     REEF_BOARD_SLOTS = 64, /* one bit each in the RT bitmap */
-    REEF_BOARD_VERSION = 4,
+    REEF_BOARD_VERSION = 5,
     REEF_BOARD_NAME = 64, /* bytes of a GPU's identity, with its end */
 };
 #define REEF_BOARD_MAGIC    0x3144524f42464552ull /* "REFBORD1" */
@@ -34,7 +34,7 @@ struct reef_board_stats {
     _Atomic uint64_t guarded, unguarded; /* kernels with guards, and without */
     _Atomic uint64_t done_ns, wasted_ns; /* device time of kernels: complete; to be repeated */
     _Atomic uint64_t suspensions;        /* queues */
-    _Atomic uint64_t reserved[1];
+    _Atomic uint64_t padded;             /* kernels that ran beside RT work */
 };
 
 struct reef_board;
@@ -69,7 +69,20 @@ void reef_board_rt_clear(struct reef_board *board);
  */
 const void *reef_board_evict_word(const struct reef_board *board);
 
+/**
+ * This process's RT work needs @cus compute units from now on (0, as at first: all). If that is
+ * more than before, the sleeping agents are woken.
+ */
+void reef_board_rt_needs(struct reef_board *board, uint32_t cus);
+
 /* --- BE side --- */
+/** How many of @cus compute units are left by all RT work there is and by RT programs that are
+ * there and have said what they need. */
+uint32_t reef_board_room(const struct reef_board *board, uint32_t cus, uint64_t now_ns);
+/** Forgets what the dead have said. Reads /proc: for agents, now and then. */
+void reef_board_room_take_back(struct reef_board *board);
+/** Changes whenever reef_board_room() may. One load. */
+uint32_t reef_board_room_changes(const struct reef_board *board);
 /** Whether RT work exists in any process. Takes back the bits of the dead and ignores expired
  * leases. One load when the bitmap is zero. */
 bool reef_board_rt_active(struct reef_board *board, uint64_t now_ns);

@@ -18,7 +18,7 @@ struct reef_board_slot {
     _Atomic uint32_t asleep;      /* non-zero: the owner's agent may be in futex_wait */
     _Atomic uint32_t cls;         /* enum reef_board_class */
     _Atomic uint32_t pid_namespace; /* inode of the owner's /proc/self/ns/pid; 0: not known */
-    uint32_t pad0;
+    _Atomic uint32_t rt_cus;      /* compute units that its real-time work needs; 0: it did not say, all */
     char command[16];
     struct reef_board_stats stats;
     _Atomic uint64_t raised_ns;   /* CLOCK_MONOTONIC just before the owner set its RT bit last */
@@ -36,7 +36,8 @@ struct reef_board_layout {
     _Atomic uint32_t evict;
     /* The futex word that all agents sleep on: one call wakes them all. One is woken by its bit, 1 << slot % 32. */
     _Atomic uint32_t bell;
-    char pad2[24];
+    _Atomic uint32_t room_changes; /* counts changes of any slot's rt_cus, and of rt */
+    char pad2[20];
     struct reef_board_slot slots[REEF_BOARD_SLOTS];
 };
 
@@ -55,6 +56,8 @@ struct reef_board {
     _Atomic uint64_t looked_ns;    /* when owners of expired leases were last looked up in /proc */
 };
 
+/** Wakes the agents of all processes, this one's last. */
+void reef_board_ring_all(struct reef_board *board);
 /** Wakes the agent of slot @slot, or has it look before it sleeps. */
 void reef_board_ring(struct reef_board *board, unsigned slot);
 /** Start time of @pid, or 0 if there is no such process (or it is a zombie: it will do nothing more). */

@@ -47,7 +47,7 @@ void reef_board_ring(struct reef_board *board, unsigned slot)
 
 /* The bitmap changed: whoever sleeps must look. This process's own agent last: nothing it does is
  * urgent, and who is woken first gets the idle processor. */
-static void ring_all(struct reef_board *board)
+void reef_board_ring_all(struct reef_board *board)
 {
     uint32_t own = wake_bit(board->slot);
 
@@ -67,7 +67,8 @@ void reef_board_rt_raise(struct reef_board *board)
     atomic_store_explicit(&board->map->slots[board->slot].raised_ns, now_ns, memory_order_relaxed);
     if (!(atomic_fetch_or(&board->map->rt, bit) & bit)) {
         atomic_store(&board->map->evict, 1);
-        ring_all(board); /* this process too: it may have BE queues */
+        atomic_fetch_add(&board->map->room_changes, 1);
+        reef_board_ring_all(board); /* this process too: it may have BE queues */
     }
 }
 
@@ -103,8 +104,10 @@ void reef_board_rt_clear(struct reef_board *board)
 
     if (before == bit)
         lower_evict(board, 0);
-    if (before & bit)
-        ring_all(board);
+    if (before & bit) {
+        atomic_fetch_add(&board->map->room_changes, 1);
+        reef_board_ring_all(board);
+    }
 }
 
 /* Owners of the bits in @late are dead, stopped, or only slow. Takes the bits back from the dead
@@ -182,7 +185,7 @@ void reef_board_set_class(struct reef_board *board, enum reef_board_class cls)
 {
     atomic_store(&board->map->slots[board->slot].cls, cls);
     if (cls != REEF_BOARD_OFF)
-        ring_all(board);
+        reef_board_ring_all(board);
 }
 
 uint32_t reef_board_bell(const struct reef_board *board)

@@ -34,12 +34,13 @@ done
 killed=$(stat $three killed)
 evicted=$(stat $three evicted)
 suspensions=$(stat $three suspensions)
+padded=$(($(stat $three padded) + $(stat $one padded)))
 touch "$work/stop"
 wait $three || fail "chain with three streams: $(cat "$work/three.out")"
 wait $one || fail "chain with one stream: $(cat "$work/one.out")"
 cmp "$work/three.want" "$work/three.out" || fail "three streams: output differs"
 cmp "$work/one.want" "$work/one.out" || fail "one stream: output differs"
-echo "$preemptions and $also preemptions, $killed commands killed and $evicted evicted, and run again; $suspensions suspensions"
+echo "$preemptions and $also preemptions, $killed commands killed and $evicted evicted, and run again; $suspensions suspensions; $padded beside"
 [ $((preemptions + also)) -ge "$wanted" ] || fail "not $wanted preemptions"
 [ "$preemptions" -ge $((wanted / 3)) ] && [ "$also" -ge $((wanted / 3)) ] || fail "hardly any of one process"
 if [ "$REEF_RESET" = suspend ]; then

@@ -244,6 +244,39 @@ static void test_full_units(void **state)
     rig_queue_destroy(&b);
 }
 
+/* A queue that may use 20 units runs 60 work-groups that take one each in three turns, another with
+ * the other 40 units to itself in two; neither waits for the other. */
+static void test_units(void **state)
+{
+    struct rig_queue some = rig_queue_create(7), other = rig_queue_create(7);
+    amd_signal_t *go = rig_signal(1), *done[3] = {rig_signal(1), rig_signal(1), rig_signal(1)};
+    struct emu_units last20 = {.word = {0xfffffull << 40}}, first40 = {.word = {0xffffffffffull}};
+    uint32_t *count = word(5000);
+    hsa_kernel_dispatch_packet_t one = rig_dispatch(RIG_SPIN, 1, count, done[2]);
+
+    rig_submit(&some, one, true);
+    assert_true(rig_wait(done[2], 0, 30));
+    assert_int_equal(emu_queue_set_units(some.id, &last20), 0);
+    assert_int_equal(emu_queue_set_units(other.id, &first40), 0);
+    rig_submit(&some, rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, go, NULL), true);
+    rig_submit(&other, rig_barrier(HSA_PACKET_TYPE_BARRIER_AND, go, NULL), true);
+    for (int i = 0; i < 2; i++) {
+        hsa_kernel_dispatch_packet_t packet = rig_dispatch(RIG_SPIN, 60, count, done[i]);
+
+        packet.group_segment_size = WHOLE_CU;
+        rig_submit(i == 0 ? &some : &other, packet, true);
+    }
+    __atomic_store_n(&go->value, 0, __ATOMIC_RELEASE);
+    assert_true(rig_wait(done[0], 0, 30));
+    assert_true(rig_wait(done[1], 0, 30));
+    uint64_t alone = rig_duration(done[2]),
+             about = alone / 8; /* what a launch takes is in it once */
+    assert_in_range(rig_duration(done[0]), 3 * alone - about, 3 * alone + about);
+    assert_in_range(rig_duration(done[1]), 2 * alone - about, 2 * alone + about);
+    rig_queue_destroy(&some);
+    rig_queue_destroy(&other);
+}
+
 static void test_destroy_kills(void **state)
 {
     struct rig_queue queue = rig_queue_create(7), other = rig_queue_create(7);
@@ -670,6 +703,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_repeats),
         cmocka_unit_test(test_barrier_bit),
         cmocka_unit_test(test_full_units),
+        cmocka_unit_test(test_units),
         cmocka_unit_test(test_destroy_kills),
         cmocka_unit_test(test_suspend),
         cmocka_unit_test(test_suspend_gives_places),

@@ -508,6 +508,9 @@ API hsa_status_t hsa_agent_get_info(hsa_agent_t agent, hsa_agent_info_t attribut
     case HSA_AMD_AGENT_INFO_DOMAIN:
         *(uint32_t *)value = 0;
         return HSA_STATUS_SUCCESS;
+    case HSA_AMD_AGENT_INFO_COMPUTE_UNIT_COUNT:
+        *(uint32_t *)value = FAKE_CUS;
+        return HSA_STATUS_SUCCESS;
     default:
         return HSA_STATUS_ERROR_INVALID_ARGUMENT;
     }

@@ -18,3 +18,4 @@ typedef void fake_kernel_fn(struct fake_kernel *arguments);
 
 /* Agents of the fake. */
 enum { FAKE_CPU_AGENT = 1, FAKE_GPU_AGENT = 2 };
+enum { FAKE_CUS = 60 };

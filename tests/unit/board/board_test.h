@@ -159,8 +159,8 @@ static inline int end_child(const struct child *child)
     return status;
 }
 
-/** A process on the board. Orders: r raise, c clear, n renew, q close and end. Each is answered
- * with itself when done. */
+/** A process on the board. Orders: r raise, c clear, n renew, a digit: its RT work needs ten times
+ * as many units, q close and end. Each is answered with itself when done. */
 static inline void peer(int in, int out)
 {
     struct reef_board *board;
@@ -174,6 +174,8 @@ static inline void peer(int in, int out)
             reef_board_rt_clear(board);
         else if (c == 'n')
             reef_board_rt_renew(board, now_ns());
+        else if (c >= '0' && c <= '9')
+            reef_board_rt_needs(board, 10 * (uint32_t)(c - '0'));
         else if (c == 'q')
             reef_board_close(board);
         say(out, c);

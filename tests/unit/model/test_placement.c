@@ -339,15 +339,105 @@ static void test_tables_full(void **state)
     free(dev);
 }
 
+/* Units @first to @end - 1. */
+static struct emu_units units_between(unsigned first, unsigned end)
+{
+    struct emu_units units = {0};
+
+    for (unsigned u = first; u < end; u++)
+        units.word[u / 64] |= 1ull << u % 64;
+    return units;
+}
+
+/* A mask bounds where a queue's work-groups go and so how many there are at a time; others use the
+ * rest, and the masked ones' units as well if they are no fuller. */
+static void test_units(void **state)
+{
+    struct emu_device *dev = new_device(1000, 0);
+    int p1 = emu_device_attach(dev, 10, 1), p2 = emu_device_attach(dev, 11, 1);
+    int masked = emu_device_queue_open(dev, p1, 7), open = emu_device_queue_open(dev, p2, 7);
+    struct emu_units last20 = units_between(40, 60);
+    int list[60];
+
+    emu_device_queue_set_units(dev, masked, &last20);
+    assert_int_equal(emu_device_dispatch(dev, masked, 1, &whole_cu, 50, 0), 0);
+    assert_int_equal(take_all(dev, p1, list, 60), 20);
+    for (int i = 0; i < 20; i++)
+        assert_in_range(dev->residents[list[i]].cu, 40, 59);
+    int first = list[0];
+
+    assert_int_equal(emu_device_dispatch(dev, open, 2, &whole_cu, 50, 0), 0);
+    assert_int_equal(take_all(dev, p2, list, 60), 40);
+    for (int i = 0; i < 40; i++)
+        assert_in_range(dev->residents[list[i]].cu, 0, 39);
+    /* A unit outside the mask is nothing to the masked queue. */
+    emu_device_release(dev, list[0], 10);
+    assert_int_equal(take_all(dev, p1, list, 60), 0);
+    assert_int_equal(take_all(dev, p2, list, 60), 1);
+    /* One inside is for both, in turn: it is the masked one's now. */
+    emu_device_release(dev, first, 20);
+    assert_int_equal(take_all(dev, p1, list, 60), 1);
+    assert_int_equal(take_all(dev, p2, list, 60), 0);
+    free(dev);
+}
+
+/* Whoever is not masked keeps clear of the units that others have filled, while there are more. */
+static void test_units_beside(void **state)
+{
+    struct emu_device *dev = new_device(1000, 0);
+    int p1 = emu_device_attach(dev, 10, 1), p2 = emu_device_attach(dev, 11, 1);
+    int masked = emu_device_queue_open(dev, p1, 7), open = emu_device_queue_open(dev, p2, 7);
+    struct emu_units last40 = units_between(20, 60);
+    int list[400];
+
+    emu_device_queue_set_units(dev, masked, &last40);
+    assert_int_equal(emu_device_dispatch(dev, masked, 1, &wave, 400, 0), 0);
+    assert_int_equal(take_all(dev, p1, list, 400), 400);
+    assert_int_equal(emu_device_dispatch(dev, open, 2, &wave, 20, 0), 0);
+    assert_int_equal(take_all(dev, p2, list, 60), 20);
+    for (int i = 0; i < 20; i++)
+        assert_in_range(dev->residents[list[i]].cu, 0, 19);
+    free(dev);
+}
+
+/* What was saved comes back within the mask that holds then. */
+static void test_units_after_save(void **state)
+{
+    struct emu_device *dev = new_device(1000, 0);
+    int p = emu_device_attach(dev, 10, 1), q = emu_device_queue_open(dev, p, 7);
+    struct emu_units first10 = units_between(0, 10);
+    int list[60];
+
+    assert_int_equal(emu_device_dispatch(dev, q, 1, &whole_cu, 30, 0), 0);
+    assert_int_equal(take_all(dev, p, list, 60), 30);
+    emu_device_queue_suspend(dev, q, true, 10);
+    emu_device_queue_save(dev, q, 10);
+    emu_device_queue_set_units(dev, q, &first10);
+    emu_device_queue_suspend(dev, q, false, 20);
+    assert_int_equal(take_all(dev, p, list, 60), 10);
+    for (int i = 0; i < 10; i++)
+        assert_in_range(dev->residents[list[i]].cu, 0, 9);
+    free(dev);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_occupancy),    cmocka_unit_test(test_fills_device),
-        cmocka_unit_test(test_spreads),      cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_turns),        cmocka_unit_test(test_passed_over),
-        cmocka_unit_test(test_priority),     cmocka_unit_test(test_suspend),
-        cmocka_unit_test(test_save),         cmocka_unit_test(test_save_and_release),
-        cmocka_unit_test(test_detach_frees), cmocka_unit_test(test_tables_full),
+        cmocka_unit_test(test_occupancy),
+        cmocka_unit_test(test_fills_device),
+        cmocka_unit_test(test_spreads),
+        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_passed_over),
+        cmocka_unit_test(test_priority),
+        cmocka_unit_test(test_suspend),
+        cmocka_unit_test(test_save),
+        cmocka_unit_test(test_save_and_release),
+        cmocka_unit_test(test_detach_frees),
+        cmocka_unit_test(test_tables_full),
+        cmocka_unit_test(test_units),
+        cmocka_unit_test(test_units_beside),
+        cmocka_unit_test(test_units_after_save),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
