@@ -8,6 +8,7 @@
  * pair do not tear on the hosts we run on, which is what the hardware promises other waves.
  */
 #include "ops_mem.h"
+#include "uncached.h"
 
 struct mem_window {
     uint64_t start, count; /* an access may begin in [start, start + count) */
@@ -105,6 +106,8 @@ MEM_INLINE bool store_lane(struct gcn_wave *w, enum mem_kind kind, uint32_t (*re
         walk->win = window_open(w, mem_bytes(kind), true);
     }
     mem_get(reg, lane, kind, p);
+    if (kind == MEM_B32 && __builtin_expect(gcn_uncached_late, 0))
+        gcn_uncached_stored((const uint32_t *)p);
     walk_line(w, va >> 6, walk);
     return true;
 }
@@ -218,6 +221,9 @@ int gcn_mem_store_rows(struct gcn_wave *w, unsigned dwords, unsigned data, uint6
         else if (p)
             MEM_FOR_LANES(lane, mask)
         memcpy(p + 4 * lane, &w->vgpr[data + n][lane], 4);
+        if (p && __builtin_expect(gcn_uncached_late, 0))
+            MEM_FOR_LANES(lane, mask)
+        gcn_uncached_stored((const uint32_t *)(p + 4 * lane));
         if (more < 0)
             return -1;
         lines += more;

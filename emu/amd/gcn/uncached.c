@@ -20,6 +20,8 @@ struct late_word {
     uint64_t since;
 };
 
+bool gcn_uncached_late;
+
 static struct gcn_uncached config;
 static struct spot spots[SPOTS];
 static uint64_t last_epoch;
@@ -29,6 +31,7 @@ static struct late_word late_words[WORDS];
 void gcn_uncached_configure(const struct gcn_uncached *wanted)
 {
     config = *wanted;
+    gcn_uncached_late = config.late_cycles > 0;
     memset(spots, 0, sizeof(spots));
     memset(late_words, 0, sizeof(late_words));
     last_epoch = 0;
@@ -105,6 +108,15 @@ static uint32_t late_value(const uint32_t *at, uint64_t now)
     if (now >= word->since)
         word->seen = word->next;
     return word->seen;
+}
+
+void gcn_uncached_stored(const uint32_t *at)
+{
+    pthread_mutex_lock(&late_lock);
+    uint32_t value = __atomic_load_n(at, __ATOMIC_RELAXED);
+    late_words[(uintptr_t)at / 4 % WORDS] =
+        (struct late_word){.at = at, .seen = value, .next = value};
+    pthread_mutex_unlock(&late_lock);
 }
 
 void gcn_uncached_read(struct gcn_wave *w, uint32_t *to, const uint32_t *from, unsigned dwords)

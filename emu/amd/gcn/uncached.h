@@ -35,5 +35,9 @@ void gcn_uncached_configure(const struct gcn_uncached *config);
 void gcn_uncached_epoch(uint64_t epoch);
 /** Cycles from issue to data of a load from @va; @host: that is host memory. */
 uint64_t gcn_uncached_latency(struct gcn_wave *w, uint64_t va, bool host);
+/** Whether stores of the host are seen late; then those of the device, which go to the cache that
+ * such loads read, are told: they are seen at once. */
+extern bool gcn_uncached_late;
+void gcn_uncached_stored(const uint32_t *at);
 /** Copies @dwords from @from, as seen at the wave's present time. */
 void gcn_uncached_read(struct gcn_wave *w, uint32_t *to, const uint32_t *from, unsigned dwords);
