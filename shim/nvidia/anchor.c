@@ -291,7 +291,7 @@ void cu_anchor_after(const struct cu_api *api, cu_result result)
 static bool enter(struct reef_context *context)
 {
     pthread_mutex_lock(&reef_cuda.lock);
-    bool may = !context->paused && context->handle;
+    bool may = !context->paused && __atomic_load_n(&context->handle, __ATOMIC_ACQUIRE);
     context->asking += may;
     pthread_mutex_unlock(&reef_cuda.lock);
     if (may)

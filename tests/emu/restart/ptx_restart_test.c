@@ -161,7 +161,8 @@ static void set_flags(uint32_t value)
 static void lower(void)
 {
     set_flags(0);
-    memory.chain = memory.record = 0;
+    memory.chain = 0;
+    memory.record = 1;
 }
 
 /* Blocks in random order and pieces. @kill: after a random number of them all is left as it is.
@@ -233,7 +234,7 @@ static unsigned check_guards(struct bench *b, unsigned trials, unsigned *evictio
         put_back(b);
         lower();
         run(b, b->with_guards, false, true);
-        bool evicted = memory.record != 0;
+        bool evicted = memory.record == 0;
         if (evicted != (memory.chain != 0) || (evicted && !evictable) ||
             (!evicted && !as_after(b)) ||
             (evicted && memory.chain != (uint32_t)(uintptr_t)&memory.record)) {
@@ -248,16 +249,16 @@ static unsigned check_guards(struct bench *b, unsigned trials, unsigned *evictio
         }
         /* What follows does not begin, whether or not the flags are up, and says so. */
         memcpy(now, memory.buffer, sizeof(now));
-        memory.record = 0;
+        memory.record = 1;
         memory.chain = 1; /* as another launch left it */
         set_flags(below(2));
         run(b, b->with_guards, false, false);
-        wrong += memcmp(now, memory.buffer, sizeof(now)) != 0 || memory.record != 1;
+        wrong += memcmp(now, memory.buffer, sizeof(now)) != 0 || memory.record != 0;
         /* And again, when nothing is on the device. */
         lower();
         if (evicted)
             run(b, b->with_guards, false, false);
-        wrong += memory.record != 0 || memory.chain != 0 || !as_after(b);
+        wrong += memory.record != 1 || memory.chain != 0 || !as_after(b);
     }
     return wrong;
 }
