@@ -36,7 +36,7 @@ enum {
 static struct reef_rhythm rhythm;
 static struct reef_beat beat; /* the one that all is ready for */
 static _Atomic bool ready;
-static unsigned met, in_vain;
+static _Atomic unsigned met, in_vain;
 
 void cu_ahead_began(uint64_t idle_ns)
 {
