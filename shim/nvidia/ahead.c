@@ -8,7 +8,7 @@
  * (sched/rhythm.h); LEAD_NS before, the program's bit on the board is set, so that best-effort
  * programs hold, and an anchor (anchor.c) brings the context onto the GPU. Ahead by 600 us a
  * request of 1034 us took 1033 instead of 1206 us beside best-effort work, and that got 2 % less (a
- * request every 10 ms, docs/measurements/h200-2026-11-26.md). If the request does not come, all of
+ * request every 10 ms, docs/measurements/h100-2026-11-26.md). If the request does not come, all of
  * it is taken back.
  *
  * Only while best-effort programs are there, for one GPU, and if it costs at most a sixteenth of

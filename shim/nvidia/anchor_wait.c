@@ -17,7 +17,8 @@ static int record_all(struct reef_anchor *anchor, const struct reef_context *con
     struct reef_stream *streams[ANCHOR_STREAMS];
     int count = 0, recorded = 0;
     pthread_mutex_lock(&cuda->lock);
-    bool may = atomic_load(&cuda->captures) == 0;
+    bool may = atomic_load(&cuda->captures) == 0 &&
+               atomic_load(&context->left) == atomic_load(&context->left_over);
     for (struct reef_stream *s = cuda->streams; s && may; s = s->all_next) {
         if (!s->key || atomic_load(&s->arrivals) == s->idle_at)
             continue;

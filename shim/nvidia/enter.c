@@ -126,9 +126,12 @@ static cu_result rt_wait(struct cu_api *api, const cu_word *a, struct reef_strea
                          struct reef_context *context)
 {
     struct cu_rt_wait wait;
+    unsigned left = context ? atomic_load(&context->left) : 0;
     cu_rt_wait_begin(&wait, s, context);
     cu_result result = pass(api, a);
     cu_rt_wait_end(&wait, result);
+    if (context && result == CUDA_SUCCESS)
+        atomic_store(&context->left_over, left);
     return result;
 }
 

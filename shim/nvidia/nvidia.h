@@ -79,6 +79,9 @@ struct reef_context {
     _Atomic bool paused; /* it may be destroyed just now: nothing is asked of it, nobody uses it */
     unsigned asking;     /* calls of ours that concern it and are under way. cuda->lock */
     unsigned waited;     /* RT: threads of the program that wait for all of its work. cuda->lock */
+    /* RT: streams that were destroyed with work to come, which only the driver knows of since; and
+     * how many of them a wait for all of the context has come behind. */
+    _Atomic unsigned left, left_over;
     _Atomic int late_error; /* cu_result of an operation that failed after its call had returned */
 };
 

@@ -103,6 +103,8 @@ void cu_stream_forget_locked(struct reef_stream *s)
     if (atomic_exchange(&s->capturing, false))
         atomic_fetch_sub(&reef_cuda.captures, 1);
     cu_guard_close_line_locked(s);
+    if (cu_is_rt() && atomic_load(&s->arrivals) != s->idle_at)
+        atomic_fetch_add(&s->context->left, 1);
     s->core_queue = -1;
     s->mark_count = 0;
     atomic_store(&s->key, 0);

@@ -225,3 +225,29 @@ CASE(gone_release, "a context that others still retain keeps its work, the last 
     OK(cuStreamSynchronize(CU_STREAM_PER_THREAD));
     OK(cuDevicePrimaryCtxRelease(dev));
 }
+
+/* @wait: nothing is left to wait for but what is in the stream that is gone. */
+static void destroy_and_wait(bool wait)
+{
+    CUstream s = free_stream(), other = free_stream();
+    CUdeviceptr at = words(1), beside = words(1);
+    struct gate gate;
+
+    affine(other, beside, 1, 1);
+    OK(cuStreamSynchronize(other));
+    gate_close_for(&gate, s, 50);
+    affine(s, at, 1, 41);
+    OK(cuStreamDestroy(s));
+    affine(other, beside, 1, 1);
+    if (wait)
+        OK(cuStreamSynchronize(other));
+    OK(cuCtxSynchronize());
+    EQUAL(peek(at), 41);
+    gate_open(&gate);
+}
+
+CASE(gone_stream_waited, "who waits for a context waits for its streams that are gone, too")
+{
+    destroy_and_wait(false);
+    destroy_and_wait(true);
+}
