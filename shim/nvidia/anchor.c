@@ -53,10 +53,8 @@ enum {
 
 enum { AUTO, OFF, ON }; /* REEF_ANCHOR */
 
-_Atomic bool cu_anchor_in_use;
 static _Atomic bool wanted, broken;
 static _Atomic bool opened; /* a context: its program only begins */
-static _Atomic bool due; /* some context's anchor may have to be put down: by whoever brings work */
 static _Atomic bool put_off; /* a cooperative kernel: not again before this work is over */
 static _Atomic unsigned waits, suspects, placed;
 static _Atomic unsigned in_the_way; /* calls under way that may wait for all work */
@@ -77,7 +75,7 @@ bool cu_anchor_release(void)
          c = c->next)
         any = (anchor_of(c) && anchor_take_up(anchor_of(c))) || any;
     if (any && is_wanted())
-        atomic_store(&due, true);
+        atomic_store(&reef_cuda.anchor_due, true);
     return any;
 }
 
@@ -87,7 +85,7 @@ static void give_up(const char *why)
         reef_info("no more anchors: %s", why);
     atomic_store(&wanted, false);
     cu_anchor_release();
-    atomic_store(&due, false);
+    atomic_store(&reef_cuda.anchor_due, false);
 }
 
 /* @context is current in this thread. */
@@ -98,7 +96,7 @@ static void make_for(struct reef_context *context)
     if (!anchor_of(context) && !atomic_load(&broken)) {
         struct reef_anchor *anchor = anchor_new();
         if (anchor) {
-            atomic_store(&cu_anchor_in_use, true);
+            atomic_store(&reef_cuda.anchors, true);
             atomic_store_explicit(&context->anchor, anchor, memory_order_release);
         } else {
             give_up("they cannot be made");
@@ -121,7 +119,7 @@ static void put_down(struct reef_anchor *anchor, uint64_t now_ns)
 
 static void place(struct reef_context *context)
 {
-    atomic_store(&due, false);
+    atomic_store(&reef_cuda.anchor_due, false);
     if (context && !anchor_of(context) && reef_state.config.anchor == ON)
         make_for(context); /* by whoever comes first: for tests, and for who asks for it */
     if (anchor_of(context))
@@ -246,7 +244,7 @@ static void look_for_harm(struct reef_anchor *anchor)
         return;
     uint64_t age_ns = reef_now_ns() - atomic_load(&anchor->placed_ns);
     bool late = age_ns >= ANCHOR_LIMIT_NS && age_ns < ANCHOR_LIMIT_NS + SUSPECT_NS;
-    atomic_store(&due, is_wanted());
+    atomic_store(&reef_cuda.anchor_due, is_wanted());
     if (late && atomic_fetch_add(&suspects, 1) + 1 >= SUSPECTS)
         give_up("work waited for them");
 }
@@ -272,7 +270,7 @@ void cu_anchor_after(const struct cu_api *api, cu_result result)
     if (waits_for_work(api) && atomic_load(&reef_cuda.gpus[0].rt_raised))
         atomic_fetch_add_explicit(&waits, 1, memory_order_relaxed);
     if (!api->work || api->kind == CU_KIND_SYNC_COPY) {
-        struct reef_anchor *anchor = atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed)
+        struct reef_anchor *anchor = atomic_load_explicit(&reef_cuda.anchors, memory_order_relaxed)
                                          ? anchor_of(cu_context())
                                          : NULL;
         if (anchor)
@@ -280,7 +278,7 @@ void cu_anchor_after(const struct cu_api *api, cu_result result)
     }
     if (api->kind == CU_KIND_GRAPH_LAUNCH)
         request_is_there();
-    if (reef_unlikely(atomic_load_explicit(&due, memory_order_relaxed)) && api->work &&
+    if (reef_unlikely(atomic_load_explicit(&reef_cuda.anchor_due, memory_order_relaxed)) && api->work &&
         result == CUDA_SUCCESS && !atomic_load(&put_off) && atomic_load(&reef_cuda.captures) == 0)
         place(cu_context());
 }
@@ -352,9 +350,9 @@ void cu_anchor_step(uint64_t now_ns, bool over)
         atomic_store(&put_off, false);
     }
     if (!use)
-        atomic_store(&due, false);
+        atomic_store(&reef_cuda.anchor_due, false);
     else if (any_stale(now_ns))
-        atomic_store(&due, true);
+        atomic_store(&reef_cuda.anchor_due, true);
 }
 
 /* A context that has none, or NULL. */
@@ -410,7 +408,7 @@ void cu_anchor_ahead(struct reef_context *context, uint64_t now_ns, uint64_t unt
 void cu_anchor_opened(void)
 {
     if (reef_state.config.anchor == ON)
-        atomic_store(&due, true);
+        atomic_store(&reef_cuda.anchor_due, true);
     if (reef_state.config.anchor != AUTO)
         return;
     atomic_store(&opened, true);
@@ -439,6 +437,6 @@ void cu_anchor_forget(struct reef_context *context)
 
 void cu_anchor_forked(void)
 {
-    atomic_store(&cu_anchor_in_use, false);
-    atomic_store(&due, false);
+    atomic_store(&reef_cuda.anchors, false);
+    atomic_store(&reef_cuda.anchor_due, false);
 }

@@ -387,7 +387,7 @@ static cu_result enter(struct cu_api *api, cu_word *a)
     cu_result result = CUDA_SUCCESS;
     if (!cu_is_rt())
         return route(api, a);
-    bool anchors = reef_unlikely(atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed));
+    bool anchors = reef_unlikely(atomic_load_explicit(&reef_cuda.anchors, memory_order_relaxed));
     if (anchors)
         cu_anchor_waits(api);
     bool waited =
@@ -431,7 +431,7 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
         }
         if (reef_state.config.guard == REEF_GUARD_OFF) {
             bool in_the_way =
-                reef_unlikely(atomic_load_explicit(&cu_anchor_in_use, memory_order_relaxed)) &&
+                reef_unlikely(atomic_load_explicit(&reef_cuda.anchors, memory_order_relaxed)) &&
                 cu_anchor_before(api, a);
             cu_result result = cu_call(real, a, api->arguments);
             if (in_the_way)

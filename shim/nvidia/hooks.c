@@ -118,11 +118,12 @@ cu_result cu_call(void *function, const cu_word *a, unsigned count)
     typedef cu_result fn2(cu_word, cu_word);
     typedef cu_result fn4(cu_word, cu_word, cu_word, cu_word);
     typedef cu_result fn6(cu_word, cu_word, cu_word, cu_word, cu_word, cu_word);
+    typedef cu_result fn8(cu_word, cu_word, cu_word, cu_word, cu_word, cu_word, cu_word, cu_word);
+    typedef cu_result fn9(cu_word, cu_word, cu_word, cu_word, cu_word, cu_word, cu_word, cu_word,
+                          cu_word);
     typedef cu_result fn11(cu_word, cu_word, cu_word, cu_word, cu_word, cu_word, cu_word, cu_word,
                            cu_word, cu_word, cu_word);
-    /* A word too many is an unused register. On the stack it would be one too, but is not passed.
-     */
-    cu_word w[CU_ARGUMENTS_MAX] = {0};
+    /* A word too many is an unused register, or lies on the stack where nobody looks. */
     switch (count) {
     case 0:
         return ((fn0 *)function)();
@@ -138,9 +139,16 @@ cu_result cu_call(void *function, const cu_word *a, unsigned count)
         return ((fn6 *)function)(a[0], a[1], a[2], a[3], a[4], 0);
     case 6:
         return ((fn6 *)function)(a[0], a[1], a[2], a[3], a[4], a[5]);
-    default: /* more words on the stack than the function takes are not looked at */
-        memcpy(w, a, count * sizeof(*a));
-        return ((fn11 *)function)(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9],
-                                  w[10]);
+    case 7:
+        return ((fn8 *)function)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], 0);
+    case 8:
+        return ((fn8 *)function)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]);
+    case 9:
+        return ((fn9 *)function)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8]);
+    case 10:
+        return ((fn11 *)function)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], 0);
+    default: /* CU_ARGUMENTS_MAX */
+        return ((fn11 *)function)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9],
+                                  a[10]);
     }
 }

@@ -85,14 +85,21 @@ struct reef_context {
     _Atomic int late_error; /* cu_result of an operation that failed after its call had returned */
 };
 
+/* The first 64 bytes are all that a call looks at that is let through (aligned so, stream.c). */
 struct reef_stream {
-    _Atomic(struct reef_stream *) next; /* in its bucket */
+    _Alignas(64) _Atomic(struct reef_stream *) next; /* in its bucket */
     struct reef_stream *all_next;
     _Atomic cu_word key; /* handle, or context | 1 for its legacy stream; 0: free */
-    uint32_t number;     /* in traces: of all streams of the process */
-    cu_word handle;      /* as the driver wants it */
-    struct reef_context *context;
+    int core_queue;      /* BE. -1: none, everything is done in turn */
     bool legacy;
+    bool uncounted; /* BE: it has, or had, commands that the core does not know of */
+    struct reef_context *context;
+    /* RT */
+    _Atomic uint64_t arrivals, returned; /* calls that bring work: begun, and given to the driver */
+    _Atomic uint64_t last;               /* the last arrival's number among all of the process */
+
+    uint32_t number; /* in traces: of all streams of the process */
+    cu_word handle;  /* as the driver wants it */
     int shown_priority; /* what the program chose; only if changed_priority */
     bool changed_priority;
 
@@ -100,7 +107,6 @@ struct reef_stream {
     struct reef_op *head, *tail; /* of what is not over: first what is in flight (guard.h), */
     struct reef_op *waiting;     /* then from here on what was not issued */
     unsigned announced;          /* of them: what the core knows of */
-    int core_queue;              /* -1: none, everything is done in turn */
     uint64_t allowed;            /* commands below may be issued: the core said submit */
     uint64_t enqueued, done;     /* of the core's numbers */
     uint64_t issued;   /* commands below were given to the driver, but for those ended since */
@@ -124,13 +130,10 @@ struct reef_stream {
     unsigned group_count;
     uint64_t group_ns;
     unsigned samples;
-    bool uncounted;    /* it has, or had, commands that the core does not know of */
     unsigned querying; /* by so many the driver is asked about it: it must not be destroyed now */
     _Atomic bool capturing;
 
     /* RT */
-    _Atomic uint64_t arrivals, returned; /* calls that bring work: begun, and given to the driver */
-    _Atomic uint64_t last;               /* the last arrival's number among all of the process */
     uint64_t idle_at;                    /* arrivals when it was last seen idle. cuda->lock */
     unsigned waited;                     /* threads of the program that wait for it. cuda->lock */
 };
@@ -178,19 +181,40 @@ struct reef_cuda_gpu {
     _Atomic bool rt_raised;
 };
 
+/*
+ * First what every call looks at, in as few lines of the cache as it can be: between two launches
+ * the program's own work puts them out of it, and to fetch each again is most of what a launch
+ * costs (docs/measurements/h200-2026-11-26-b.md).
+ */
 struct reef_cuda {
-    pthread_mutex_t lock;
+    _Alignas(64) _Atomic int started; /* process.c */
+    _Atomic int captures;             /* streams being captured */
+    _Atomic int gpu_count;
+    _Atomic int contexts_created;  /* and not destroyed: by name, not primary ones */
+    _Atomic int late_errors;       /* ever */
+    _Atomic unsigned pending;      /* operations */
+    _Atomic unsigned objects_gone; /* destroyed by the program, not by us yet */
+    _Atomic bool bounded;          /* RT programs use a GPU of ours: the depth counts */
+    _Atomic bool any_guarded;      /* there are functions with guarded twins */
+    _Atomic bool anchors;          /* one was made: cu_anchor_before() is to be called, */
+    _Atomic bool anchor_due;       /* and may have to be put down, by whoever brings work */
+    struct reef_context *contexts;
+    _Atomic uint64_t rt_arrivals;
+    struct reef_cuda_gpu gpus[REEF_CUDA_GPUS];
+
+    _Alignas(64) pthread_mutex_t lock; /* BE only: from here to `closed` */
+    struct reef_core *core;
+    _Atomic uint64_t launches;
+    int probe;           /* a queue of the core without commands: it shows whether BE is held */
+    _Atomic bool closed; /* it is the turn of another BE program */
+
+    _Atomic uint64_t unmanaged;
     pthread_cond_t turn; /* operations were issued, room was made, or BE was released */
     unsigned waiters;
-    unsigned turn_waiters;  /* of them: what they wait for is not the end of work on the device */
-    struct reef_core *core; /* BE only */
+    unsigned turn_waiters; /* of them: what they wait for is not the end of work on the device */
     struct reef_estimator estimator; /* as the core's: how long a command takes */
-    int probe;         /* a queue of the core without commands: it shows whether BE is held */
     uint64_t timer_ns; /* 0: not armed */
     struct reef_agent agent;
-    struct reef_cuda_gpu gpus[REEF_CUDA_GPUS];
-    _Atomic int gpu_count;
-    struct reef_context *contexts;
     struct reef_stream *streams;
     struct reef_object *objects[REEF_OBJECT_BUCKETS];
 
@@ -200,36 +224,26 @@ struct reef_cuda {
     unsigned announced;               /* operations the core knows of */
     unsigned fences_announced;        /* of them fences: nothing behind them is announced, */
     struct reef_stream *fence_stream; /* but what is of this stream */
-    _Atomic unsigned pending;         /* operations */
     unsigned fences;
     _Atomic unsigned objects_kept;  /* see cu_object_kept */
-    _Atomic unsigned objects_gone;  /* of them */
     _Atomic unsigned contexts_gone; /* ever: a handle may mean another one since */
-    _Atomic int contexts_created;   /* and not destroyed: by name, not primary ones */
-    _Atomic int late_errors;        /* ever */
     uint64_t next_seq;
     uint32_t streams_made;
     size_t held_bytes;
-    _Atomic int captures; /* streams being captured */
     _Atomic bool exiting;
 
-    _Atomic uint64_t rt_arrivals;
     _Atomic(struct reef_context *) rt_context; /* of the work with which RT work last began, */
     _Atomic uint64_t rt_began_ns;              /* and when that was */
     bool rt_watching;
     uint64_t rt_since_ns, rt_moved_ns, rt_idle_ns, rt_arrivals_seen;
-    _Atomic uint64_t launches, unmanaged;
     _Atomic unsigned records;            /* held records of events */
-    _Atomic bool any_guarded;            /* there are functions with guarded twins */
     _Atomic uint64_t guarded, unguarded; /* kernels */
     _Atomic bool timeslice_wanted;       /* there are channel groups to be looked after */
-    _Atomic bool bounded;                /* RT programs use a GPU of ours: the depth counts */
     _Atomic uint64_t depth_ns;           /* that of a device queue */
     _Atomic bool short_slices;           /* all channel groups have such as take BE off at once */
     bool mps;                            /* contexts of several programs may be one on the GPU */
     _Atomic bool peers_rt, peers_be;     /* agent: other programs of the GPUs, by class */
     _Atomic bool rt_seen;                /* real-time work runs, as the agent saw it last */
-    _Atomic bool closed;                 /* it is the turn of another BE program */
     _Atomic bool turn_asked;             /* and that it is wanted is on the board */
     _Atomic bool long_slices;            /* several BE programs have work on the GPU */
     _Atomic bool was_held;               /* what the agent saw last */
@@ -486,8 +500,6 @@ uint64_t cu_ahead_step(uint64_t now_ns);
 void cu_ahead_end(void);
 
 /* --- anchor.c: of a real-time process --- */
-/** There are anchors, or were: cu_anchor_before() is to be called. */
-extern _Atomic bool cu_anchor_in_use;
 /** Around every call of the program. True: the call may wait for all work of the context, and until
  * cu_anchor_passed() no anchor is put down. */
 bool cu_anchor_before(const struct cu_api *api, const cu_word *a);

@@ -30,7 +30,6 @@ enum { UNKNOWN_KERNEL_US = 200 };
 enum { OTHER_BOARDS_NS = 500000 };
 
 enum { NOT_STARTED, STARTED, NEVER };
-static _Atomic int started;
 static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
 static int gpu_device[REEF_CUDA_GPUS]; /* CUdevice of gpus[i]; open_lock */
 
@@ -157,7 +156,7 @@ static void start(void)
     int now = NEVER;
     reef_start();
     pthread_mutex_lock(&open_lock);
-    if (atomic_load(&started) == NOT_STARTED) {
+    if (atomic_load(&reef_cuda.started) == NOT_STARTED) {
         reef_cuda.mps = reef_mps_runs();
         if (atomic_load(&reef_state.passive)) {
             now = NEVER;
@@ -175,17 +174,17 @@ static void start(void)
         if (deep && now == STARTED)
             reef_warn("%s was loaded with RTLD_DEEPBIND: CUDA calls made in it pass libreef by",
                       deep);
-        atomic_store(&started, now);
+        atomic_store(&reef_cuda.started, now);
     }
     pthread_mutex_unlock(&open_lock);
 }
 
 bool cu_active(void)
 {
-    int now = atomic_load_explicit(&started, memory_order_acquire);
+    int now = atomic_load_explicit(&reef_cuda.started, memory_order_acquire);
     if (reef_unlikely(now == NOT_STARTED)) {
         start();
-        now = atomic_load(&started);
+        now = atomic_load(&reef_cuda.started);
     }
     if (reef_likely(now == STARTED &&
                     !atomic_load_explicit(&reef_state.passive, memory_order_relaxed)))

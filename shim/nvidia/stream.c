@@ -42,8 +42,9 @@ static struct reef_stream *unused(void)
         s = s->all_next;
     if (s)
         return s;
-    s = calloc(1, sizeof(*s));
+    s = aligned_alloc(64, sizeof(*s));
     if (s) {
+        memset(s, 0, sizeof(*s));
         s->core_queue = -1;
         s->all_next = reef_cuda.streams;
         __atomic_store_n(&reef_cuda.streams, s, __ATOMIC_RELEASE);
@@ -55,8 +56,8 @@ static struct reef_stream *unused(void)
  * lock, and its key, which is looked at without it, is 0 already. */
 static void reset(struct reef_stream *s)
 {
-    memset((char *)s + offsetof(struct reef_stream, number), 0,
-           sizeof(*s) - offsetof(struct reef_stream, number));
+    memset((char *)s + offsetof(struct reef_stream, core_queue), 0,
+           sizeof(*s) - offsetof(struct reef_stream, core_queue));
     s->core_queue = -1;
 }
 

@@ -17,12 +17,12 @@
 #define reef_unlikely(x) __builtin_expect(!!(x), 0)
 
 struct reef_state {
-    struct reef_config config;
     /* New queues are handed out untouched: REEF_DISABLE, REEF_PRIORITY=off, reef_disable(), fork.
      */
-    _Atomic bool passive;
+    _Alignas(64) _Atomic bool passive;
     /* Nothing of ours may be touched any more: the child of a fork. */
     _Atomic bool forked;
+    struct reef_config config; /* the priority first: every launch looks at it, and at passive */
 };
 extern struct reef_state reef_state;
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""torch_loop.py same | compiled | triton | infer SECONDS | steps SECONDS | eager SECONDS | train SECONDS | resnet SECONDS | transformer SECONDS
+"""torch_loop.py same | compiled | triton | infer SECONDS | steps SECONDS | eager SECONDS | train SECONDS | resnet | transformer
 small PyTorch loops for scripts/gpu-kit. infer, steps, eager and train: of a small convolutional network, or with a second argument
 "resnet50" of a ResNet-50.
 
@@ -10,11 +10,14 @@ infer        inference every 20 ms, as a CUDA graph: latency percentiles in ms
 steps        inference every 20 ms, eager, waiting for the GPU after each layer: latency percentiles in ms
 eager        inference every 20 ms, eager: latency percentiles in ms
 train        training without a pause: iterations per second
-resnet       a ResNet-50, eager, inference without a pause: iterations per second
-transformer  a small encoder, training without a pause: iterations per second
+resnet       a ResNet-50, eager, inference without a pause: for turns.py, 40 iterations a turn
+transformer  a small encoder, training without a pause: the same
 
 KIT_PROGRESS  a file in which loops without a pause count, and from which the others tell how often a second those went round meanwhile
+KIT_SHARE     a library of share.c: resnet and transformer tell instead of what libraries their time is made, and leave KIT_SHARE_SAMPLES
 """
+import collections
+import ctypes
 import hashlib
 import json
 import os
@@ -169,14 +172,50 @@ def per_second(step, seconds):
     return {'iterations_per_s': count / (time.monotonic() - begin)}
 
 
-def resnet(seconds):
+def shares(step, seconds=10):
+    """Of what libraries the time of this thread is made, in per cent."""
+    library, samples = ctypes.CDLL(os.environ['KIT_SHARE']), os.environ['KIT_SHARE_SAMPLES'].encode()
+    if library.share_begin() != 0:
+        sys.exit('no timer')
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for _ in range(40):
+            step()
+        torch.cuda.synchronize()
+    library.share_end(samples)
+    names = [line.split()[0] for line in open(samples)]
+    counts = collections.Counter(name.split('.so')[0] for name in names)
+    percent = {name: round(100 * n / len(names), 2) for name, n in counts.most_common(8)}
+    return {'samples': len(names), 'libreef': round(100 * counts['libreef'] / len(names), 2), 'of': percent}
+
+
+def in_turns(step, count=40):
+    """For each line of input: that many iterations, and how long they took."""
+    for _ in range(10):
+        step()
+    torch.cuda.synchronize()
+    if 'KIT_SHARE' in os.environ:
+        return shares(step)
+    print('ready', flush=True)
+    for _ in sys.stdin:
+        step()  # the context comes back to the GPU
+        torch.cuda.synchronize()
+        begin = time.perf_counter()
+        for _ in range(count):
+            step()
+        torch.cuda.synchronize()
+        print(time.perf_counter() - begin, flush=True)
+    return {}
+
+
+def resnet():
     model = resnet50().eval()
     x = torch.randn(8, 3, 224, 224).cuda()
     with torch.no_grad():
-        return per_second(lambda: model(x), seconds)
+        return in_turns(lambda: model(x))
 
 
-def transformer(seconds):
+def transformer():
     torch.manual_seed(1)
     model = nn.TransformerEncoder(nn.TransformerEncoderLayer(256, 4, 512, batch_first=True), 4).cuda()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
@@ -187,7 +226,7 @@ def transformer(seconds):
         model(x).square().mean().backward()
         optimizer.step()
 
-    return per_second(step, seconds)
+    return in_turns(step)
 
 
 def latencies(request, seconds):
