@@ -11,6 +11,8 @@ enum { HOLDER = 0xff, OVERRUN = 0x100, COUNT_SHIFT = 16 };
 /* How often to look whether the device queue is empty: often at first. */
 #define DRAIN_NS      50000u
 #define DRAIN_MOST_NS 1000000u
+/* How many times its patience a program waits to be settled. */
+enum { SETTLE_PATIENCES = 10 };
 
 void reef_turns_init(struct reef_turns *turns, const struct reef_turns_config *config)
 {
@@ -54,9 +56,20 @@ static struct reef_turns_step without_turns(struct reef_turns *t, const struct r
 {
     struct reef_turns_step step = {.open = true, .long_slices = true, .again_ns = UINT64_MAX};
     t->mine = t->passing = t->settled = false;
+    t->settling_ns = 0;
+    t->settle_seen_ns = v->now_ns;
     if (reef_turns_holder(v->token) == (int)v->self)
         change(&step, token_for(v->token, -1, false));
     return step;
+}
+
+/* Whether it may have a turn. Time of real-time work does not count, as in drain(). */
+static bool may_join(struct reef_turns *t, const struct reef_turns_view *v)
+{
+    if (!t->settled && !v->rt && t->settle_seen_ns)
+        t->settling_ns += v->now_ns - t->settle_seen_ns;
+    t->settle_seen_ns = v->now_ns;
+    return t->settled || t->settling_ns >= SETTLE_PATIENCES * t->config.patience_ns;
 }
 
 static struct reef_turns_step others_turn(struct reef_turns *t, const struct reef_turns_view *v)
@@ -69,15 +82,16 @@ static struct reef_turns_step others_turn(struct reef_turns *t, const struct ree
     else if (t->mine)
         t->settled = false; /* it lost its turn without having passed it */
     t->mine = t->passing = false;
+    bool asks = may_join(t, v) && v->waiting;
     struct reef_turns_step step = {
         .open = overrun && !gone,
         .long_slices = overrun || !t->settled,
-        .wait = v->waiting,
+        .wait = asks,
         .again_ns = !t->settled  ? DRAIN_MOST_NS
                     : v->waiting ? t->config.lease_ns / 4
                                  : UINT64_MAX,
     };
-    if (v->waiting && (holder < 0 || gone)) {
+    if (asks && (holder < 0 || gone)) {
         step.forget = gone ? 1ull << holder : 0;
         change(&step, token_for(v->token, (int)v->self, false));
         step.renew = true; /* before it: a new holder's lease is not the old one's */

@@ -10,6 +10,8 @@
  * Each process steps its own struct reef_turns with what it sees, and does what it says. The one
  * whose turn is over stops feeding its device queue and passes the token when that is empty. Nobody
  * waits for one who does not come:
+ *  - who has work on the device from before the turns began waits for its end first: whoever had the
+ *    turn would get next to nothing beside it. But not for ever;
  *  - who has no work passes as soon as another waits;
  *  - a holder that does not renew its lease (dead, stopped) loses the token;
  *  - if the device queue does not get empty within the patience (a long kernel, or one that waits
@@ -40,6 +42,7 @@ struct reef_turns {
     bool settled; /* nothing from before the turns began is on the device any more */
     uint64_t since_ns;
     uint64_t drained_ns, drain_seen_ns; /* for how long it has waited for its device queue */
+    uint64_t settling_ns, settle_seen_ns; /* and for that to get empty before its first turn */
 };
 
 /** What a process sees. */

@@ -53,8 +53,11 @@ static bool context_is_gone(const struct cu_api *api, cu_word of)
 cu_result cu_context_create(struct cu_api *api, cu_word *a)
 {
     cu_result result = cu_call(cu_real(api), a, api->arguments);
-    if (result == CUDA_SUCCESS)
-        atomic_fetch_add(&reef_cuda.contexts_created, 1);
+    if (result != CUDA_SUCCESS)
+        return result;
+    atomic_fetch_add(&reef_cuda.contexts_created, 1);
+    if (cu_is_rt()) /* the sooner best-effort programs know of it, the sooner they take turns */
+        cu_context_of(*(const cu_word *)cu_pointer(a[0]));
     return result;
 }
 

@@ -58,7 +58,7 @@ static void step(struct program *p)
             .now_ns = b.now_us * US,
             .in_force = b.in_force,
             .busy = p->left_us > 0,
-            .waiting = wants(p) && p->left_us == 0,
+            .waiting = wants(p) && (p->left_us == 0 || !p->step.open),
             .rt = b.rt,
             .self = p->slot,
             .token = b.token,
@@ -276,6 +276,53 @@ static void begin_and_end(void **state)
     assert_int_equal(reef_turns_holder(b.token), -1);
 }
 
+/* Nobody has a turn beside what others have from before: its slices would be short, theirs long.
+ * So the turns begin with what is there, without one that takes too long. */
+static void what_is_there_comes_first(void **state)
+{
+    reset();
+    b.in_force = false;
+    for (unsigned i = 0; i < 4; i++)
+        add(i, i, 16000);
+    run(100);
+    b.in_force = true;
+    for (unsigned i = 0; i < 4; i++)
+        b.p[i].next_us = b.now_us; /* they notice */
+    unsigned overruns = 0, beside = 0;
+    for (unsigned us = 0; us < 62000; us++) {
+        run(1);
+        overruns += (b.token & 0x100) != 0;
+        int holder = reef_turns_holder(b.token);
+        beside += holder >= 0 && b.p[holder].done == 0;
+    }
+    for (unsigned i = 0; i < 4; i++)
+        b.p[i].kernel_us = 300;
+    run(500000);
+    assert_int_equal(overruns, 0);
+    assert_int_equal(beside, 0);
+    assert_false(b.token & 0x100);
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(b.p[i].done > 300);
+}
+
+/* But what never ends is not waited for for ever. */
+static void what_is_there_does_not_end(void **state)
+{
+    reset();
+    b.in_force = false;
+    add(0, 0, 100);
+    add(1, 1, 100);
+    run(1000);
+    b.in_force = true;
+    for (unsigned i = 0; i < 2; i++) {
+        b.p[i].left_us = UINT64_MAX / 2;
+        b.p[i].gated = true; /* until it may go on */
+        b.p[i].next_us = b.now_us;
+    }
+    run(1000000);
+    assert_true(b.p[0].done > 10 && b.p[1].done > 10);
+}
+
 /* Whatever is on the board, a program that waits gets to run. */
 static void any_words(void **state)
 {
@@ -305,6 +352,8 @@ int main(void)
         cmocka_unit_test(an_idle_one_passes_at_once),
         cmocka_unit_test(real_time_work_is_no_fault),
         cmocka_unit_test(begin_and_end),
+        cmocka_unit_test(what_is_there_comes_first),
+        cmocka_unit_test(what_is_there_does_not_end),
         cmocka_unit_test(any_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
