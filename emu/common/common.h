@@ -51,6 +51,7 @@ struct emu_settings {
     int fail_packet_nth;
     bool count_only;          /* REEF_EMU_COUNT=1 (NVIDIA): launches are only counted */
     bool mps;                 /* REEF_EMU_MPS=1 (NVIDIA): contexts of different processes side by side */
+    bool strict;              /* REEF_EMU_STRICT=1 (NVIDIA): a handle of what is gone ends the program */
     bool reuse_handles;       /* REEF_EMU_REUSE_HANDLES=1 (NVIDIA): those of objects that are gone, at once */
     uint32_t timeslice_us;    /* REEF_EMU_TIMESLICE_US (NVIDIA): of this process; 0: the profile's */
 };

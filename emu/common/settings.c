@@ -42,6 +42,7 @@ static bool loud; /* say what is wrong */
     X(COUNT, count_only, 0, 1, 0, 1)                                                               \
     X(MPS, mps, 0, 1, 0, 1)                                                                        \
     X(REUSE_HANDLES, reuse_handles, 0, 1, 0, 1)                                                    \
+    X(STRICT, strict, 0, 1, 0, 1)                                                                  \
     X(TIMESLICE_US, timeslice_us, 0, 1e6, 0, 1)
 
 #define NAME(name, ...) #name,

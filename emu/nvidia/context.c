@@ -296,6 +296,10 @@ CUresult cuCtxSetCurrent(CUcontext handle)
         return nv_leave(CUDA_SUCCESS);
     }
     ctx = context_of(handle);
+    if (!ctx && nv_object(handle, NV_CONTEXT) && emu_settings()->strict) {
+        emu_report("a handle is used of a context that is gone");
+        abort();
+    }
     if (!ctx)
         return nv_leave(CUDA_ERROR_INVALID_CONTEXT);
     if (depth == 0)

@@ -3,7 +3,7 @@
  * Handles. A program may hand us any pointer, also one of an object that is gone, so handles point
  * into one table that is never unmapped, and are looked up there. Freed entries are used again as
  * late as possible; with REEF_EMU_REUSE_HANDLES=1 at once, so that who keeps a handle for too long
- * is found out.
+ * is found out, or with REEF_EMU_STRICT=1.
  *
  * The driver's lock guards it.
  */
@@ -55,8 +55,13 @@ void *nv_object(const void *handle, enum nv_kind kind)
     const struct entry *entry = handle;
 
     if (!entries || (uintptr_t)handle < (uintptr_t)entries ||
-        offset >= used * sizeof(struct entry) || offset % sizeof(struct entry) ||
-        entry->kind != (uint32_t)kind)
+        offset >= used * sizeof(struct entry) || offset % sizeof(struct entry))
+        return NULL;
+    if (entry->kind == NV_FREE && emu_settings()->strict) {
+        emu_report("a handle is used of an object that is gone");
+        abort();
+    }
+    if (entry->kind != (uint32_t)kind)
         return NULL;
     return entry->object;
 }

@@ -72,12 +72,14 @@ static uint64_t look_at_streams(uint64_t now_ns)
         pthread_mutex_lock(&cuda->lock);
         bool waits = s->key && s->head && s->core_queue >= 0;
         uint64_t backlog_ns = waits ? reef_core_backlog_ns(cuda->core, (uint32_t)s->core_queue) : 0;
+        struct reef_context *context = s->context;
         pthread_mutex_unlock(&cuda->lock);
-        if (!waits)
+        if (!waits || (s->legacy && !cu_context_enter(context)))
             continue;
+        bool moved = cu_marks_reap(s, true);
         if (s->legacy)
-            cu_make_current(s->context->handle);
-        if (cu_marks_reap(s, true)) {
+            cu_context_leave(context);
+        if (moved) {
             pthread_mutex_lock(&cuda->lock);
             cu_moved_locked(s, now_ns);
             pthread_mutex_unlock(&cuda->lock);
@@ -107,15 +109,15 @@ void cu_look_at_all(void)
         uint64_t done = cu_tracing() ? s->traced_done : s->done;
         bool runs = s->key && s->core_queue >= 0 && done < s->enqueued;
         bool uncounted = s->key && s->uncounted;
-        cu_word context = runs || uncounted ? s->context->handle : 0;
+        struct reef_context *context = s->context;
         pthread_mutex_unlock(&cuda->lock);
-        if (!context)
+        if ((!runs && !uncounted) || !cu_context_enter(context))
             continue;
-        cu_make_current(context);
         if (runs)
             cu_marks_reap(s, true);
         if (uncounted && atomic_load(&cuda->bounded) && cu_stream_is_idle(s))
             forget_uncounted(s);
+        cu_context_leave(context);
     }
 }
 

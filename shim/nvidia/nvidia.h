@@ -392,7 +392,13 @@ void cu_look_at_all(void);
 /* --- issue.c: the agent --- */
 /** Issues the oldest operation that may be issued. False: there is none. */
 bool cu_issue_one(uint64_t now_ns);
+/** In the agent: only while the context cannot be destroyed, since operations of it wait or it is
+ * asked about (a destroyed handle is an address of freed memory to the driver). */
 void cu_make_current(cu_word context);
+/** Makes it current and keeps it from being destroyed until cu_context_leave(). False: it may be
+ * just now, or is gone. No lock held. */
+bool cu_context_enter(struct reef_context *context);
+void cu_context_leave(struct reef_context *context);
 struct reef_mark_plan;
 /** Makes the call, with what is planned around it. False: it failed; that is noted. */
 bool cu_issue_op(struct reef_op *op, struct reef_mark_plan *plan);

@@ -74,9 +74,9 @@ static bool stalled_locked(const struct reef_stream *s, uint64_t now_ns)
     uint64_t backlog_ns = reef_core_backlog_ns(reef_cuda.core, (uint32_t)s->core_queue);
     uint64_t patience_ns = s->stalled ? STALL_AGAIN_NS : STALL_NS + STALL_FACTOR * backlog_ns;
     /* It may stand behind work that is not counted, or others have the GPU. */
-    if (s->uncounted || atomic_load(&reef_cuda.peers_be))
-        patience_ns *= ELSEWHERE_FACTOR;
-    if (alone_ns > patience_ns && all_ns > patience_ns)
+    bool elsewhere = s->uncounted || atomic_load(&reef_cuda.peers_be);
+    uint64_t all_patience_ns = elsewhere ? ELSEWHERE_FACTOR * patience_ns : patience_ns;
+    if (alone_ns > all_patience_ns && all_ns > all_patience_ns)
         return true;
     return program_waits_locked(now_ns) && alone_ns > ALONE_FACTOR * patience_ns;
 }
