@@ -47,6 +47,17 @@ struct program {
     unsigned gates, opened;
 };
 
+/* While any stream of a context is captured nobody may wait for all of the context: the driver
+ * refuses that and breaks the capture (seen with driver 580, whatever the thread's mode). */
+static pthread_mutex_t capturing = PTHREAD_MUTEX_INITIALIZER;
+
+static void wait_for_all(void)
+{
+    pthread_mutex_lock(&capturing);
+    OK(cuCtxSynchronize());
+    pthread_mutex_unlock(&capturing);
+}
+
 static unsigned below(struct program *p, unsigned n)
 {
     return (unsigned)rand_r(&p->seed) % n;
@@ -107,7 +118,7 @@ static void open_gates(struct program *p)
 static void synchronize_all(struct program *p)
 {
     open_gates(p);
-    OK(cuCtxSynchronize());
+    wait_for_all();
     for (unsigned s = 0; s < p->streams; s++)
         merge(p->seen[s], p->count);
 }
@@ -334,10 +345,12 @@ static void do_capture(struct program *p, unsigned s, unsigned w)
 
     if (p->blocking[s]) /* others must not use the legacy stream then */
         return;
+    pthread_mutex_lock(&capturing);
     OK(cuStreamBeginCapture(p->handle[s], CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
     kernel(p, s, p->at[w], a, b);
     kernel(p, s, p->at[w], a, b);
     OK(cuStreamEndCapture(p->handle[s], &graph));
+    pthread_mutex_unlock(&capturing);
     OK(cuGraphInstantiate(&exec, graph, 0));
     use(p, s, w, true);
     OK(cuGraphLaunch(exec, p->handle[s]));
@@ -459,12 +472,14 @@ static void prepare(struct program *p, unsigned seed)
     const char *other = getenv("CONFORMANCE_SEED");
 
     p->seed = seed + (other ? (unsigned)atoi(other) * 1000 : 0);
+    pthread_mutex_lock(&capturing); /* it waits for all, too */
     p->at[0] = words(WORDS);
+    pthread_mutex_unlock(&capturing);
     for (unsigned w = 0; w < WORDS; w++)
         p->at[w] = p->at[0] + w * 4;
     OK(cuMemAllocManaged(&p->at[WORDS - PINNED - 1], 4, CU_MEM_ATTACH_GLOBAL));
     OK(cuMemsetD32(p->at[WORDS - PINNED - 1], 0, 1));
-    OK(cuCtxSynchronize());
+    wait_for_all();
     uint32_t *host = pinned(PINNED);
     for (unsigned i = 0; i < PINNED; i++) {
         p->host[WORDS - PINNED + i] = &host[i];
