@@ -184,7 +184,7 @@ struct reef_cuda_gpu {
 /*
  * First what every call looks at, in as few lines of the cache as it can be: between two launches
  * the program's own work puts them out of it, and to fetch each again is most of what a launch
- * costs (docs/measurements/h200-2026-11-26-b.md).
+ * costs (docs/measurements/gpu-2026-11-26.md).
  */
 struct reef_cuda {
     _Alignas(64) _Atomic int started; /* process.c */
