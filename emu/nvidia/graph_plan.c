@@ -234,6 +234,7 @@ static struct nv_command *start_step(const struct nv_step *step, struct nv_comma
     if (!command)
         return NULL;
     command->priority = parent->priority;
+    command->stack_bytes = parent->stack_bytes;
     if (op.kind == NV_OP_KERNEL && !op.kernel.own_priority)
         command->op.kernel.priority = parent->priority;
     if (op.kind == NV_OP_WAIT_EVENT)

@@ -15,6 +15,12 @@ static cu_result pass(struct cu_api *api, const cu_word *a)
     return cu_call(cu_real(api), a, api->arguments);
 }
 
+/* Of any kind, whoever it is called by. */
+static cu_result pass_any(const struct cu_api *api, void *real, const cu_word *a)
+{
+    return reef_unlikely(api->floats) ? cu_call_floats(real, a) : cu_call(real, a, api->arguments);
+}
+
 /* --- captures --- */
 
 static cu_result capture_begin(struct cu_api *api, cu_word *a, struct reef_stream *s)
@@ -162,6 +168,25 @@ static cu_result sync_all(struct cu_api *api, cu_word *a)
     return after_wait(api, a);
 }
 
+/* Whether the call takes no access away. (..., descriptions, how many) */
+static bool only_grants(const struct cu_api *api, const cu_word *a)
+{
+    const struct cu_access *access = cu_pointer(a[api->arguments - 2]);
+    cu_word count = a[api->arguments - 1];
+    for (cu_word i = 0; access && i < count; i++)
+        if (access[i].flags != CU_ACCESS_READ_WRITE)
+            return false;
+    return true;
+}
+
+/* What a held launch is to find as it was when that was called: it is changed behind it. */
+static cu_result change(struct cu_api *api, const cu_word *a)
+{
+    if (api->kind != CU_KIND_CHANGE_ACCESS || !only_grants(api, a))
+        cu_take_turn(NULL, false);
+    return pass_any(api, cu_real(api), a);
+}
+
 /* Driver 580 takes no null stream for a batch of copies, not the per-thread one either. So it is
  * asked with just that; and what another driver takes is in order. */
 static cu_result null_batch(struct cu_api *api, const cu_word *a)
@@ -283,6 +308,10 @@ static cu_result enter_other(struct cu_api *api, cu_word *a)
         return cu_context_create(api, a);
     case CU_KIND_SYNC_ALL:
         return sync_all(api, a);
+    case CU_KIND_CHANGE_STATE:
+    case CU_KIND_CHANGE_ACCESS:
+    case CU_KIND_CHANGE_REFERENCE:
+        return change(api, a);
     case CU_KIND_CTX_DESTROY:
         return cu_context_destroy(api, a);
     case CU_KIND_EVENT_CREATE:
@@ -417,7 +446,7 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
     if (reef_unlikely(!real))
         return CUDA_ERROR_NOT_INITIALIZED; /* only by calling a hook without the library */
     if (reef_unlikely(cu_inside)) /* the driver calls itself by an exported name, or we call it */
-        return cu_call(real, a, api->arguments);
+        return pass_any(api, real, a);
     if (reef_unlikely(api->kind == CU_KIND_RESOLVER)) {
         reef_start();
         return cu_resolve(api, real, a);
@@ -440,7 +469,7 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
         }
     }
     if (reef_unlikely(!cu_active() && !is_code(api)))
-        return cu_call(real, a, api->arguments);
+        return pass_any(api, real, a);
     cu_inside = true;
     cu_result result = enter(api, a);
     if (reef_unlikely(cu_is_sticky(result)))

@@ -54,6 +54,7 @@ SAME(CU_POINTER_POOL, CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE);
 SAME(CU_ATTACH_SINGLE, CU_MEM_ATTACH_SINGLE);
 SAME(CU_LOCATION_DEVICE, CU_MEM_LOCATION_TYPE_DEVICE);
 SAME(CU_LOCATION_HOST, CU_MEM_LOCATION_TYPE_HOST);
+SAME(CU_ACCESS_READ_WRITE, CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
 SAME(CU_NODE_GRAPH, CU_GRAPH_NODE_TYPE_GRAPH);
 SAME(CU_NODE_WAIT_SEMAPHORES, CU_GRAPH_NODE_TYPE_EXT_SEMAS_WAIT);
 SAME(CU_NODE_BATCH_MEM_OP, CU_GRAPH_NODE_TYPE_BATCH_MEM_OP);
@@ -83,6 +84,8 @@ SAME(offsetof(struct cu_array, depth), offsetof(CUDA_ARRAY3D_DESCRIPTOR, Depth))
 SAME(offsetof(struct cu_array, format), offsetof(CUDA_ARRAY3D_DESCRIPTOR, Format));
 SAME(offsetof(struct cu_array, channels), offsetof(CUDA_ARRAY3D_DESCRIPTOR, NumChannels));
 SAME(sizeof(struct cu_ipc_handle), sizeof(CUipcEventHandle));
+SAME(sizeof(struct cu_access), sizeof(CUmemAccessDesc));
+SAME(offsetof(struct cu_access, flags), offsetof(CUmemAccessDesc, flags));
 SAME(offsetof(struct cu_launch_config, block), offsetof(CUlaunchConfig, blockDimX));
 SAME(offsetof(struct cu_launch_config, shared_bytes), offsetof(CUlaunchConfig, sharedMemBytes));
 SAME(offsetof(struct cu_launch_config, stream), offsetof(CUlaunchConfig, hStream));
