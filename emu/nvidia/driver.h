@@ -278,8 +278,11 @@ struct nv_command {
     struct nv_op op;
     struct nv_stream *stream;  /* retained; NULL: of a graph */
     struct nv_command *parent; /* the graph launch it belongs to */
-    unsigned waits;            /* for so many others */
-    unsigned children;         /* nodes that are not done */
+    /* Of a graph launch that has not begun: its steps that record events or wait for them, by
+     * number; owned, not submitted. NULL: none. */
+    struct nv_command **event_steps;
+    unsigned waits;    /* for so many others */
+    unsigned children; /* nodes that are not done */
     bool started, done, failed;
     uint64_t end_ns;
     uint64_t version; /* of an event's record */
@@ -416,7 +419,7 @@ struct nv_module {
     uint64_t *address; /* owned; of variables */
     struct nv_function *functions;
     bool unloaded;
-    struct nv_library *library; /* it belongs to; may be NULL */
+    struct nv_library *library;   /* it belongs to; may be NULL */
     struct nv_texref *texrefs;    /* owned; NULL: none was asked for */
     struct nv_bindings *bindings; /* retained; NULL: what is bound has changed */
 };
