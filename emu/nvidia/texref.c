@@ -8,7 +8,8 @@
  * (texture.c), made by the first launch after a change and kept by all launches that have it.
  *
  * Threading: as driver.h. Not here: levels of mipmapped arrays, anisotropy, references that belong
- * to no module, surface references; and kernels that use references do not run in graphs.
+ * to no module, surface references; and kernels that use references do not run in graphs, where
+ * CUDA does not define them (cuda.h, cuGraphAddKernelNode).
  */
 #include "array.h"
 
