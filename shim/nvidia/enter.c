@@ -168,25 +168,6 @@ static cu_result sync_all(struct cu_api *api, cu_word *a)
     return after_wait(api, a);
 }
 
-/* Whether the call takes no access away. (..., descriptions, how many) */
-static bool only_grants(const struct cu_api *api, const cu_word *a)
-{
-    const struct cu_access *access = cu_pointer(a[api->arguments - 2]);
-    cu_word count = a[api->arguments - 1];
-    for (cu_word i = 0; access && i < count; i++)
-        if (access[i].flags != CU_ACCESS_READ_WRITE)
-            return false;
-    return true;
-}
-
-/* What a held launch is to find as it was when that was called: it is changed behind it. */
-static cu_result change(struct cu_api *api, const cu_word *a)
-{
-    if (api->kind != CU_KIND_CHANGE_ACCESS || !only_grants(api, a))
-        cu_take_turn(NULL, false);
-    return pass_any(api, cu_real(api), a);
-}
-
 /* Driver 580 takes no null stream for a batch of copies, not the per-thread one either. So it is
  * asked with just that; and what another driver takes is in order. */
 static cu_result null_batch(struct cu_api *api, const cu_word *a)
@@ -311,7 +292,8 @@ static cu_result enter_other(struct cu_api *api, cu_word *a)
     case CU_KIND_CHANGE_STATE:
     case CU_KIND_CHANGE_ACCESS:
     case CU_KIND_CHANGE_REFERENCE:
-        return change(api, a);
+        cu_change_before(api, a);
+        return pass_any(api, cu_real(api), a);
     case CU_KIND_CTX_DESTROY:
         return cu_context_destroy(api, a);
     case CU_KIND_EVENT_CREATE:
