@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What this device does not have and says so, by its attributes or by having nothing to name:
- * sparse arrays, decompression, resources of graphics. Unlike what is missing of the emulator
- * (missing.h) this is an answer that a program may count on. Source: CUDA Driver API, the
- * functions' own pages.
+ * sparse arrays, decompression, resources of graphics, peers, multicast. Unlike what is missing of
+ * the emulator (missing.h) this is an answer that a program may count on. Source: CUDA Driver API,
+ * the functions' own pages.
  */
 #include "driver.h"
 
@@ -43,4 +43,18 @@ CUresult cuGraphicsUnmapResources(unsigned int count, CUgraphicsResource *resour
 CUresult cuGraphicsUnregisterResource(CUgraphicsResource resource)
 {
     return answer(CUDA_ERROR_INVALID_HANDLE);
+}
+
+/* There is one device, and no access to a peer that could have been enabled. */
+CUresult cuCtxDisablePeerAccess(CUcontext peer)
+{
+    return answer(nv_object(peer, NV_CONTEXT) ? CUDA_ERROR_PEER_ACCESS_NOT_ENABLED
+                                              : CUDA_ERROR_INVALID_CONTEXT);
+}
+
+/* CU_DEVICE_ATTRIBUTE_MULTICAST_SUPPORTED is 0. */
+CUresult cuMulticastUnbind(CUmemGenericAllocationHandle handle, CUdevice device, size_t offset,
+                           size_t size)
+{
+    return answer(CUDA_ERROR_NOT_SUPPORTED);
 }

@@ -21,6 +21,7 @@ bool nv_op_copy(struct nv_op *to, const struct nv_op *from)
     if (from->kind == NV_OP_KERNEL) {
         size_t bytes = from->kernel.function->ptx->param_bytes;
 
+        to->kernel.bindings = NULL;
         to->kernel.params = malloc(bytes + 1);
         if (!to->kernel.params)
             return false;
@@ -58,6 +59,7 @@ void nv_op_clear(struct nv_op *op)
     switch (op->kind) {
     case NV_OP_KERNEL:
         free(op->kernel.params);
+        nv_bindings_release(op->kernel.bindings);
         if (op->kernel.event)
             nv_event_release(op->kernel.event);
         nv_module_release(op->kernel.function->module);
@@ -103,6 +105,7 @@ struct nv_command *nv_command_new(struct nv_context *ctx, const struct nv_op *op
     command->op = *op;
     command->op.ctx = ctx;
     command->waits = 1; /* until nv_command_submit */
+    command->stack_bytes = (uint32_t)ctx->limits[CU_LIMIT_STACK_SIZE];
     ctx->in_flight++;
     return command;
 }

@@ -10,7 +10,8 @@
  *                and mappings; ipc.c: memory and events of other processes; external.c: memory and
  *                semaphores of other drivers
  *   copy.c       copies and fills, as operations; copy_api.c: their entry points
- *   array.c      arrays and mipmapped ones; texture.c: texture and surface objects
+ *   array.c      arrays and mipmapped ones; texture.c: texture and surface objects; texref.c:
+ *                texture references
  *   module.c     modules, functions, libraries; fatbin.c: what a program hands over as an image
  *   stream.c     streams; event.c; memop.c; hostfunc.c
  *   command.c    what was submitted, and what waits for what
@@ -64,6 +65,7 @@ enum nv_kind {
     NV_EXTERNAL_SEMAPHORE,
     NV_GREEN,
     NV_DESCRIPTOR,
+    NV_TEXREF,
 };
 /** A handle for @object, or NULL without memory. */
 void *nv_handle_new(enum nv_kind kind, void *object);
@@ -216,6 +218,7 @@ struct nv_kernel_args {
     int priority;
     struct nv_event *event; /* launch attribute; may be NULL */
     bool event_at_start;
+    struct nv_bindings *bindings; /* retained; of texture references; NULL: none, or in a graph */
 };
 struct nv_memop {
     bool wait, wide;
@@ -275,8 +278,11 @@ struct nv_command {
     struct nv_op op;
     struct nv_stream *stream;  /* retained; NULL: of a graph */
     struct nv_command *parent; /* the graph launch it belongs to */
-    unsigned waits;            /* for so many others */
-    unsigned children;         /* nodes that are not done */
+    /* Of a graph launch that has not begun: its steps that record events or wait for them, by
+     * number; owned, not submitted. NULL: none. */
+    struct nv_command **event_steps;
+    unsigned waits;    /* for so many others */
+    unsigned children; /* nodes that are not done */
     bool started, done, failed;
     uint64_t end_ns;
     uint64_t version; /* of an event's record */
@@ -285,6 +291,7 @@ struct nv_command {
     struct nv_command *next; /* in the list of ready, or of polled ones */
     struct nv_run *run;      /* a kernel on the device */
     int priority;
+    uint32_t stack_bytes; /* of a thread: the context's limit when it was called */
     bool ready;
 };
 
@@ -412,7 +419,9 @@ struct nv_module {
     uint64_t *address; /* owned; of variables */
     struct nv_function *functions;
     bool unloaded;
-    struct nv_library *library; /* it belongs to; may be NULL */
+    struct nv_library *library;   /* it belongs to; may be NULL */
+    struct nv_texref *texrefs;    /* owned; NULL: none was asked for */
+    struct nv_bindings *bindings; /* retained; NULL: what is bound has changed */
 };
 struct nv_function {
     void *handle;
@@ -474,6 +483,20 @@ bool nv_external_free(uint64_t va);
 /* ---- texture.c ---- */
 /** A lane's access through a texture or surface object. Any thread, without the lock. */
 const char *nv_texture(void *unused, struct ptx_texel *texel);
+/** A texture object without checks of what is not emulated. The lock is held. */
+CUresult nv_texture_make(const CUDA_RESOURCE_DESC *r, const CUDA_TEXTURE_DESC *t, uint64_t *object);
+/** Nothing that uses it runs any more. 0: nothing. */
+void nv_texture_drop(uint64_t object);
+
+/* ---- texref.c ---- */
+/** What a launch of the module's kernels has: retained, NULL if there are no references. */
+CUresult nv_module_bindings(struct nv_module *module, struct nv_bindings **out);
+void nv_bindings_release(struct nv_bindings *bindings);
+/** The objects by number of reference; NULL for none. */
+const uint64_t *nv_bindings_objects(const struct nv_bindings *bindings);
+void nv_texrefs_unload(struct nv_module *module);
+/** Where it keeps its handle if it is of the context; else NULL. */
+void **nv_texref_handle(struct nv_texref *ref, const struct nv_context *ctx);
 
 /* ---- memop.c ---- */
 /** True if a wait's condition holds. */

@@ -177,7 +177,7 @@ static void start(struct nv_command *command, uint64_t now)
 {
     command->started = true;
     command->failed = command->op.ctx->sticky != CUDA_SUCCESS;
-    if (command->failed && command->op.kind != NV_OP_CALLBACK) {
+    if (command->failed && command->op.kind != NV_OP_CALLBACK && !command->event_steps) {
         nv_command_done(command, now);
         return;
     }

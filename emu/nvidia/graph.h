@@ -91,6 +91,9 @@ CUresult nv_plan_make(const struct nv_graph *graph, struct nv_exec **plan);
 /** For changes that its launches up to now are not to see. NULL: no memory. */
 struct nv_exec *nv_plan_copy(const struct nv_exec *plan);
 CUgraphExecUpdateResult nv_plan_compare(const struct nv_exec *old, const struct nv_exec *new);
+/** The graph is launched: events that its steps record are so from now on, and it is known what is
+ * waited for. False: no memory. */
+bool nv_plan_launch(const struct nv_exec *plan, struct nv_command *launch);
 /** Its steps become commands that @parent waits for. False: no memory. */
 bool nv_plan_start(const struct nv_exec *plan, struct nv_command *parent, uint64_t now);
 

@@ -148,6 +148,8 @@ static CUresult enqueue(CUgraphExec handle, CUstream hStream, bool launch)
     nv_exec_retain(exec->plan);
     rc = nv_submit_after(stream, &op, exec->last, &command);
     if (rc == CUDA_SUCCESS) {
+        if (!nv_plan_launch(exec->plan, command))
+            nv_context_break(stream->ctx, CUDA_ERROR_OUT_OF_MEMORY);
         nv_command_release(exec->last);
         exec->last = command;
     }

@@ -234,6 +234,7 @@ static struct nv_command *start_step(const struct nv_step *step, struct nv_comma
     if (!command)
         return NULL;
     command->priority = parent->priority;
+    command->stack_bytes = parent->stack_bytes;
     if (op.kind == NV_OP_KERNEL && !op.kernel.own_priority)
         command->op.kernel.priority = parent->priority;
     if (op.kind == NV_OP_WAIT_EVENT)
@@ -244,6 +245,23 @@ static struct nv_command *start_step(const struct nv_step *step, struct nv_comma
     return command;
 }
 
+bool nv_plan_launch(const struct nv_exec *plan, struct nv_command *launch)
+{
+    for (unsigned i = 0; i < plan->count; i++) {
+        const struct nv_step *step = &plan->steps[i];
+
+        if (step->disabled || (step->op.kind != NV_OP_RECORD && step->op.kind != NV_OP_WAIT_EVENT))
+            continue;
+        if (!launch->event_steps &&
+            !(launch->event_steps = calloc(plan->count, sizeof(*launch->event_steps))))
+            return false;
+        launch->event_steps[i] = start_step(step, launch);
+        if (!launch->event_steps[i])
+            return false;
+    }
+    return true;
+}
+
 bool nv_plan_start(const struct nv_exec *plan, struct nv_command *parent, uint64_t now)
 {
     struct nv_command **commands = calloc(plan->count + 1, sizeof(*commands));
@@ -252,7 +270,9 @@ bool nv_plan_start(const struct nv_exec *plan, struct nv_command *parent, uint64
     for (unsigned i = 0; i < plan->count && good; i++) {
         const struct nv_step *step = &plan->steps[i];
 
-        commands[i] = start_step(step, parent);
+        commands[i] = parent->event_steps ? parent->event_steps[i] : NULL;
+        if (!commands[i])
+            commands[i] = start_step(step, parent);
         good = commands[i] != NULL;
         for (unsigned k = 0; good && k < step->before_count; k++)
             nv_command_after(commands[i], commands[step->before[k]]);
@@ -261,6 +281,8 @@ bool nv_plan_start(const struct nv_exec *plan, struct nv_command *parent, uint64
     for (unsigned i = 0; good && i < plan->count; i++)
         nv_command_submit(commands[i]);
     free(commands);
+    free(parent->event_steps);
+    parent->event_steps = NULL;
     return good;
 }
 

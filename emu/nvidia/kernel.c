@@ -303,7 +303,7 @@ static struct nv_run *make_run(struct nv_command *command)
         .image = run->module->linked,
         .entry = function->ptx,
         .dynamic_shared_bytes = args->shared_bytes,
-        .local_limit_bytes = (uint32_t)command->op.ctx->limits[CU_LIMIT_STACK_SIZE],
+        .local_limit_bytes = command->stack_bytes,
         .params = args->params,
         .global_latency = nv_profile.vmem_latency,
         .shared_latency = nv_profile.lds_latency,
@@ -315,6 +315,7 @@ static struct nv_run *make_run(struct nv_command *command)
         .print = print,
         .condition = nv_condition_set,
         .texture = nv_texture,
+        .references = nv_bindings_objects(args->bindings),
     };
     memcpy(run->launch.grid, args->grid, sizeof(args->grid));
     memcpy(run->launch.block, args->block, sizeof(args->block));

@@ -173,6 +173,9 @@ CUresult nv_launch(CUfunction f, const struct nv_kernel_args *args, bool own_pri
         nv_op_clear(&op);
         rc = CUDA_ERROR_INVALID_HANDLE;
     }
+    if (rc == CUDA_SUCCESS && !stream->capture &&
+        (rc = nv_module_bindings(op.kernel.function->module, &op.kernel.bindings)) != CUDA_SUCCESS)
+        nv_op_clear(&op);
     if (rc != CUDA_SUCCESS && stream->capture)
         nv_capture_invalidate(stream); /* a refused launch breaks a capture (driver 580) */
     if (rc != CUDA_SUCCESS)

@@ -96,6 +96,7 @@ void nv_module_release(struct nv_module *module)
         free(module->functions);
         module->functions = next;
     }
+    nv_texrefs_unload(module);
     ptx_image_free(module->linked);
     nv_image_release(module->image);
     free(module);
@@ -182,6 +183,7 @@ void nv_module_unload(struct nv_module *module)
         f->handle = NULL;
     }
     nv_handle_free(module->handle);
+    nv_texrefs_unload(module);
     module->unloaded = true;
     free_variables(module);
     nv_module_release(module);

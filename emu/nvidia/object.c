@@ -99,6 +99,8 @@ static void **handle_within(const struct entry *entry, const struct nv_context *
         return stream->ctx == ctx ? &stream->handle : NULL;
     case NV_EVENT:
         return event->ctx == ctx ? &event->handle : NULL;
+    case NV_TEXREF:
+        return nv_texref_handle(entry->object, ctx);
     case NV_MODULE:
         return module->ctx == ctx ? &module->handle : NULL;
     case NV_FUNCTION:

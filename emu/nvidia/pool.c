@@ -212,6 +212,24 @@ CUresult cuMemPoolTrimTo(CUmemoryPool handle, size_t minBytesToKeep)
     return nv_object(handle, NV_POOL) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
+/* The device that has it always has access, and there is no other. */
+CUresult cuMemPoolSetAccess(CUmemoryPool handle, const CUmemAccessDesc *map, size_t count)
+{
+    struct nv_context *ctx;
+    CUresult rc = nv_enter_any(&ctx);
+
+    if (rc != CUDA_SUCCESS)
+        return rc;
+    if (!nv_object(handle, NV_POOL) || !map || !count)
+        return nv_leave(CUDA_ERROR_INVALID_VALUE);
+    for (size_t i = 0; i < count && rc == CUDA_SUCCESS; i++)
+        if (map[i].location.type != CU_MEM_LOCATION_TYPE_DEVICE || map[i].location.id != 0)
+            rc = CUDA_ERROR_INVALID_DEVICE;
+        else if (map[i].flags != CU_MEM_ACCESS_FLAGS_PROT_READWRITE)
+            rc = CUDA_ERROR_INVALID_VALUE;
+    return nv_leave(rc);
+}
+
 /* A number in the pool, and whether it may only be set to 0. */
 static CUresult pool_attribute(struct nv_pool *pool, CUmemPool_attribute attr, void *value,
                                bool set)

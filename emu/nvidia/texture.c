@@ -139,6 +139,19 @@ static CUresult make(const CUDA_RESOURCE_DESC *r, const CUDA_TEXTURE_DESC *t, ui
     return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
+CUresult nv_texture_make(const CUDA_RESOURCE_DESC *r, const CUDA_TEXTURE_DESC *t, uint64_t *object)
+{
+    return make(r, t, object);
+}
+
+void nv_texture_drop(uint64_t object)
+{
+    struct object *o = object_of(object);
+
+    if (o)
+        atomic_store(&o->used, false);
+}
+
 CUresult cuTexObjectCreate(CUtexObject *out, const CUDA_RESOURCE_DESC *r,
                            const CUDA_TEXTURE_DESC *t, const CUDA_RESOURCE_VIEW_DESC *view)
 {

@@ -63,8 +63,11 @@ enum {
     CU_ATTACH_SINGLE = 4,   /* CU_MEM_ATTACH_SINGLE; GLOBAL and HOST are 1 and 2 */
     CU_LOCATION_DEVICE = 1, /* CU_MEM_LOCATION_TYPE_* */
     CU_LOCATION_HOST = 2,
+    CU_ACCESS_READ_WRITE = 3, /* CU_MEM_ACCESS_FLAGS_PROT_READWRITE: more there is not */
 
     CU_NODE_GRAPH = 4, /* CU_GRAPH_NODE_TYPE_* */
+    CU_NODE_WAIT_EVENT = 6,
+    CU_NODE_EVENT_RECORD = 7,
     CU_NODE_WAIT_SEMAPHORES = 9,
     CU_NODE_MEM_ALLOC = 10,
     CU_NODE_MEM_FREE = 11,
@@ -94,6 +97,12 @@ enum {
 /** CUipcEventHandle, CUipcMemHandle */
 struct cu_ipc_handle {
     char bytes[64];
+};
+
+/** CUmemAccessDesc */
+struct cu_access {
+    uint32_t location_type, location;
+    uint32_t flags;
 };
 
 /** CUlaunchConfig */

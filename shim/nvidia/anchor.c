@@ -54,7 +54,7 @@ enum {
 enum { AUTO, OFF, ON }; /* REEF_ANCHOR */
 
 static _Atomic bool wanted, broken;
-static _Atomic bool opened; /* a context: its program only begins */
+static _Atomic bool opened;  /* a context: its program only begins */
 static _Atomic bool put_off; /* a cooperative kernel: not again before this work is over */
 static _Atomic unsigned waits, suspects, placed;
 static _Atomic unsigned in_the_way; /* calls under way that may wait for all work */
@@ -197,6 +197,7 @@ static bool stays_for(const struct cu_api *api, const cu_word *a)
     case CU_KIND_EVENT_QUERY:
     case CU_KIND_EVENT_SYNC:
     case CU_KIND_EVENT_ELAPSED:
+    case CU_KIND_CHANGE_REFERENCE:
     case CU_KIND_QUERY_STREAM:
     case CU_KIND_SYNC_STREAM:
     case CU_KIND_STREAM_PASS:
@@ -278,8 +279,9 @@ void cu_anchor_after(const struct cu_api *api, cu_result result)
     }
     if (api->kind == CU_KIND_GRAPH_LAUNCH)
         request_is_there();
-    if (reef_unlikely(atomic_load_explicit(&reef_cuda.anchor_due, memory_order_relaxed)) && api->work &&
-        result == CUDA_SUCCESS && !atomic_load(&put_off) && atomic_load(&reef_cuda.captures) == 0)
+    if (reef_unlikely(atomic_load_explicit(&reef_cuda.anchor_due, memory_order_relaxed)) &&
+        api->work && result == CUDA_SUCCESS && !atomic_load(&put_off) &&
+        atomic_load(&reef_cuda.captures) == 0)
         place(cu_context());
 }
 

@@ -32,6 +32,7 @@ struct cu_api {
     int8_t stream;
     bool per_thread; /* NULL means the per-thread default stream */
     bool work;       /* puts work on the GPU */
+    bool floats;     /* two words and two floats, whatever it takes of these: cu_call_floats() */
     void *hook;
     _Atomic(void *) real; /* NULL: not looked up yet, or not in this driver */
 };
@@ -45,6 +46,10 @@ void *cu_real_by_name(const char *symbol);
 
 /** Calls a driver function with the first @count words of @a. */
 cu_result cu_call(void *function, const cu_word *a, unsigned count);
+
+/** The same for one with floats: words are in @a[0] and @a[1], the bits of floats in @a[2] and
+ * @a[3]. */
+cu_result cu_call_floats(void *function, const cu_word *a);
 
 /** A pointer or integer argument as the type it has. */
 #define cu_pointer(word) ((void *)(uintptr_t)(word))

@@ -15,6 +15,12 @@ static cu_result pass(struct cu_api *api, const cu_word *a)
     return cu_call(cu_real(api), a, api->arguments);
 }
 
+/* Of any kind, whoever it is called by. */
+static cu_result pass_any(const struct cu_api *api, void *real, const cu_word *a)
+{
+    return reef_unlikely(api->floats) ? cu_call_floats(real, a) : cu_call(real, a, api->arguments);
+}
+
 /* --- captures --- */
 
 static cu_result capture_begin(struct cu_api *api, cu_word *a, struct reef_stream *s)
@@ -283,6 +289,11 @@ static cu_result enter_other(struct cu_api *api, cu_word *a)
         return cu_context_create(api, a);
     case CU_KIND_SYNC_ALL:
         return sync_all(api, a);
+    case CU_KIND_CHANGE_STATE:
+    case CU_KIND_CHANGE_ACCESS:
+    case CU_KIND_CHANGE_REFERENCE:
+        cu_change_before(api, a);
+        return pass_any(api, cu_real(api), a);
     case CU_KIND_CTX_DESTROY:
         return cu_context_destroy(api, a);
     case CU_KIND_EVENT_CREATE:
@@ -417,7 +428,7 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
     if (reef_unlikely(!real))
         return CUDA_ERROR_NOT_INITIALIZED; /* only by calling a hook without the library */
     if (reef_unlikely(cu_inside)) /* the driver calls itself by an exported name, or we call it */
-        return cu_call(real, a, api->arguments);
+        return pass_any(api, real, a);
     if (reef_unlikely(api->kind == CU_KIND_RESOLVER)) {
         reef_start();
         return cu_resolve(api, real, a);
@@ -440,7 +451,7 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
         }
     }
     if (reef_unlikely(!cu_active() && !is_code(api)))
-        return cu_call(real, a, api->arguments);
+        return pass_any(api, real, a);
     cu_inside = true;
     cu_result result = enter(api, a);
     if (reef_unlikely(cu_is_sticky(result)))

@@ -5,8 +5,9 @@
  * one of them takes only integers and pointers and returns an int (checked against cuda.h by the
  * audit test): such arguments travel in the same registers and stack slots whatever their exact
  * types are (System V ABI, AMD64 3.2.3; AAPCS64 6.4), and the words are handed on as they came. A
- * handle of another process's object is a structure by value and has a hook of its own form; so has
- * cuParamSetf, which takes a float.
+ * handle of another process's object is a structure by value and has a hook of its own form. So
+ * have the few that take floats: these travel in registers of their own, in the order of the floats
+ * alone, and so do the words; so two of each, whatever the function takes of them, are all of it.
  */
 #include <string.h>
 
@@ -53,14 +54,14 @@
     {                                                                                              \
         return cu_enter_handle(&cu_api[CU_##symbol], out, &handle);                                \
     }
-/* The same four bytes by the function that takes them as an integer. */
 #define HOOK_FLOAT(symbol, name, version, arguments, kind, stream)                                 \
-    REEF_EXPORT cu_result symbol(cu_word function, cu_word offset, float value);                   \
-    cu_result symbol(cu_word function, cu_word offset, float value)                                \
+    REEF_EXPORT cu_result symbol(cu_word a0, cu_word a1, float f0, float f1);                      \
+    cu_result symbol(cu_word a0, cu_word a1, float f0, float f1)                                   \
     {                                                                                              \
-        cu_word a[] = {function, offset, 0};                                                       \
-        memcpy(&a[2], &value, sizeof(value));                                                      \
-        return cu_enter(&cu_api[CU_cuParamSeti], a);                                               \
+        cu_word a[] = {a0, a1, 0, 0};                                                              \
+        memcpy(&a[2], &f0, sizeof(f0));                                                            \
+        memcpy(&a[3], &f1, sizeof(f1));                                                            \
+        return cu_enter(&cu_api[CU_##symbol], a);                                                  \
     }
 #include "shim/nvidia/api.def"
 
@@ -69,7 +70,7 @@ enum {
 #include "shim/nvidia/kinds.def"
 };
 
-#define ROW(symbol_, name_, version_, arguments_, kind_, stream_, per_thread_)                     \
+#define ROW(symbol_, name_, version_, arguments_, kind_, stream_, per_thread_, floats_)            \
     {                                                                                              \
         .symbol = #symbol_,                                                                        \
         .name = #name_,                                                                            \
@@ -79,11 +80,13 @@ enum {
         .stream = stream_,                                                                         \
         .per_thread = per_thread_,                                                                 \
         .work = WORK_##kind_,                                                                      \
+        .floats = floats_,                                                                         \
         .hook = (void *)&symbol_,                                                                  \
     },
 struct cu_api cu_api[CU_SYMBOL_COUNT] = {
-#define HOOK(s, n, v, a, k, i)    ROW(s, n, v, a, k, i, false)
-#define HOOK_PT(s, n, v, a, k, i) ROW(s, n, v, a, k, i, true)
+#define HOOK(s, n, v, a, k, i)       ROW(s, n, v, a, k, i, false, false)
+#define HOOK_PT(s, n, v, a, k, i)    ROW(s, n, v, a, k, i, true, false)
+#define HOOK_FLOAT(s, n, v, a, k, i) ROW(s, n, v, a, k, i, false, true)
 #include "shim/nvidia/api.def"
 };
 
@@ -151,4 +154,13 @@ cu_result cu_call(void *function, const cu_word *a, unsigned count)
         return ((fn11 *)function)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9],
                                   a[10]);
     }
+}
+
+cu_result cu_call_floats(void *function, const cu_word *a)
+{
+    typedef cu_result fn(cu_word, cu_word, float, float);
+    float f[2];
+    memcpy(&f[0], &a[2], sizeof(f[0]));
+    memcpy(&f[1], &a[3], sizeof(f[1]));
+    return ((fn *)function)(a[0], a[1], f[0], f[1]);
 }

@@ -450,6 +450,10 @@ struct reef_op *cu_copy_event(struct reef_call *call);
  * the one there is. */
 void cu_attribute_before(const struct cu_api *api, const cu_word *a);
 
+/* --- change.c --- */
+/** Before a call that changes what launches find: waits until those that are held are issued. */
+void cu_change_before(const struct cu_api *api, const cu_word *a);
+
 /* --- context.c --- */
 cu_result cu_context_create(struct cu_api *api, cu_word *a);
 /** Of all calls that may destroy one. */

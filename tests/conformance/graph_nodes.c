@@ -437,3 +437,69 @@ CASE(capture_update_dependencies, "what the next captured work depends on can be
     OK(cuGraphLaunch(instantiate(same), s));
     EQUAL(word(at), 12);
 }
+
+/* ---- events of a graph that is launched ---- */
+
+CASE(graph_event_asked, "an event that a launched graph records is not ready until it is recorded")
+{
+    CUstream s = free_stream();
+    CUdeviceptr at = words(1);
+    CUgraph graph = graph_new();
+    CUgraphNode node, first = add_affine(graph, NULL, at, 10, 1);
+    CUevent e = event();
+    CUgraphExec exec;
+    struct gate gate;
+
+    OK(cuGraphAddEventRecordNode(&node, graph, &first, 1, e));
+    exec = instantiate(graph);
+    gate_close(&gate, s);
+    affine(s, at, 1, 4);
+    OK(cuGraphLaunch(exec, s));
+    IS(cuEventQuery(e), CUDA_ERROR_NOT_READY);
+    gate_open(&gate);
+    OK(cuEventSynchronize(e));
+    EQUAL(peek(at), 41);
+}
+
+CASE(graph_event_waited, "a stream that waits for such an event waits for the graph")
+{
+    CUstream s = free_stream(), other = free_stream();
+    CUdeviceptr at = words(1);
+    CUgraph graph = graph_new();
+    CUgraphNode node, first = add_affine(graph, NULL, at, 10, 1);
+    CUevent e = event();
+    CUgraphExec exec;
+    struct gate gate;
+
+    OK(cuGraphAddEventRecordNode(&node, graph, &first, 1, e));
+    exec = instantiate(graph);
+    gate_close(&gate, s);
+    affine(s, at, 1, 4);
+    OK(cuGraphLaunch(exec, s));
+    OK(cuStreamWaitEvent(other, e, 0));
+    affine(other, at, 2, 0);
+    gate_open(&gate);
+    OK(cuStreamSynchronize(other));
+    EQUAL(peek(at), 82);
+}
+
+CASE(graph_event_gone, "an event that a launched graph records may be destroyed behind the launch")
+{
+    CUstream s = free_stream();
+    CUdeviceptr at = words(1);
+    CUgraph graph = graph_new();
+    CUgraphNode node, first = add_affine(graph, NULL, at, 10, 1);
+    CUevent e = event();
+    CUgraphExec exec;
+    struct gate gate;
+
+    OK(cuGraphAddEventRecordNode(&node, graph, &first, 1, e));
+    exec = instantiate(graph);
+    gate_close(&gate, s);
+    affine(s, at, 1, 4);
+    OK(cuGraphLaunch(exec, s));
+    OK(cuEventDestroy(e));
+    gate_open(&gate);
+    OK(cuStreamSynchronize(s));
+    EQUAL(peek(at), 41);
+}

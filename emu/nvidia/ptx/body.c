@@ -62,6 +62,8 @@ static bool variable(struct ptx_parser *p, enum ptx_name_kind kind)
     do {
         if (!ptx_declaration(p, &d))
             return false;
+        if (d.reference)
+            return ptx_fail(p, "a texture reference is one global variable");
         if (d.bytes > PTX_MAX_BYTES || !d.sized)
             return ptx_fail(p, "bad size");
         name = (struct ptx_name){.text = d.text,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Textures and surfaces by 64-bit objects ("[object, {coordinates}]"), in one to three dimensions:
- * what clang makes of them. Source: PTX ISA, "Texture Instructions", "Surface Instructions". See
- * parse.h.
+ * what clang makes of them; and textures by references of module scope ("[name, {...}]"). Source:
+ * PTX ISA, "Texture Instructions", "Surface Instructions". See parse.h.
  *
- * Not here: references of module scope, layers, cubes, multisampling, levels, gathers, offsets,
- * surface loads with formats.
+ * Not here: references to surfaces, samplers of their own (.texmode_independent), layers, cubes,
+ * multisampling, levels, gathers, offsets, surface loads with formats.
  */
 #include "ops_memory.h"
 #include "parse.h"
@@ -13,6 +13,12 @@
 static unsigned dimensions_of(const struct ptx_spelling *s)
 {
     return ptx_has(s, "1d") ? 1 : ptx_has(s, "2d") ? 2 : ptx_has(s, "3d") ? 3 : 0;
+}
+
+static bool is_reference(const struct ptx_parser *p, const struct ptx_operand *o)
+{
+    return o->base == PTX_O_SYMBOL && !(o->symbol & PTX_FUNCTION_BIT) && o->offset == 0 &&
+           p->m->variables[o->symbol].reference > 0;
 }
 
 /* Object and coordinates; a fourth coordinate is there for the form only. */
@@ -23,13 +29,18 @@ static bool where(struct ptx_parser *p, const struct ptx_operand *o, unsigned di
 
     if (o->kind != PTX_O_ADDRESS || !o->count || o->count < dimensions)
         return ptx_fail(p, "coordinates expected");
+    for (unsigned i = 0; i < dimensions; i++)
+        places[i] = ptx_source(p, &o->items[i], type);
+    in->b = ptx_list_add(p, places, dimensions);
+    if (is_reference(p, o)) {
+        in->a = p->m->variables[o->symbol].reference - 1;
+        in->aux |= PTX_TEX_REFERENCE;
+        return !p->failed;
+    }
     if (o->base != PTX_O_REGISTER || o->type == PTX_T_pred || ptx_types[o->type].bytes != 8 ||
         o->offset != 0)
         return ptx_fail(p, "an object in a 64-bit register expected");
-    for (unsigned i = 0; i < dimensions; i++)
-        places[i] = ptx_source(p, &o->items[i], type);
     in->a = o->place;
-    in->b = ptx_list_add(p, places, dimensions);
     return !p->failed;
 }
 
@@ -45,11 +56,11 @@ bool ptx_decode_texture(struct ptx_parser *p, struct ptx_spelling *s)
     if (p->failed)
         return false;
     if (!dimensions || s->operands != 2 || s->type_count != 2 || !ptx_has(s, "v4") ||
-        at->kind != PTX_O_ADDRESS || at->base != PTX_O_REGISTER || ptx_has(s, "level") ||
-        ptx_has(s, "grad") || ptx_has(s, "base") ||
+        at->kind != PTX_O_ADDRESS || (at->base != PTX_O_REGISTER && !is_reference(p, at)) ||
+        ptx_has(s, "level") || ptx_has(s, "grad") || ptx_has(s, "base") ||
         (s->types[0] != PTX_T_f32 && s->types[0] != PTX_T_s32 && s->types[0] != PTX_T_u32) ||
         (s->types[1] != PTX_T_f32 && s->types[1] != PTX_T_s32)) {
-        p->missing = "tex other than of an object in one to three dimensions";
+        p->missing = "tex other than of an object or reference in one to three dimensions";
         return true;
     }
     if (to->kind != PTX_O_VECTOR || to->count != 4)

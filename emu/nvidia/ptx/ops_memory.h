@@ -17,4 +17,5 @@ enum {
     PTX_TEX_REAL = 1 << 20,        /* coordinates are floats */
     PTX_TEX_UNSIGNED = 1 << 21,    /* integers are read; with PTX_MEM_SIGNED: signed ones */
     PTX_TEX_OUTSIDE_SHIFT = 22,    /* surfaces: trap, clamp, zero; 2 bits */
+    PTX_TEX_REFERENCE = 1 << 24,   /* a is no place, but the number of a texture reference */
 };

@@ -68,11 +68,15 @@ static void access(struct ptx_warp *w, const struct ptx_insn *in, uint32_t mask,
                                            : 'f',
     };
 
+    if ((in->aux & PTX_TEX_REFERENCE) && !launch->references) {
+        ptx_fault(w, in, PTX_FAULT_MISSING, 0, "texture references in graphs");
+        return;
+    }
     for (uint32_t left = mask; left; left &= left - 1) {
         unsigned l = (unsigned)__builtin_ctz(left);
         const char *wrong;
 
-        t.object = ptx_u64(w, in->a)[l];
+        t.object = in->aux & PTX_TEX_REFERENCE ? launch->references[in->a] : ptx_u64(w, in->a)[l];
         for (unsigned i = 0; i < t.dimensions; i++)
             t.coordinate[i] = ptx_u32(w, coordinates[i])[l];
         if (store)

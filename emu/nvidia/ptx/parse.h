@@ -139,7 +139,8 @@ struct ptx_declaration {
     enum ptx_type type;
     uint32_t align, elements;
     uint64_t bytes;
-    bool sized; /* [] leaves it open */
+    bool sized;     /* [] leaves it open */
+    bool reference; /* .texref: of no bytes that a program can use */
     const char *text;
     size_t length;
 };

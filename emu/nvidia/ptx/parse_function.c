@@ -21,6 +21,8 @@ static bool formal(struct ptx_parser *p, bool entry, struct ptx_function *f,
         return false;
     if (!ptx_declaration(p, &d))
         return false;
+    if (d.reference)
+        return ptx_fail(p, "a texture reference is one global variable");
     if (d.bytes > 1 << 20)
         return ptx_fail(p, "parameter too large");
     name = (struct ptx_name){

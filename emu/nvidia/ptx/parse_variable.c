@@ -27,7 +27,10 @@ bool ptx_declaration(struct ptx_parser *p, struct ptx_declaration *d)
         const struct ptx_token token = p->x.token;
 
         ptx_lex_next(&p->x);
-        if (ptx_token_is(&token, ".align")) {
+        if (ptx_token_is(&token, ".texref")) {
+            d->type = PTX_T_b64;
+            d->reference = typed = true;
+        } else if (ptx_token_is(&token, ".align")) {
             uint32_t align = 1;
 
             if (!alignment(p, &align))
@@ -217,6 +220,10 @@ bool ptx_add_variable(struct ptx_parser *p, enum ptx_space space, bool external)
             return false;
     }
     v = &p->m->variables[id];
+    if (d.reference && (space != PTX_SPACE_GLOBAL || external || d.elements != 1))
+        return ptx_fail(p, "a texture reference is one global variable");
+    if (d.reference)
+        v->reference = ++p->m->reference_count;
     v->space = space;
     v->external = external;
     v->size = d.sized ? d.bytes : 0;

@@ -53,6 +53,7 @@ struct ptx_variable {
     uint32_t align;
     bool external; /* declared, not defined here */
     uint32_t shared_offset;
+    uint32_t reference;  /* a texture reference: its number in the module, from 1 on */
     const uint8_t *init; /* @size bytes; NULL: zeros */
     uint32_t relocations;
     const struct ptx_relocation *relocation;
@@ -87,6 +88,7 @@ struct ptx_module {
     bool debug;
     /* Symbols are numbered: variables first, then functions. */
     uint32_t variable_count, function_count;
+    uint32_t reference_count; /* texture references among the variables */
     struct ptx_variable *variables;
     struct ptx_function *functions;
     struct ptx_pool *pool;
@@ -154,7 +156,8 @@ struct ptx_launch {
     ptx_print *print;
     ptx_condition *condition;
     ptx_texture *texture;
-    void *context; /* of the four */
+    const uint64_t *references; /* the object that each texture reference stands for; may be NULL */
+    void *context;              /* of the four */
 };
 
 uint32_t ptx_launch_blocks(const struct ptx_launch *launch);

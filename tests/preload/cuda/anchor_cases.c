@@ -138,13 +138,37 @@ static void test_fork(void)
           "child: %x", status);
 }
 
+static void call_other(const char *symbol)
+{
+    typedef CUresult other(uint64_t, uint64_t);
+    other *function = (other *)dlsym(RTLD_DEFAULT, symbol);
+    CHECK(function && function(0, 0) == NOT_SUPPORTED, "%s", symbol);
+}
+
+/* What the program only writes down is not in an anchor's way; what may wait for the device is. */
+static void test_changes(void)
+{
+    CUstream s = rig_stream(1);
+    int64_t *flag = rig_int64();
+    rig_do(rig_wait, s, flag, 0); /* real-time work goes on all the time */
+    CHECK(is_made() && counts()->anchors > 1);
+    const _Atomic uint32_t *words = counts()->registered;
+    uint32_t before = words[0];
+    call_other("cuTexRefSetFlags");
+    CHECK(words[0] == before, "told to end for a texture reference");
+    call_other("cuCtxSetLimit");
+    CHECK(words[0] != before, "not told to end for a limit");
+    __atomic_store_n((int32_t *)flag, 1, __ATOMIC_RELEASE);
+    TRY(cuStreamSynchronize(s));
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
 } cases[] = {{"ready", test_ready},
              {"late", test_late},
              {"used", test_used},
-
+             {"changes", test_changes},
              {"fork", test_fork}};
 
 int main(int argc, char **argv)

@@ -7,7 +7,7 @@
 const char mutate_seed[] =
     ".version 7.0\n.target sm_70\n.address_size 64\n.global .align 8 .u64 g[4] = {1, 2, "
     "generic(g)};\n"
-    ".const .f32 c = 0f3F800000;\n.extern .shared .b8 dyn[];\n"
+    ".const .f32 c = 0f3F800000;\n.global .texref t;\n.extern .shared .b8 dyn[];\n"
     ".func (.param .b32 r) f(.param .b32 n) { .reg .b32 %r<4>; ld.param.b32 %r1, [n]; add.u32 %r1, "
     "%r1, 1; "
     "st.param.b32 [r], %r1; ret; }\n"
@@ -31,7 +31,8 @@ const char mutate_seed[] =
     "cvt.u16.u32 %h1, %r9; bfe.u32 %r10, %r9, 3, 5; prmt.b32 %r10, %r9, %r8, 0x3210; sub.cc.u32 "
     "%r9, %r9, %r8;\n"
     "nanosleep.u32 20; selp.b32 %r10, %r9, %r8, %p2; st.global.u32 [%d1], %r10; "
-    "tex.2d.v4.f32.s32 {%f1, %f2, %f3, _}, [%d1, {%r1, %r2}]; suld.b.2d.v2.b8.clamp {%h1, %h2}, "
+    "tex.2d.v4.f32.s32 {%f1, %f2, %f3, _}, [%d1, {%r1, %r2}]; tex.1d.v4.u32.s32 "
+    "{%r9, _, %r10, _}, [t, {%r1}]; suld.b.2d.v2.b8.clamp {%h1, %h2}, "
     "[%d2, {%r1, %r2}];\n"
     "sust.b.1d.b32.trap [%d2, {%r3}], %r4; @!%p2 exit; ret; }\n";
 

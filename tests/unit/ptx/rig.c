@@ -51,9 +51,13 @@ static const char *texel(void *unused, struct ptx_texel *t)
     return NULL;
 }
 
-static struct ptx_launch launch_of(const struct ptx_image *image, const struct ptx_function *entry,
-                                   unsigned blocks, unsigned threads, const void *params,
-                                   struct memory *memory)
+/* What references stand for: any object as well. */
+enum { MOST_REFERENCES = 1024 };
+static const uint64_t references[MOST_REFERENCES];
+
+static struct ptx_launch launch_of(const struct ptx_image *image, const struct ptx_module *module,
+                                   const struct ptx_function *entry, unsigned blocks,
+                                   unsigned threads, const void *params, struct memory *memory)
 {
     return (struct ptx_launch){
         .image = image,
@@ -70,6 +74,7 @@ static struct ptx_launch launch_of(const struct ptx_image *image, const struct p
         .units = 80,
         .find_range = find,
         .texture = texel,
+        .references = module->reference_count <= MOST_REFERENCES ? references : NULL,
         .context = memory,
     };
 }
@@ -93,7 +98,7 @@ struct run rig_run(const char *text, const char *name, unsigned blocks, unsigned
     if (entry->missing)
         fail_msg("missing: %s", entry->missing);
     image = link_image(module, &variables);
-    launch = launch_of(image, entry, blocks, threads, params, &memory);
+    launch = launch_of(image, module, entry, blocks, threads, params, &memory);
     for (unsigned i = 0; i < blocks && run.status == PTX_DONE; i++) {
         struct ptx_block *block = ptx_block_create(&launch, i, 0);
         struct ptx_slice slice = {.budget_cycles = 5000, .issue_scale_q8 = 256};
@@ -130,7 +135,7 @@ void rig_try(const char *text, size_t size)
         memcpy(params + i, &memory.base, 8);
     for (uint32_t i = 0; i < module->function_count; i++) {
         const struct ptx_function *f = &module->functions[i];
-        struct ptx_launch launch = launch_of(image, f, 1, 40, params, &memory);
+        struct ptx_launch launch = launch_of(image, module, f, 1, 40, params, &memory);
         struct ptx_slice slice = {.budget_cycles = 3000, .issue_scale_q8 = 256};
         struct ptx_block *block;
 
