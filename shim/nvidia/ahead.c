@@ -46,6 +46,24 @@ void cu_ahead_began(uint64_t idle_ns)
         reef_rhythm_begins(&rhythm, began_ns);
 }
 
+/* Clears the bit, unless it is the request's by now. That thread may have found it set, before it
+ * is cleared here: so rt_raised is looked at afterwards. */
+static void clear(void)
+{
+    struct reef_cuda_gpu *gpu = &reef_cuda.gpus[0];
+    reef_board_rt_clear(gpu->board);
+    if (atomic_load_explicit(&gpu->rt_raised, memory_order_seq_cst))
+        reef_board_rt_raise(gpu->board);
+    else
+        cu_anchor_release();
+}
+
+static void take_back(void)
+{
+    if (atomic_exchange(&ready, false))
+        clear();
+}
+
 static void get_ready(uint64_t now_ns)
 {
     struct reef_context *context = atomic_load(&reef_cuda.rt_context);
@@ -53,19 +71,8 @@ static void get_ready(uint64_t now_ns)
     reef_board_rt_raise(reef_cuda.gpus[0].board);
     reef_board_rt_renew(reef_cuda.gpus[0].board, now_ns);
     cu_anchor_ahead(context, now_ns, beat.until_ns + STAYS_NS);
-}
-
-/* Whether nobody takes part in what is ready: else it is the request's. */
-static void take_back(void)
-{
-    struct reef_cuda_gpu *gpu = &reef_cuda.gpus[0];
-    if (!atomic_exchange(&ready, false))
-        return;
-    reef_board_rt_clear(gpu->board);
-    if (atomic_load_explicit(&gpu->rt_raised, memory_order_seq_cst))
-        reef_board_rt_raise(gpu->board);
-    else
-        cu_anchor_release();
+    if (atomic_load(&reef_cuda.exiting)) /* cu_ahead_end() may have been in the middle of it */
+        clear();
 }
 
 /* Whether being ready ahead makes sense at all. */

@@ -112,16 +112,25 @@ static void put_down(struct reef_anchor *anchor, uint64_t now_ns)
         atomic_fetch_add(&placed, 1);
     else if (put == ANCHOR_REFUSED)
         give_up("the driver refuses them");
-    /* Whoever came since has counted itself before it looked for anchors. */
-    if (atomic_load(&in_the_way) > 0)
+    /* Whoever came since has counted itself before it looked for anchors; and has said before it
+     * went that there are to be none beside it. */
+    if (atomic_load(&in_the_way) > 0 || atomic_load(&put_off))
         cu_anchor_release();
 }
 
 static void place(struct reef_context *context)
 {
     atomic_store(&reef_cuda.anchor_due, false);
-    if (context && !anchor_of(context) && reef_state.config.anchor == ON)
-        make_for(context); /* by whoever comes first: for tests, and for who asks for it */
+    if (context && !anchor_of(context) && reef_state.config.anchor == ON) {
+        /* By whoever comes first: for tests, and for who asks for it. Another thread may begin a
+         * capture just now, which must not break. */
+        cu_word mode = CU_CAPTURE_MODE_RELAXED;
+        bool exempt = cu.cuThreadExchangeStreamCaptureMode &&
+                      cu.cuThreadExchangeStreamCaptureMode(cu_out(mode)) == CUDA_SUCCESS;
+        make_for(context);
+        if (exempt)
+            cu.cuThreadExchangeStreamCaptureMode(cu_out(mode));
+    }
     if (anchor_of(context))
         put_down(anchor_of(context), reef_now_ns());
 }
@@ -159,7 +168,8 @@ static bool is_cooperative(const struct cu_api *api, const cu_word *a)
     enum { COOPERATIVE = 2 };
     const struct cu_launch_config *config = cu_pointer(a[0]);
     if (api->kind != CU_KIND_LAUNCH_EX)
-        return api->kind == CU_KIND_LAUNCH_COOPERATIVE;
+        return api->kind == CU_KIND_LAUNCH_COOPERATIVE ||
+               api == &cu_api[CU_cuLaunchCooperativeKernelMultiDevice];
     const char *at = config ? config->attributes : NULL;
     for (uint32_t i = 0; at && i < config->attribute_count; i++, at += CU_LAUNCH_ATTRIBUTE_BYTES) {
         uint32_t id, value;
@@ -169,6 +179,13 @@ static bool is_cooperative(const struct cu_api *api, const cu_word *a)
             return true;
     }
     return false;
+}
+
+/* They come behind all work of both contexts, in whatever stream (cuda.h, cuMemcpyPeer). */
+static bool copies_between_contexts(const struct cu_api *api)
+{
+    return api == &cu_api[CU_cuMemcpyPeer] || api == &cu_api[CU_cuMemcpyPeer_ptds] ||
+           api == &cu_api[CU_cuMemcpy3DPeer] || api == &cu_api[CU_cuMemcpy3DPeer_ptds];
 }
 
 /* Whether the call waits for nothing but the program's own work. */
@@ -188,7 +205,6 @@ static bool stays_for(const struct cu_api *api, const cu_word *a)
     case CU_KIND_COPY_ATOH:
     case CU_KIND_COPY_2D:
     case CU_KIND_COPY_3D:
-    case CU_KIND_SYNC_COPY:
     case CU_KIND_MEMSET:
     case CU_KIND_DEFER:
     case CU_KIND_WAIT_VALUE:
@@ -204,6 +220,8 @@ static bool stays_for(const struct cu_api *api, const cu_word *a)
     case CU_KIND_STREAM_GET_PRIORITY:
     case CU_KIND_RESOLVER:
         return true;
+    case CU_KIND_SYNC_COPY:
+        return !copies_between_contexts(api);
     case CU_KIND_MEM_ALLOC:
     case CU_KIND_MEM_FREE: /* of a pool; others wait for the device */
     case CU_KIND_TURN_STREAM:
@@ -237,11 +255,11 @@ void cu_anchor_passed(void)
     atomic_fetch_sub(&in_the_way, 1);
 }
 
-/* An anchor has ended by itself, and what was called came back right then. */
+/* An anchor has ended by itself, and what was called came back right then. (If another thread has
+ * put a fresh one down since, that goes too: nobody would know of it.) */
 static void look_for_harm(struct reef_anchor *anchor)
 {
-    if (!atomic_load(&anchor->up) || !anchor_gave_up(anchor) ||
-        !atomic_exchange(&anchor->up, false))
+    if (!atomic_load(&anchor->up) || !anchor_gave_up(anchor) || !anchor_take_up(anchor))
         return;
     uint64_t age_ns = reef_now_ns() - atomic_load(&anchor->placed_ns);
     bool late = age_ns >= ANCHOR_LIMIT_NS && age_ns < ANCHOR_LIMIT_NS + SUSPECT_NS;
@@ -397,13 +415,17 @@ uint64_t cu_anchor_prepare(uint64_t now_ns)
 
 void cu_anchor_ahead(struct reef_context *context, uint64_t now_ns, uint64_t until_ns)
 {
-    struct reef_anchor *anchor = anchor_of(context);
-    if (!anchor || reef_state.config.anchor == OFF || atomic_load(&broken) ||
-        atomic_load(&reef_cuda.captures) != 0 || atomic_load(&in_the_way) > 0 || !enter(context))
+    if (!context || reef_state.config.anchor == OFF || atomic_load(&broken) ||
+        atomic_load(&put_off) || atomic_load(&reef_cuda.captures) != 0 ||
+        atomic_load(&in_the_way) > 0 || !enter(context))
         return;
-    ahead_until_ns = until_ns;
-    atomic_store(&ahead, true);
-    put_down(anchor, now_ns);
+    /* Not before: the record may be another context's by now, which has another or none. */
+    struct reef_anchor *anchor = anchor_of(context);
+    if (anchor) {
+        ahead_until_ns = until_ns;
+        atomic_store(&ahead, true);
+        put_down(anchor, now_ns);
+    }
     leave(context);
 }
 
