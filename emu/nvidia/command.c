@@ -194,30 +194,55 @@ void nv_command_wait(struct nv_command *command)
     nv_command_release(command);
 }
 
-static void wait_in(struct nv_context *ctx, uint64_t until)
-{
-    for (struct nv_stream *stream = ctx->streams; stream;) {
-        struct nv_command *last = stream->last;
+/* The last commands of many streams, as they were when the wait began: more may come behind them
+ * meanwhile. */
+struct lasts {
+    struct nv_command **commands;
+    size_t count;
+};
 
-        if (last && !last->done && last->number <= until) {
-            nv_command_wait(last);
-            stream = ctx->streams; /* the list may have changed */
+static void gather(struct lasts *all, const struct nv_context *ctx, bool blocking_only)
+{
+    for (const struct nv_stream *s = ctx->streams; s; s = s->next) {
+        if (!s->last || s->last->done || (blocking_only && s->non_blocking))
             continue;
+        all->commands = realloc(all->commands, (all->count + 1) * sizeof(*all->commands));
+        if (!all->commands) {
+            emu_report("out of memory");
+            abort();
         }
-        stream = stream->next;
+        all->commands[all->count++] = nv_command_retain(s->last);
     }
+}
+
+static void wait_for(struct lasts *all)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        nv_command_wait(all->commands[i]);
+        nv_command_release(all->commands[i]);
+    }
+    free(all->commands);
+}
+
+void nv_blocking_wait(struct nv_context *ctx)
+{
+    struct lasts all = {0};
+
+    gather(&all, ctx, true);
+    wait_for(&all);
 }
 
 /* The green contexts of a primary one count as part of it. */
 void nv_context_wait(struct nv_context *ctx)
 {
-    uint64_t until = numbers;
+    struct lasts all = {0};
 
-    wait_in(ctx, until);
+    gather(&all, ctx, false);
     for (struct nv_context *c = nv_contexts; c; c = c->next) {
         if (c->base == ctx && !c->destroyed)
-            wait_in(c, until);
+            gather(&all, c, false);
     }
+    wait_for(&all);
 }
 
 void nv_contexts_wait(void)

@@ -319,6 +319,8 @@ CUresult nv_submit_after(struct nv_stream *stream, struct nv_op *op, struct nv_c
                          struct nv_command **out);
 /** Waits until everything submitted in the context so far is done. */
 void nv_context_wait(struct nv_context *ctx);
+/** The same for its legacy and blocking streams. */
+void nv_blocking_wait(struct nv_context *ctx);
 void nv_contexts_wait(void); /* in all of them */
 
 /* ---- streams (stream.c) ---- */

@@ -204,21 +204,9 @@ CUresult cuStreamDestroy(CUstream hStream)
 
 void nv_stream_wait(struct nv_stream *stream)
 {
-    if (stream->legacy) {
-        /* Work of blocking streams is ordered before what comes next in this one. */
-        struct nv_context *ctx = stream->ctx;
-
-        for (struct nv_stream *s = ctx->streams; s;) {
-            if (!s->non_blocking && s->last && !s->last->done) {
-                nv_command_wait(s->last);
-                s = ctx->streams;
-                continue;
-            }
-            s = s->next;
-        }
-        return;
-    }
-    if (stream->last)
+    if (stream->legacy) /* blocking streams' work is ordered before what comes next in this one */
+        nv_blocking_wait(stream->ctx);
+    else if (stream->last)
         nv_command_wait(stream->last);
 }
 
