@@ -128,6 +128,14 @@ enum {
     CU_ATTRIBUTE_NVLINK = 16,
 };
 
+/** CUDA_LAUNCH_PARAMS: of cuLaunchCooperativeKernelMultiDevice. */
+struct cu_multi_device {
+    cu_word function;
+    uint32_t grid[3], block[3], shared_bytes;
+    cu_word stream;
+    void **parameters;
+};
+
 /** CUDA_KERNEL_NODE_PARAMS_v2 */
 struct cu_kernel_node {
     cu_word function;

@@ -11,6 +11,7 @@
  * Threads: any. Two never put one down at the same time: the lock is only tried.
  */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "shim/nvidia/anchor.h"
@@ -80,6 +81,20 @@ static bool launch(const struct reef_anchor *anchor, uint32_t number)
     return real && cu_call(real, a, 11) == CUDA_SUCCESS;
 }
 
+/* Not where the host must not touch managed memory while a kernel runs (cuda.h,
+ * CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS): a program that has waited for its work does so.
+ * Nor where each launch waits for its kernel. */
+static bool can_be(void)
+{
+    int device = 0, concurrent = 0;
+    const char *blocking = getenv("CUDA_LAUNCH_BLOCKING");
+    return (!blocking || strcmp(blocking, "0") == 0 || !*blocking) &&
+           cu.cuCtxGetDevice(cu_out(device)) == CUDA_SUCCESS &&
+           cu.cuDeviceGetAttribute(cu_out(concurrent), CU_DEVICE_CONCURRENT_MANAGED,
+                                   (cu_word)(unsigned)device) == CUDA_SUCCESS &&
+           concurrent;
+}
+
 static bool make(struct reef_anchor *anchor)
 {
     cu_word module = 0;
@@ -106,7 +121,7 @@ static bool make(struct reef_anchor *anchor)
 
 struct reef_anchor *anchor_new(void)
 {
-    struct reef_anchor *anchor = calloc(1, sizeof(*anchor));
+    struct reef_anchor *anchor = can_be() ? calloc(1, sizeof(*anchor)) : NULL;
     /* What was made stays if something fails: once in a process's life. */
     return anchor && pthread_mutex_init(&anchor->lock, NULL) == 0 && make(anchor) ? anchor : NULL;
 }

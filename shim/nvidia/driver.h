@@ -12,6 +12,7 @@
     X(cuCtxGetCurrent, 1, 1)                                                                       \
     X(cuCtxSetCurrent, 1, 1)                                                                       \
     X(cuCtxGetDevice, 1, 1)                                                                        \
+    X(cuCtxGetFlags, 0, 1)                                                                         \
     X(cuCtxGetStreamPriorityRange, 0, 2)                                                           \
     X(cuDeviceGetUuid_v2, 0, 2)                                                                    \
     X(cuDeviceGetUuid, 0, 2)                                                                       \

@@ -132,12 +132,12 @@ static cu_result rt_wait(struct cu_api *api, const cu_word *a, struct reef_strea
                          struct reef_context *context)
 {
     struct cu_rt_wait wait;
-    unsigned left = context ? atomic_load(&context->left) : 0;
+    unsigned unseen = atomic_load(&reef_cuda.unseen);
     cu_rt_wait_begin(&wait, s, context);
     cu_result result = pass(api, a);
     cu_rt_wait_end(&wait, result);
     if (context && result == CUDA_SUCCESS)
-        atomic_store(&context->left_over, left);
+        atomic_store(&context->unseen_over, unseen);
     return result;
 }
 
@@ -172,11 +172,15 @@ static cu_result sync_all(struct cu_api *api, cu_word *a)
  * asked with just that; and what another driver takes is in order. */
 static cu_result null_batch(struct cu_api *api, const cu_word *a)
 {
+    struct reef_stream *s = cu_stream_per_thread();
     if (cu_is_rt())
-        cu_rt_arrive(cu_stream_per_thread());
+        cu_rt_arrive(s);
     else
-        cu_take_turn(cu_stream_per_thread(), true);
-    return cu_per_thread_call(api, a);
+        cu_take_turn(s, true);
+    cu_result result = cu_per_thread_call(api, a);
+    if (cu_is_rt())
+        cu_rt_returned(s);
+    return result;
 }
 
 static bool is_null_batch(const struct cu_api *api, cu_word handle)
@@ -334,6 +338,42 @@ static bool uses_gone(const struct cu_api *api, const cu_word *a)
     return api->stream >= 0 && cu_is_gone(a[(int)api->stream]);
 }
 
+/* A call whose stream is not known. */
+static cu_result pass_unseen(struct cu_api *api, const cu_word *a)
+{
+    cu_result result = pass(api, a);
+    if (api->work && result == CUDA_SUCCESS && cu_is_rt())
+        cu_rt_returned(NULL);
+    return result;
+}
+
+/* A real-time program's work without a stream argument: legacy work, or of the per-thread stream.
+ */
+static cu_result rt_without_stream(struct cu_api *api, const cu_word *a)
+{
+    struct reef_stream *s = api->per_thread ? cu_stream_per_thread() : cu_stream(0);
+    cu_rt_arrive(s);
+    cu_result result = api->per_thread ? cu_per_thread_call(api, a) : pass(api, a);
+    cu_rt_returned(s);
+    return result;
+}
+
+/* A real-time program's launches on several devices: each names its stream. */
+static cu_result rt_multi_device(struct cu_api *api, const cu_word *a)
+{
+    struct cu_multi_device *list = cu_pointer(a[0]);
+    struct reef_stream *streams[REEF_CUDA_GPUS];
+    uint32_t count = (uint32_t)a[1];
+    if (!list || count > REEF_CUDA_GPUS) /* there are not so many */
+        return pass_unseen(api, a);
+    for (uint32_t i = 0; i < count; i++)
+        cu_rt_arrive(streams[i] = cu_stream(list[i].stream));
+    cu_result result = pass(api, a);
+    for (uint32_t i = 0; i < count; i++)
+        cu_rt_returned(streams[i]);
+    return result;
+}
+
 static cu_result route(struct cu_api *api, cu_word *a)
 {
     struct reef_stream *s = NULL;
@@ -350,20 +390,16 @@ static cu_result route(struct cu_api *api, cu_word *a)
     if (api->kind == CU_KIND_STREAM_DESTROY)
         return stream_destroy(api, a);
     if (api->stream < 0) {
-        if (api->work && cu_is_rt()) {
-            s = api->per_thread ? cu_stream_per_thread() : cu_stream(0);
-            cu_rt_arrive(s);
-            cu_result result = api->per_thread ? cu_per_thread_call(api, a) : pass(api, a);
-            cu_rt_returned(s);
-            return result;
-        }
-        return enter_other(api, a);
+        if (!api->work || !cu_is_rt())
+            return enter_other(api, a);
+        return api == &cu_api[CU_cuLaunchCooperativeKernelMultiDevice] ? rt_multi_device(api, a)
+                                                                       : rt_without_stream(api, a);
     }
     cu_word *handle = &a[(int)api->stream];
     if (reef_unlikely(is_null_batch(api, *handle)))
         return null_batch(api, a);
     if (reef_unlikely(!cu_stream_substitute(api, handle)))
-        return pass(api, a);
+        return pass_unseen(api, a);
     if (api == &cu_api[CU_cuStreamCopyAttributes] || api == &cu_api[CU_cuStreamCopyAttributes_ptsz])
         cu_stream_substitute(api, &a[1]);
     if (api->kind == CU_KIND_STREAM_PASS)
@@ -372,7 +408,7 @@ static cu_result route(struct cu_api *api, cu_word *a)
         return stream_get_priority(api, a);
     if (!(s = cu_stream(*handle))) { /* not valid, or not to be scheduled: in order at least */
         cu_take_turn(NULL, api->work);
-        return pass(api, a);
+        return pass_unseen(api, a);
     }
     if (!cu_is_rt())
         return enter_be(api, a, s);

@@ -257,6 +257,15 @@ static struct reef_op *copy_launch_ex(struct reef_call *call)
     return op;
 }
 
+/* The stream is not known. */
+static cu_result launch_unseen(struct cu_api *api, const cu_word *a)
+{
+    cu_result result = cu_call(cu_real(api), a, api->arguments);
+    if (result == CUDA_SUCCESS && cu_is_rt())
+        cu_rt_returned(NULL);
+    return result;
+}
+
 cu_result cu_launch_ex(struct cu_api *api, cu_word *a)
 {
     const struct cu_launch_config *given = cu_pointer(a[0]);
@@ -264,7 +273,7 @@ cu_result cu_launch_ex(struct cu_api *api, cu_word *a)
         return cu_call(cu_real(api), a, api->arguments);
     struct cu_launch_config config = *given;
     if (!cu_stream_substitute(api, &config.stream))
-        return cu_call(cu_real(api), a, api->arguments);
+        return launch_unseen(api, a);
     const struct cu_shape shape = {
         .function = a[1],
         .grid = config.grid,
@@ -287,7 +296,7 @@ cu_result cu_launch_ex(struct cu_api *api, cu_word *a)
         ordinary_attributes(&config))
         call.guarded = twin_of(shape.function, &twin);
     if (!call.stream)
-        return cu_call(cu_real(api), words, api->arguments);
+        return launch_unseen(api, words);
     if (cu_tracing())
         cu_trace_kernel(&call.traced, a[1], shape.grid, shape.block, shape.shared_bytes);
     if (cu_is_rt()) {

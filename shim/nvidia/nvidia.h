@@ -79,9 +79,7 @@ struct reef_context {
     _Atomic bool paused; /* it may be destroyed just now: nothing is asked of it, nobody uses it */
     unsigned asking;     /* calls of ours that concern it and are under way. cuda->lock */
     unsigned waited;     /* RT: threads of the program that wait for all of its work. cuda->lock */
-    /* RT: streams that were destroyed with work to come, which only the driver knows of since; and
-     * how many of them a wait for all of the context has come behind. */
-    _Atomic unsigned left, left_over;
+    _Atomic unsigned unseen_over; /* RT: a wait for all of it has come behind so much unseen work */
     _Atomic int late_error; /* cu_result of an operation that failed after its call had returned */
 };
 
@@ -98,8 +96,8 @@ struct reef_stream {
     _Atomic uint64_t arrivals, returned; /* calls that bring work: begun, and given to the driver */
     _Atomic uint64_t last;               /* the last arrival's number among all of the process */
 
-    uint32_t number; /* in traces: of all streams of the process */
-    cu_word handle;  /* as the driver wants it */
+    uint32_t number;    /* in traces: of all streams of the process */
+    cu_word handle;     /* as the driver wants it */
     int shown_priority; /* what the program chose; only if changed_priority */
     bool changed_priority;
 
@@ -134,8 +132,8 @@ struct reef_stream {
     _Atomic bool capturing;
 
     /* RT */
-    uint64_t idle_at;                    /* arrivals when it was last seen idle. cuda->lock */
-    unsigned waited;                     /* threads of the program that wait for it. cuda->lock */
+    uint64_t idle_at; /* arrivals when it was last seen idle. cuda->lock */
+    unsigned waited;  /* threads of the program that wait for it. cuda->lock */
 };
 
 /** A held operation. */
@@ -213,7 +211,7 @@ struct reef_cuda {
     unsigned waiters;
     unsigned turn_waiters; /* of them: what they wait for is not the end of work on the device */
     struct reef_estimator estimator; /* as the core's: how long a command takes */
-    uint64_t timer_ns; /* 0: not armed */
+    uint64_t timer_ns;               /* 0: not armed */
     struct reef_agent agent;
     struct reef_stream *streams;
     struct reef_object *objects[REEF_OBJECT_BUCKETS];
@@ -232,6 +230,9 @@ struct reef_cuda {
     size_t held_bytes;
     _Atomic bool exiting;
 
+    _Atomic unsigned unseen; /* RT: how often work came, or a stream with work to come went, of
+                              * which only the driver knows: of whatever context, since a wait for
+                              * one may be for others too (green ones) */
     _Atomic(struct reef_context *) rt_context; /* of the work with which RT work last began, */
     _Atomic uint64_t rt_began_ns;              /* and when that was */
     bool rt_watching;
@@ -479,11 +480,13 @@ cu_result cu_graph_exec_destroy(struct cu_api *api, cu_word *a);
 /* --- rt.c --- */
 /** Before a call that puts work on the stream. Returns how many came before. @s may be NULL. */
 uint64_t cu_rt_arrive(struct reef_stream *s);
-/** After that call. */
+/** After that call. NULL: its stream is not known, so only the driver knows of the work. */
 static inline void cu_rt_returned(struct reef_stream *s)
 {
     if (reef_likely(s != NULL))
         atomic_fetch_add_explicit(&s->returned, 1, memory_order_release);
+    else
+        atomic_fetch_add(&reef_cuda.unseen, 1);
 }
 /** A thread of the program waits for a stream, or for all of a context: meanwhile the agent need
  * not ask the driver about them, and afterwards it is known that they are idle. */

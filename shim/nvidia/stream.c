@@ -59,6 +59,7 @@ static void reset(struct reef_stream *s)
     memset((char *)s + offsetof(struct reef_stream, core_queue), 0,
            sizeof(*s) - offsetof(struct reef_stream, core_queue));
     s->core_queue = -1;
+    s->idle_at = atomic_load(&s->arrivals); /* these are the old stream's */
 }
 
 static struct reef_stream *add(cu_word key, cu_word handle, struct reef_context *context)
@@ -105,7 +106,7 @@ void cu_stream_forget_locked(struct reef_stream *s)
         atomic_fetch_sub(&reef_cuda.captures, 1);
     cu_guard_close_line_locked(s);
     if (cu_is_rt() && atomic_load(&s->arrivals) != s->idle_at)
-        atomic_fetch_add(&s->context->left, 1);
+        atomic_fetch_add(&reef_cuda.unseen, 1);
     s->core_queue = -1;
     s->mark_count = 0;
     atomic_store(&s->key, 0);

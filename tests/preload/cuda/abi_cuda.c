@@ -93,6 +93,8 @@ SAME(offsetof(struct cu_launch_config, shared_bytes), offsetof(CUlaunchConfig, s
 SAME(offsetof(struct cu_launch_config, stream), offsetof(CUlaunchConfig, hStream));
 SAME(offsetof(struct cu_launch_config, attributes), offsetof(CUlaunchConfig, attrs));
 SAME(offsetof(struct cu_launch_config, attribute_count), offsetof(CUlaunchConfig, numAttrs));
+SAME(sizeof(struct cu_multi_device), sizeof(CUDA_LAUNCH_PARAMS));
+SAME(offsetof(struct cu_multi_device, stream), offsetof(CUDA_LAUNCH_PARAMS, hStream));
 SAME(sizeof(struct cu_kernel_node), sizeof(CUDA_KERNEL_NODE_PARAMS_v2));
 SAME(offsetof(struct cu_kernel_node, grid), offsetof(CUDA_KERNEL_NODE_PARAMS_v2, gridDimX));
 SAME(offsetof(struct cu_kernel_node, block), offsetof(CUDA_KERNEL_NODE_PARAMS_v2, blockDimX));

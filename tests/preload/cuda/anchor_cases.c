@@ -94,6 +94,35 @@ static void test_used(void)
     TRY(cuMemFree_v2(dev(at)));
 }
 
+/* What kernels have printed is shown to who waits for the context, though all is known to be over.
+ */
+static void test_shown(void)
+{
+    CUstream s = rig_stream(1);
+    int64_t *at = rig_int64();
+    for (int i = 0; i < 20; i++) {
+        rig_do(rig_add, s, at, 1);
+        TRY(cuStreamSynchronize(s));
+        uint64_t before = counts()->shown;
+        TRY(cuCtxSynchronize());
+        CHECK(counts()->shown > before);
+    }
+    CHECK(is_made());
+}
+
+/* Where a kernel that runs would be in the program's way all the time there is none. */
+static void test_never(void)
+{
+    CUstream s = rig_stream(1);
+    int64_t *at = rig_int64();
+    rig_be_comes();
+    for (int i = 0; i < 100; i++) {
+        burst(s, at);
+        usleep(2000);
+    }
+    CHECK(!is_made());
+}
+
 /* The child's page is the one that was registered: it sees what the parent stores. And what it does
  * itself, it does without touching it. */
 static void child(int from_parent, int to_parent, const _Atomic uint32_t *words, uint32_t before)
@@ -169,6 +198,8 @@ static const struct {
              {"late", test_late},
              {"used", test_used},
              {"changes", test_changes},
+             {"shown", test_shown},
+             {"never", test_never},
              {"fork", test_fork}};
 
 int main(int argc, char **argv)

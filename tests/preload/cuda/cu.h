@@ -136,4 +136,5 @@ struct fake_cuda_counts {
     _Atomic(void *) registered; /* the last page of the host's */
     _Atomic uint64_t queries;   /* cuStreamQuery */
     _Atomic int waiting;        /* threads in cuStreamSynchronize and cuCtxSynchronize */
+    _Atomic uint64_t shown;     /* calls that show what kernels have printed */
 };

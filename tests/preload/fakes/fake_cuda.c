@@ -4,6 +4,7 @@
  * errors, memory that is the host's, and four kernels. It is a stand-in at the level of symbols,
  * not an emulator. What it lacks is in fake_cuda_stubs.c and answers CUDA_ERROR_NOT_SUPPORTED.
  *
+ * FAKE_CUDA_NOT_CONCURRENT=1: the host must not touch managed memory while a kernel runs.
  * FAKE_CUDA_COUNT=1: launches are counted and do nothing, events are over at once: for measuring
  * what stands above it.
  */
@@ -62,7 +63,8 @@ EXPORT CUresult cuDeviceGetCount(int *count)
 EXPORT CUresult cuDeviceGetAttribute(int *value, int attribute, CUdevice device)
 {
     static const int limits[] = {0, 1024, 1024, 1024, 64, 2147483647, 65535, 65535};
-    *value = attribute < 8 ? limits[attribute] : 0;
+    bool concurrent = attribute == 89 && !getenv("FAKE_CUDA_NOT_CONCURRENT"); /* managed access */
+    *value = attribute < 8 ? limits[attribute] : concurrent;
     return OK;
 }
 
@@ -117,6 +119,7 @@ EXPORT CUresult cuCtxSynchronize_v2(CUcontext context)
     fake_cuda_counts.waiting++;
     fake_wait_all(context, false);
     fake_cuda_counts.waiting--;
+    fake_cuda_counts.shown++;
     return OK;
 }
 
@@ -173,6 +176,7 @@ static CUresult synchronize(struct fake_stream *s)
         fake_wait_all(s->context, true);
     fake_finish(s);
     fake_cuda_counts.waiting--;
+    fake_cuda_counts.shown++;
     return OK;
 }
 
@@ -459,6 +463,7 @@ EXPORT CUresult cuEventSynchronize(CUevent event)
 {
     if (event->stream)
         fake_wait(event->stream, event->number);
+    fake_cuda_counts.shown++;
     return OK;
 }
 
