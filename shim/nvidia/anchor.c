@@ -34,7 +34,7 @@
  * Threads: any; an anchor's lock is only tried. Taking one up is a store. On the way of a launch
  * stands one load (due) while an anchor is down, and one look at the functions seen before.
  */
-#include <string.h>
+#include <sched.h>
 
 #include "shim/nvidia/anchor.h"
 #include "shim/preload/log.h"
@@ -48,7 +48,6 @@ enum {
     HURRY_NS = 1000000000, /* or after so long at the next moment without work */
     SUSPECT_NS = 300000,   /* what ends so soon after an anchor ended by itself waited for it */
     SUSPECTS = 3,
-    SEEN = 4096, /* functions and graphs that were launched before */
 };
 
 enum { AUTO, OFF, ON }; /* REEF_ANCHOR */
@@ -60,7 +59,6 @@ static _Atomic unsigned waits, suspects, placed;
 static _Atomic unsigned in_the_way; /* calls under way that may wait for all work */
 static uint64_t ahead_until_ns;     /* agent: one that was put down ahead stays so long, */
 static _Atomic bool ahead;          /* or until the whole request is there */
-static _Atomic cu_word seen[SEEN];
 
 /* Whether work that comes now is to have one. */
 static bool is_wanted(void)
@@ -86,6 +84,37 @@ static void give_up(const char *why)
     atomic_store(&wanted, false);
     cu_anchor_release();
     atomic_store(&reef_cuda.anchor_due, false);
+}
+
+/* It is not destroyed before leave(). False: it may be just now. */
+static bool hold(struct reef_context *context)
+{
+    pthread_mutex_lock(&reef_cuda.lock);
+    bool may = !context->paused && __atomic_load_n(&context->handle, __ATOMIC_ACQUIRE);
+    context->asking += may;
+    pthread_mutex_unlock(&reef_cuda.lock);
+    return may;
+}
+
+static void leave(struct reef_context *context)
+{
+    pthread_mutex_lock(&reef_cuda.lock);
+    context->asking--;
+    pthread_mutex_unlock(&reef_cuda.lock);
+}
+
+void cu_anchor_no_more(const char *why)
+{
+    give_up(why);
+    for (struct reef_context *c = __atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE); c;) {
+        pthread_mutex_lock(&reef_cuda.lock);
+        bool busy = c->asking > 0;
+        pthread_mutex_unlock(&reef_cuda.lock);
+        if (busy)
+            sched_yield(); /* one may just be put down */
+        else
+            c = c->next;
+    }
 }
 
 /* @context is current in this thread. */
@@ -121,7 +150,9 @@ static void put_down(struct reef_anchor *anchor, uint64_t now_ns)
 static void place(struct reef_context *context)
 {
     atomic_store(&reef_cuda.anchor_due, false);
-    if (context && !anchor_of(context) && reef_state.config.anchor == ON) {
+    if (!context || !hold(context))
+        return;
+    if (!anchor_of(context) && reef_state.config.anchor == ON) {
         /* By whoever comes first: for tests, and for who asks for it. Another thread may begin a
          * capture just now, which must not break. */
         cu_word mode = CU_CAPTURE_MODE_RELAXED;
@@ -131,122 +162,23 @@ static void place(struct reef_context *context)
         if (exempt)
             cu.cuThreadExchangeStreamCaptureMode(cu_out(mode));
     }
-    if (anchor_of(context))
+    if (anchor_of(context) && !atomic_load(&broken))
         put_down(anchor_of(context), reef_now_ns());
+    leave(context);
 }
 
 /* --- the program's calls --- */
 
-static _Atomic cu_word *slot_of(cu_word launched)
-{
-    return &seen[(launched * 0x9e3779b97f4a7c15ull >> 48) % SEEN];
-}
-
-/* Whether it was launched before: if not, its code may have to be loaded first. */
-static bool known(cu_word launched)
-{
-    _Atomic cu_word *slot = slot_of(launched);
-    if (reef_likely(atomic_load_explicit(slot, memory_order_relaxed) == launched))
-        return true;
-    atomic_store_explicit(slot, launched, memory_order_relaxed);
-    return false;
-}
-
-/* A handle may mean something else from now on. */
-static void forget_known(const struct cu_api *api, const cu_word *a)
-{
-    bool unload = api == &cu_api[CU_cuModuleUnload] || api == &cu_api[CU_cuLibraryUnload];
-    if (api->kind == CU_KIND_EXEC_DESTROY || api->kind == CU_KIND_EXEC_CHANGE)
-        atomic_store_explicit(slot_of(a[0]), 0, memory_order_relaxed);
-    if (unload || api->kind == CU_KIND_CTX_DESTROY)
-        for (unsigned i = 0; i < SEEN; i++)
-            atomic_store_explicit(&seen[i], 0, memory_order_relaxed);
-}
-
-static bool is_cooperative(const struct cu_api *api, const cu_word *a)
-{
-    enum { COOPERATIVE = 2 };
-    const struct cu_launch_config *config = cu_pointer(a[0]);
-    if (api->kind != CU_KIND_LAUNCH_EX)
-        return api->kind == CU_KIND_LAUNCH_COOPERATIVE ||
-               api == &cu_api[CU_cuLaunchCooperativeKernelMultiDevice];
-    const char *at = config ? config->attributes : NULL;
-    for (uint32_t i = 0; at && i < config->attribute_count; i++, at += CU_LAUNCH_ATTRIBUTE_BYTES) {
-        uint32_t id, value;
-        memcpy(&id, at, sizeof(id));
-        memcpy(&value, at + 8, sizeof(value));
-        if (id == COOPERATIVE && value)
-            return true;
-    }
-    return false;
-}
-
-/* They come behind all work of both contexts, in whatever stream (cuda.h, cuMemcpyPeer). */
-static bool copies_between_contexts(const struct cu_api *api)
-{
-    return api == &cu_api[CU_cuMemcpyPeer] || api == &cu_api[CU_cuMemcpyPeer_ptds] ||
-           api == &cu_api[CU_cuMemcpy3DPeer] || api == &cu_api[CU_cuMemcpy3DPeer_ptds];
-}
-
-/* Whether the call waits for nothing but the program's own work. */
-static bool stays_for(const struct cu_api *api, const cu_word *a)
-{
-    switch (api->kind) {
-    case CU_KIND_LAUNCH:
-    case CU_KIND_GRAPH_LAUNCH:
-        return known(a[0]);
-    case CU_KIND_LAUNCH_EX:
-        return known(a[1]) && !is_cooperative(api, a);
-    case CU_KIND_CODE_FUNCTION: /* PyTorch asks before every launch */
-    case CU_KIND_CODE_OF_KERNEL:
-        return api == &cu_api[CU_cuKernelGetFunction] && known(a[1]);
-    case CU_KIND_COPY:
-    case CU_KIND_COPY_HTOA:
-    case CU_KIND_COPY_ATOH:
-    case CU_KIND_COPY_2D:
-    case CU_KIND_COPY_3D:
-    case CU_KIND_MEMSET:
-    case CU_KIND_DEFER:
-    case CU_KIND_WAIT_VALUE:
-    case CU_KIND_EVENT_RECORD:
-    case CU_KIND_EVENT_WAIT:
-    case CU_KIND_EVENT_QUERY:
-    case CU_KIND_EVENT_SYNC:
-    case CU_KIND_EVENT_ELAPSED:
-    case CU_KIND_CHANGE_REFERENCE:
-    case CU_KIND_QUERY_STREAM:
-    case CU_KIND_SYNC_STREAM:
-    case CU_KIND_STREAM_PASS:
-    case CU_KIND_STREAM_GET_PRIORITY:
-    case CU_KIND_RESOLVER:
-        return true;
-    case CU_KIND_SYNC_COPY:
-        return !copies_between_contexts(api);
-    case CU_KIND_MEM_ALLOC:
-    case CU_KIND_MEM_FREE: /* of a pool; others wait for the device */
-    case CU_KIND_TURN_STREAM:
-        return api->stream >= 0;
-    default:
-        return false;
-    }
-}
-
-static bool waits_for_work(const struct cu_api *api)
-{
-    return api->kind == CU_KIND_SYNC_STREAM || api->kind == CU_KIND_EVENT_SYNC ||
-           api->kind == CU_KIND_SYNC_ALL || api->kind == CU_KIND_SYNC_COPY;
-}
-
 bool cu_anchor_before(const struct cu_api *api, const cu_word *a)
 {
-    if (reef_likely(stays_for(api, a)))
+    if (reef_likely(anchor_stays_for(api, a)))
         return false;
     atomic_fetch_add(&in_the_way, 1);
     if (cu_anchor_release())
         reef_debug("anchor taken up for %s", api->symbol);
-    if (is_cooperative(api, a))
+    if (anchor_is_cooperative(api, a))
         atomic_store(&put_off, true);
-    forget_known(api, a);
+    anchor_forget_launched(api, a);
     return true;
 }
 
@@ -280,13 +212,13 @@ static void request_is_there(void)
 
 void cu_anchor_waits(const struct cu_api *api)
 {
-    if (waits_for_work(api))
+    if (anchor_waits_for_work(api))
         request_is_there();
 }
 
 void cu_anchor_after(const struct cu_api *api, cu_result result)
 {
-    if (waits_for_work(api) && atomic_load(&reef_cuda.gpus[0].rt_raised))
+    if (anchor_waits_for_work(api) && atomic_load(&reef_cuda.gpus[0].rt_raised))
         atomic_fetch_add_explicit(&waits, 1, memory_order_relaxed);
     if (!api->work || api->kind == CU_KIND_SYNC_COPY) {
         struct reef_anchor *anchor = atomic_load_explicit(&reef_cuda.anchors, memory_order_relaxed)
@@ -305,23 +237,13 @@ void cu_anchor_after(const struct cu_api *api, cu_result result)
 
 /* --- the agent --- */
 
-/* Makes it current. It is not destroyed before leave(). False: it may be just now. */
+/* Makes it current, and holds it. */
 static bool enter(struct reef_context *context)
 {
-    pthread_mutex_lock(&reef_cuda.lock);
-    bool may = !context->paused && __atomic_load_n(&context->handle, __ATOMIC_ACQUIRE);
-    context->asking += may;
-    pthread_mutex_unlock(&reef_cuda.lock);
+    bool may = hold(context);
     if (may)
         cu_make_current(__atomic_load_n(&context->handle, __ATOMIC_ACQUIRE));
     return may;
-}
-
-static void leave(struct reef_context *context)
-{
-    pthread_mutex_lock(&reef_cuda.lock);
-    context->asking--;
-    pthread_mutex_unlock(&reef_cuda.lock);
 }
 
 static bool best_effort_seen(uint64_t now_ns, bool at_once)
@@ -415,13 +337,12 @@ uint64_t cu_anchor_prepare(uint64_t now_ns)
 
 void cu_anchor_ahead(struct reef_context *context, uint64_t now_ns, uint64_t until_ns)
 {
-    if (!context || reef_state.config.anchor == OFF || atomic_load(&broken) ||
-        atomic_load(&put_off) || atomic_load(&reef_cuda.captures) != 0 ||
-        atomic_load(&in_the_way) > 0 || !enter(context))
+    if (!context || reef_state.config.anchor == OFF || atomic_load(&put_off) ||
+        atomic_load(&reef_cuda.captures) != 0 || atomic_load(&in_the_way) > 0 || !enter(context))
         return;
     /* Not before: the record may be another context's by now, which has another or none. */
     struct reef_anchor *anchor = anchor_of(context);
-    if (anchor) {
+    if (anchor && !atomic_load(&broken)) {
         ahead_until_ns = until_ns;
         atomic_store(&ahead, true);
         put_down(anchor, now_ns);

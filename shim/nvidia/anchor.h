@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One context's anchor (anchor_kernel.c), for anchor.c, which decides when there is to be one. */
+/* One context's anchor (anchor_kernel.c), and what the program's calls mean for one
+ * (anchor_calls.c), for anchor.c, which decides when there is to be one. */
 #pragma once
 
 #include "shim/nvidia/nvidia.h"
@@ -33,6 +34,15 @@ bool anchor_take_up(struct reef_anchor *anchor);
 bool anchor_gave_up(const struct reef_anchor *anchor);
 /** Whether it is down, and will be for a while. */
 bool anchor_is_fresh(const struct reef_anchor *anchor, uint64_t now_ns);
+
+/** Whether the call waits for nothing but the program's own work. */
+bool anchor_stays_for(const struct cu_api *api, const cu_word *a);
+/** What is launched may mean something else from this call on. */
+void anchor_forget_launched(const struct cu_api *api, const cu_word *a);
+/** Whether it launches blocks that all have to be resident together. */
+bool anchor_is_cooperative(const struct cu_api *api, const cu_word *a);
+/** Whether it waits for the program's work. */
+bool anchor_waits_for_work(const struct cu_api *api);
 
 static inline struct reef_anchor *anchor_of(const struct reef_context *context)
 {

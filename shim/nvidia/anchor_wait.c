@@ -95,12 +95,13 @@ static bool wait_for_all(struct reef_anchor *anchor, const struct reef_context *
     struct all_work all;
     bool may = find(&all, context) && record(anchor, &all);
     done_with(&all);
+    /* First, for it breaks the capture of a blocking stream, which may begin while we wait. With
+     * nothing to wait for an error may have to be told, or what was printed. */
+    if (may && (all.legacy || all.count == 0))
+        may = cu.cuStreamSynchronize(0) == CUDA_SUCCESS;
     *result = CUDA_SUCCESS;
     for (unsigned i = 0; i < all.count && may && *result == CUDA_SUCCESS; i++)
         *result = cu.cuEventSynchronize(anchor->events[i]);
-    /* With nothing to wait for an error may have to be told, or what was printed. */
-    if (may && *result == CUDA_SUCCESS && (all.legacy || all.count == 0))
-        may = cu.cuStreamSynchronize(0) == CUDA_SUCCESS;
     return may;
 }
 
@@ -115,7 +116,10 @@ bool cu_anchor_wait_for_all(const struct cu_api *api, const cu_word *a, cu_resul
     if (!anchor || !atomic_load(&anchor->up) || !cu.cuEventSynchronize || !cu.cuStreamSynchronize ||
         pthread_mutex_trylock(&anchor->lock) != 0)
         return false;
+    struct cu_rt_wait wait;
+    cu_rt_wait_begin(&wait, NULL, context);
     bool waited = wait_for_all(anchor, context, result);
+    cu_rt_wait_end(&wait, waited ? *result : CUDA_ERROR_NOT_READY);
     pthread_mutex_unlock(&anchor->lock);
     return waited;
 }

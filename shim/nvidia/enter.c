@@ -155,6 +155,10 @@ static cu_result sync_all(struct cu_api *api, cu_word *a)
     bool unload = api == &cu_api[CU_cuModuleUnload] || api == &cu_api[CU_cuLibraryUnload];
     if (reef_unlikely(unload && atomic_load(&reef_cuda.exiting)))
         cu_drop_all();
+    /* All later work of a context will wait, and so would an anchor, which could not be told to end
+     * and would have others wait. */
+    if (cu_is_rt() && (api == &cu_api[CU_cuCtxWaitEvent] || api == &cu_api[CU_cuGreenCtxWaitEvent]))
+        cu_anchor_no_more("a context waits for an event");
     if (context && cu_is_rt())
         return rt_wait(api, a, NULL, context);
     if (context && !cu_many_contexts())

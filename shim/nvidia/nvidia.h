@@ -525,6 +525,8 @@ void cu_anchor_after(const struct cu_api *api, cu_result result);
 bool cu_anchor_wait_for_all(const struct cu_api *api, const cu_word *a, cu_result *result);
 /** Tells all anchors to end. A store for each; any thread. False: there were none. */
 bool cu_anchor_release(void);
+/** From the return on none is put down in this process. Any thread of the program; no lock held. */
+void cu_anchor_no_more(const char *why);
 /** The agent, while real-time work is there; @over: it is not any more. */
 void cu_anchor_step(uint64_t now_ns, bool over);
 /** The agent, while none is there, or when one begins: makes what may be needed. Returns after how

@@ -25,6 +25,7 @@ struct cu_api cu_api[CU_SYMBOL_COUNT] = {
 #include "shim/nvidia/api.def"
 };
 
+static const struct cu_api work = {.kind = CU_KIND_LAUNCH, .work = true};
 static struct reef_anchor mine, another;
 static struct reef_context context;
 static const struct reef_anchor *put; /* the one that was put down last */
@@ -223,6 +224,23 @@ static void test_peer(void **state)
     cu_anchor_passed();
 }
 
+/* The last case: from here on there are none. */
+static void test_no_more(void **state)
+{
+    atomic_store(&reef_cuda.anchor_due, true);
+    cu_anchor_after(&work, CUDA_SUCCESS);
+    assert_ptr_equal(put, &mine);
+    cu_anchor_no_more("");
+    assert_true(ended);
+    put = NULL;
+    cu_anchor_ahead(&context, 1, 2);
+    assert_null(put);
+    atomic_store(&reef_cuda.anchor_due, true);
+    cu_anchor_after(&work, CUDA_SUCCESS);
+    assert_null(put);
+    assert_int_equal(context.asking, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +252,7 @@ int main(void)
         cmocka_unit_test_setup(test_another_context, setup),
         cmocka_unit_test_setup(test_renewed, setup),
         cmocka_unit_test_setup(test_peer, setup),
+        cmocka_unit_test_setup(test_no_more, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
