@@ -48,6 +48,7 @@ enum {
     HURRY_NS = 1000000000, /* or after so long at the next moment without work */
     SUSPECT_NS = 300000,   /* what ends so soon after an anchor ended by itself waited for it */
     SUSPECTS = 3,
+    END_NS = 100000000, /* so long a process that ends waits for one to be made: code is loaded */
 };
 
 enum { AUTO, OFF, ON }; /* REEF_ANCHOR */
@@ -56,6 +57,8 @@ static _Atomic bool wanted, broken;
 static _Atomic bool opened;  /* a context: its program only begins */
 static _Atomic bool put_off; /* a cooperative kernel: not again before this work is over */
 static _Atomic unsigned waits, suspects, placed;
+static _Atomic unsigned putting; /* threads that just put one down */
+static _Atomic bool making;
 static _Atomic unsigned in_the_way; /* calls under way that may wait for all work */
 static uint64_t ahead_until_ns;     /* agent: one that was put down ahead stays so long, */
 static _Atomic bool ahead;          /* or until the whole request is there */
@@ -106,15 +109,16 @@ static void leave(struct reef_context *context)
 void cu_anchor_no_more(const char *why)
 {
     give_up(why);
-    for (struct reef_context *c = __atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE); c;) {
-        pthread_mutex_lock(&reef_cuda.lock);
-        bool busy = c->asking > 0;
-        pthread_mutex_unlock(&reef_cuda.lock);
-        if (busy)
-            sched_yield(); /* one may just be put down */
-        else
-            c = c->next;
-    }
+    while (atomic_load(&putting) > 0) /* two launches */
+        sched_yield();
+}
+
+void cu_anchor_end(void)
+{
+    uint64_t until_ns = reef_now_ns() + END_NS;
+    cu_anchor_release();
+    while (atomic_load(&making) && reef_now_ns() < until_ns)
+        sched_yield();
 }
 
 /* @context is current in this thread. */
@@ -122,7 +126,8 @@ static void make_for(struct reef_context *context)
 {
     static pthread_mutex_t make_lock = PTHREAD_MUTEX_INITIALIZER;
     pthread_mutex_lock(&make_lock);
-    if (!anchor_of(context) && !atomic_load(&broken)) {
+    atomic_store(&making, true);
+    if (!anchor_of(context) && !atomic_load(&broken) && !atomic_load(&reef_cuda.exiting)) {
         struct reef_anchor *anchor = anchor_new();
         if (anchor) {
             atomic_store(&reef_cuda.anchors, true);
@@ -131,12 +136,20 @@ static void make_for(struct reef_context *context)
             give_up("they cannot be made");
         }
     }
+    atomic_store(&making, false);
     pthread_mutex_unlock(&make_lock);
 }
 
-static void put_down(struct reef_anchor *anchor, uint64_t now_ns)
+/* @context is current in this thread, and held. False: it has none. */
+static bool put_down(struct reef_context *context, uint64_t now_ns)
 {
-    enum anchor_put put = anchor_put_down(anchor, now_ns);
+    atomic_fetch_add(&putting, 1);
+    /* Not before: the record may have been another context's, with another one. */
+    struct reef_anchor *anchor = anchor_of(context);
+    enum anchor_put put = ANCHOR_STAYS;
+    if (anchor && !atomic_load(&broken))
+        put = anchor_put_down(anchor, now_ns);
+    atomic_fetch_sub(&putting, 1);
     if (put == ANCHOR_PUT)
         atomic_fetch_add(&placed, 1);
     else if (put == ANCHOR_REFUSED)
@@ -145,6 +158,7 @@ static void put_down(struct reef_anchor *anchor, uint64_t now_ns)
      * went that there are to be none beside it. */
     if (atomic_load(&in_the_way) > 0 || atomic_load(&put_off))
         cu_anchor_release();
+    return anchor != NULL;
 }
 
 static void place(struct reef_context *context)
@@ -162,8 +176,7 @@ static void place(struct reef_context *context)
         if (exempt)
             cu.cuThreadExchangeStreamCaptureMode(cu_out(mode));
     }
-    if (anchor_of(context) && !atomic_load(&broken))
-        put_down(anchor_of(context), reef_now_ns());
+    put_down(context, reef_now_ns());
     leave(context);
 }
 
@@ -340,13 +353,9 @@ void cu_anchor_ahead(struct reef_context *context, uint64_t now_ns, uint64_t unt
     if (!context || reef_state.config.anchor == OFF || atomic_load(&put_off) ||
         atomic_load(&reef_cuda.captures) != 0 || atomic_load(&in_the_way) > 0 || !enter(context))
         return;
-    /* Not before: the record may be another context's by now, which has another or none. */
-    struct reef_anchor *anchor = anchor_of(context);
-    if (anchor && !atomic_load(&broken)) {
+    atomic_store(&ahead, true); /* first: from then on it may be the request's */
+    if (put_down(context, now_ns))
         ahead_until_ns = until_ns;
-        atomic_store(&ahead, true);
-        put_down(anchor, now_ns);
-    }
     leave(context);
 }
 

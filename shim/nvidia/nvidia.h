@@ -527,6 +527,8 @@ bool cu_anchor_wait_for_all(const struct cu_api *api, const cu_word *a, cu_resul
 bool cu_anchor_release(void);
 /** From the return on none is put down in this process. Any thread of the program; no lock held. */
 void cu_anchor_no_more(const char *why);
+/** The process ends (reef_cuda.exiting): none is made any more, nor just being made. */
+void cu_anchor_end(void);
 /** The agent, while real-time work is there; @over: it is not any more. */
 void cu_anchor_step(uint64_t now_ns, bool over);
 /** The agent, while none is there, or when one begins: makes what may be needed. Returns after how

@@ -207,7 +207,7 @@ void cu_rt_end(void)
     struct reef_cuda *cuda = &reef_cuda;
     int count = atomic_load(&cuda->gpu_count);
     cu_ahead_end();
-    cu_anchor_release();
+    cu_anchor_end();
     for (int i = 0; i < count; i++)
         if (atomic_exchange(&cuda->gpus[i].rt_raised, false)) {
             REEF_TRACE_EVENT(REEF_TRACE_RT_END, 0, 0, 0, 0, 0);

@@ -63,6 +63,11 @@ bool cu_anchor_release(void)
     return was;
 }
 
+void cu_anchor_end(void)
+{
+    cu_anchor_release();
+}
+
 /* --- not asked for anything here --- */
 
 static struct reef_board_stats stats;

@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sched.h>
+#include <semaphore.h>
+
 #include <cmocka.h>
 
 #include "shim/nvidia/anchor.h"
@@ -30,6 +33,8 @@ static struct reef_anchor mine, another;
 static struct reef_context context;
 static const struct reef_anchor *put; /* the one that was put down last */
 static bool ended;                    /* they were told to end after that */
+static _Atomic int made;
+static sem_t begun; /* making one */
 /* Once each. */
 static void (*as_current)(void), (*before_up)(void), (*while_up)(void), (*when_over)(void);
 
@@ -69,9 +74,14 @@ bool anchor_is_fresh(const struct reef_anchor *anchor, uint64_t now_ns)
     return false;
 }
 
+/* It takes long: code is loaded. */
 struct reef_anchor *anchor_new(void)
 {
-    return NULL;
+    sem_post(&begun);
+    for (int i = 0; i < 2000; i++)
+        sched_yield();
+    made++;
+    return &mine;
 }
 
 struct reef_context *cu_context(void)
@@ -141,6 +151,8 @@ static int setup(void **state)
     atomic_store(&mine.up, false);
     put = NULL;
     ended = false;
+    made = 0;
+    sem_init(&begun, 0, 0);
     cu_anchor_step(0, true); /* work is over: nothing is remembered of it */
     return 0;
 }
@@ -224,6 +236,31 @@ static void test_peer(void **state)
     cu_anchor_passed();
 }
 
+static void *make_one(void *arg)
+{
+    reef_state.config.anchor = 2; /* on */
+    atomic_store(&reef_cuda.anchor_due, true);
+    cu_anchor_after(&work, CUDA_SUCCESS);
+    return NULL;
+}
+
+/* The driver is not taken down while code is loaded, and none is loaded from then on. */
+static void test_process_ends(void **state)
+{
+    pthread_t thread;
+    atomic_store(&context.anchor, NULL);
+    assert_int_equal(pthread_create(&thread, NULL, make_one, NULL), 0);
+    sem_wait(&begun);
+    atomic_store(&reef_cuda.exiting, true);
+    cu_anchor_end();
+    assert_int_equal(made, 1);
+    pthread_join(thread, NULL);
+    atomic_store(&context.anchor, NULL);
+    make_one(NULL);
+    assert_int_equal(made, 1);
+    reef_state.config.anchor = 0;
+}
+
 /* The last case: from here on there are none. */
 static void test_no_more(void **state)
 {
@@ -252,6 +289,7 @@ int main(void)
         cmocka_unit_test_setup(test_another_context, setup),
         cmocka_unit_test_setup(test_renewed, setup),
         cmocka_unit_test_setup(test_peer, setup),
+        cmocka_unit_test_setup(test_process_ends, setup),
         cmocka_unit_test_setup(test_no_more, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
