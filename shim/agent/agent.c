@@ -37,12 +37,28 @@ static void set_scheduling(bool background)
         syscall(SYS_sched_setattr, 0, &a, 0);
 }
 
+/*
+ * Where the process may run, and not only where the thread may that started the agent: real-time
+ * programs pin their threads, and one that never sleeps, or has a real-time policy, would keep the
+ * agent from running; others wait for it then.
+ */
+static void set_affinity(void)
+{
+    cpu_set_t own, process;
+    if (sched_getaffinity(0, sizeof(own), &own) != 0 ||
+        sched_getaffinity(getpid(), sizeof(process), &process) != 0)
+        return;
+    CPU_OR(&own, &own, &process);
+    sched_setaffinity(0, sizeof(own), &own);
+}
+
 static void *agent_main(void *arg)
 {
     struct reef_agent *agent = arg;
     prctl(PR_SET_NAME, "reef-agent");
     prctl(PR_SET_TIMERSLACK, 1UL); /* the default, 50 us, is longer than a preemption may take */
     set_scheduling(agent->background);
+    set_affinity();
     while (!atomic_load_explicit(&agent->stop, memory_order_acquire)) {
         uint32_t bell = reef_board_bell(agent->board);
         uint64_t timeout_ns = agent->step(agent->arg);
