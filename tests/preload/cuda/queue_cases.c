@@ -531,6 +531,20 @@ static void test_rt(void)
     wait_until_down();
 }
 
+CUresult cuMemcpyBatchAsync_v2_ptsz(void *to, void *from, size_t *sizes, size_t count,
+                                    void *attributes, size_t *of, size_t attribute_count,
+                                    CUstream stream);
+
+/* Nor does it stay after a call that the driver refuses. */
+static void test_rt_refused(void)
+{
+    int64_t *at = rig_int64();
+    rig_do(rig_add, NULL, at, 1);
+    CHECK(cuMemcpyBatchAsync_v2_ptsz(NULL, NULL, NULL, 0, NULL, NULL, 0, NULL) != OK);
+    TRY(cuStreamSynchronize(NULL));
+    wait_until_down();
+}
+
 static void *wait_for_stream(void *s)
 {
     TRY(cuCtxSetCurrent(rig_context));
@@ -632,6 +646,7 @@ static const struct {
     {"exit", test_exit},
     {"fork", test_fork},
     {"rt", test_rt},
+    {"rt-refused", test_rt_refused},
     {"rt-waits", test_rt_waits},
     {"rt-wait-gone", test_rt_wait_gone},
     {"restless", test_restless},
