@@ -184,7 +184,8 @@ static void place(struct reef_context *context)
 
 bool cu_anchor_before(const struct cu_api *api, const cu_word *a)
 {
-    if (reef_likely(anchor_stays_for(api, a)))
+    if (reef_likely(api->kind == CU_KIND_LAUNCH && anchor_is_known(a[0])) ||
+        anchor_stays_for(api, a))
         return false;
     atomic_fetch_add(&in_the_way, 1);
     if (cu_anchor_release())

@@ -35,6 +35,18 @@ bool anchor_gave_up(const struct reef_anchor *anchor);
 /** Whether it is down, and will be for a while. */
 bool anchor_is_fresh(const struct reef_anchor *anchor, uint64_t now_ns);
 
+/** Functions and graphs that were launched before, each in the one place where it can be. */
+enum { ANCHOR_LAUNCHED = 4096 };
+extern _Atomic cu_word anchor_launched[ANCHOR_LAUNCHED];
+static inline _Atomic cu_word *anchor_slot(cu_word launched)
+{
+    return &anchor_launched[(launched * 0x9e3779b97f4a7c15ull >> 48) % ANCHOR_LAUNCHED];
+}
+static inline bool anchor_is_known(cu_word launched)
+{
+    return atomic_load_explicit(anchor_slot(launched), memory_order_relaxed) == launched;
+}
+
 /** Whether the call waits for nothing but the program's own work. */
 bool anchor_stays_for(const struct cu_api *api, const cu_word *a);
 /** What is launched may mean something else from this call on. */
@@ -42,7 +54,11 @@ void anchor_forget_launched(const struct cu_api *api, const cu_word *a);
 /** Whether it launches blocks that all have to be resident together. */
 bool anchor_is_cooperative(const struct cu_api *api, const cu_word *a);
 /** Whether it waits for the program's work. */
-bool anchor_waits_for_work(const struct cu_api *api);
+static inline bool anchor_waits_for_work(const struct cu_api *api)
+{
+    return api->kind == CU_KIND_SYNC_STREAM || api->kind == CU_KIND_EVENT_SYNC ||
+           api->kind == CU_KIND_SYNC_ALL || api->kind == CU_KIND_SYNC_COPY;
+}
 
 static inline struct reef_anchor *anchor_of(const struct reef_context *context)
 {

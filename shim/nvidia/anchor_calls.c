@@ -10,32 +10,25 @@
 
 #include "shim/nvidia/anchor.h"
 
-enum { SEEN = 4096 }; /* functions and graphs that were launched before */
-static _Atomic cu_word seen[SEEN];
-
-static _Atomic cu_word *slot_of(cu_word launched)
-{
-    return &seen[(launched * 0x9e3779b97f4a7c15ull >> 48) % SEEN];
-}
+_Atomic cu_word anchor_launched[ANCHOR_LAUNCHED];
 
 /* Whether it was launched before: if not, its code may have to be loaded first. */
 static bool known(cu_word launched)
 {
-    _Atomic cu_word *slot = slot_of(launched);
-    if (reef_likely(atomic_load_explicit(slot, memory_order_relaxed) == launched))
-        return true;
-    atomic_store_explicit(slot, launched, memory_order_relaxed);
-    return false;
+    bool is = anchor_is_known(launched);
+    if (!is)
+        atomic_store_explicit(anchor_slot(launched), launched, memory_order_relaxed);
+    return is;
 }
 
 void anchor_forget_launched(const struct cu_api *api, const cu_word *a)
 {
     bool unload = api == &cu_api[CU_cuModuleUnload] || api == &cu_api[CU_cuLibraryUnload];
     if (api->kind == CU_KIND_EXEC_DESTROY || api->kind == CU_KIND_EXEC_CHANGE)
-        atomic_store_explicit(slot_of(a[0]), 0, memory_order_relaxed);
+        atomic_store_explicit(anchor_slot(a[0]), 0, memory_order_relaxed);
     if (unload || api->kind == CU_KIND_CTX_DESTROY)
-        for (unsigned i = 0; i < SEEN; i++)
-            atomic_store_explicit(&seen[i], 0, memory_order_relaxed);
+        for (unsigned i = 0; i < ANCHOR_LAUNCHED; i++)
+            atomic_store_explicit(&anchor_launched[i], 0, memory_order_relaxed);
 }
 
 bool anchor_is_cooperative(const struct cu_api *api, const cu_word *a)
@@ -103,10 +96,4 @@ bool anchor_stays_for(const struct cu_api *api, const cu_word *a)
     default:
         return false;
     }
-}
-
-bool anchor_waits_for_work(const struct cu_api *api)
-{
-    return api->kind == CU_KIND_SYNC_STREAM || api->kind == CU_KIND_EVENT_SYNC ||
-           api->kind == CU_KIND_SYNC_ALL || api->kind == CU_KIND_SYNC_COPY;
 }
