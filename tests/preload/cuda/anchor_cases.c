@@ -194,12 +194,8 @@ static void test_changes(void)
 static const struct {
     const char *name;
     void (*run)(void);
-} cases[] = {{"ready", test_ready},
-             {"late", test_late},
-             {"used", test_used},
-             {"changes", test_changes},
-             {"shown", test_shown},
-             {"never", test_never},
+} cases[] = {{"ready", test_ready},     {"late", test_late},   {"used", test_used},
+             {"changes", test_changes}, {"shown", test_shown}, {"never", test_never},
              {"fork", test_fork}};
 
 int main(int argc, char **argv)
