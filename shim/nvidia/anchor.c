@@ -89,23 +89,6 @@ static void give_up(const char *why)
     atomic_store(&reef_cuda.anchor_due, false);
 }
 
-/* It is not destroyed before leave(). False: it may be just now. */
-static bool hold(struct reef_context *context)
-{
-    pthread_mutex_lock(&reef_cuda.lock);
-    bool may = !context->paused && __atomic_load_n(&context->handle, __ATOMIC_ACQUIRE);
-    context->asking += may;
-    pthread_mutex_unlock(&reef_cuda.lock);
-    return may;
-}
-
-static void leave(struct reef_context *context)
-{
-    pthread_mutex_lock(&reef_cuda.lock);
-    context->asking--;
-    pthread_mutex_unlock(&reef_cuda.lock);
-}
-
 void cu_anchor_no_more(const char *why)
 {
     give_up(why);
@@ -164,7 +147,7 @@ static bool put_down(struct reef_context *context, uint64_t now_ns)
 static void place(struct reef_context *context)
 {
     atomic_store(&reef_cuda.anchor_due, false);
-    if (!context || !hold(context))
+    if (!context || !cu_context_hold(context))
         return;
     if (!anchor_of(context) && reef_state.config.anchor == ON) {
         /* By whoever comes first: for tests, and for who asks for it. Another thread may begin a
@@ -177,7 +160,7 @@ static void place(struct reef_context *context)
             cu.cuThreadExchangeStreamCaptureMode(cu_out(mode));
     }
     put_down(context, reef_now_ns());
-    leave(context);
+    cu_context_leave(context);
 }
 
 /* --- the program's calls --- */
@@ -250,15 +233,6 @@ void cu_anchor_after(const struct cu_api *api, cu_result result)
 }
 
 /* --- the agent --- */
-
-/* Makes it current, and holds it. */
-static bool enter(struct reef_context *context)
-{
-    bool may = hold(context);
-    if (may)
-        cu_make_current(__atomic_load_n(&context->handle, __ATOMIC_ACQUIRE));
-    return may;
-}
 
 static bool best_effort_seen(uint64_t now_ns, bool at_once)
 {
@@ -342,9 +316,9 @@ uint64_t cu_anchor_prepare(uint64_t now_ns)
     if (atomic_load(&reef_cuda.captures) != 0)
         return QUIET_NS;
     for (; c; c = without(c->next))
-        if (enter(c)) {
+        if (cu_context_enter(c)) {
             make_for(c);
-            leave(c);
+            cu_context_leave(c);
         }
     return UINT64_MAX;
 }
@@ -352,12 +326,13 @@ uint64_t cu_anchor_prepare(uint64_t now_ns)
 void cu_anchor_ahead(struct reef_context *context, uint64_t now_ns, uint64_t until_ns)
 {
     if (!context || reef_state.config.anchor == OFF || atomic_load(&put_off) ||
-        atomic_load(&reef_cuda.captures) != 0 || atomic_load(&in_the_way) > 0 || !enter(context))
+        atomic_load(&reef_cuda.captures) != 0 || atomic_load(&in_the_way) > 0 ||
+        !cu_context_enter(context))
         return;
     atomic_store(&ahead, true); /* first: from then on it may be the request's */
     if (put_down(context, now_ns))
         ahead_until_ns = until_ns;
-    leave(context);
+    cu_context_leave(context);
 }
 
 void cu_anchor_opened(void)

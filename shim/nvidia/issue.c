@@ -98,25 +98,6 @@ void cu_make_current(cu_word context)
     known = true;
 }
 
-bool cu_context_enter(struct reef_context *context)
-{
-    pthread_mutex_lock(&reef_cuda.lock);
-    cu_word handle = __atomic_load_n(&context->handle, __ATOMIC_ACQUIRE);
-    bool may = !context->paused && handle;
-    context->asking += may;
-    pthread_mutex_unlock(&reef_cuda.lock);
-    if (may)
-        cu_make_current(handle);
-    return may;
-}
-
-void cu_context_leave(struct reef_context *context)
-{
-    pthread_mutex_lock(&reef_cuda.lock);
-    context->asking--;
-    pthread_mutex_unlock(&reef_cuda.lock);
-}
-
 /* Waits for nothing: only the agent asks streams about their work while they have some. */
 cu_result cu_stream_destroy_now(struct reef_stream *s, struct cu_api *api, const cu_word *a)
 {

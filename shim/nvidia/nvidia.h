@@ -278,6 +278,22 @@ struct reef_context *cu_context_of(cu_word handle);
 void cu_context_pause(cu_word handle);
 void cu_context_resume(cu_word handle, bool gone);
 bool cu_context_known(cu_word handle);
+/** Keeps it from being destroyed until cu_context_leave(). False: it may be just now, or is gone.
+ * No lock held. */
+static inline bool cu_context_hold(struct reef_context *context)
+{
+    pthread_mutex_lock(&reef_cuda.lock);
+    bool may = !context->paused && __atomic_load_n(&context->handle, __ATOMIC_ACQUIRE);
+    context->asking += may;
+    pthread_mutex_unlock(&reef_cuda.lock);
+    return may;
+}
+static inline void cu_context_leave(struct reef_context *context)
+{
+    pthread_mutex_lock(&reef_cuda.lock);
+    context->asking--;
+    pthread_mutex_unlock(&reef_cuda.lock);
+}
 /** Whether the process has more than one context of a GPU: then a function or an event may be of
  * another one than the stream, which only the driver knows. */
 bool cu_many_contexts(void);
@@ -396,10 +412,14 @@ bool cu_issue_one(uint64_t now_ns);
 /** In the agent: only while the context cannot be destroyed, since operations of it wait or it is
  * asked about (a destroyed handle is an address of freed memory to the driver). */
 void cu_make_current(cu_word context);
-/** Makes it current and keeps it from being destroyed until cu_context_leave(). False: it may be
- * just now, or is gone. No lock held. */
-bool cu_context_enter(struct reef_context *context);
-void cu_context_leave(struct reef_context *context);
+/** Holds it, and makes it current. */
+static inline bool cu_context_enter(struct reef_context *context)
+{
+    bool may = cu_context_hold(context);
+    if (may)
+        cu_make_current(__atomic_load_n(&context->handle, __ATOMIC_ACQUIRE));
+    return may;
+}
 struct reef_mark_plan;
 /** Makes the call, with what is planned around it. False: it failed; that is noted. */
 bool cu_issue_op(struct reef_op *op, struct reef_mark_plan *plan);
