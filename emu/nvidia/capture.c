@@ -177,6 +177,19 @@ CUresult nv_capture_check_unsafe(void)
     return rc;
 }
 
+CUresult nv_capture_check_wait(struct nv_context *ctx)
+{
+    CUresult rc = CUDA_SUCCESS;
+
+    for (struct nv_capture *c = captures; c; c = c->next) {
+        if (c->ctx != ctx)
+            continue;
+        c->invalid = true;
+        rc = CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    }
+    return rc;
+}
+
 CUresult nv_capture_check_legacy(struct nv_context *ctx)
 {
     CUresult rc = CUDA_SUCCESS;

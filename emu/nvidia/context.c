@@ -434,6 +434,8 @@ static CUresult synchronize(struct nv_context *ctx)
 {
     CUresult rc = nv_capture_check_unsafe();
 
+    if (rc == CUDA_SUCCESS)
+        rc = nv_capture_check_wait(ctx);
     if (rc != CUDA_SUCCESS)
         return rc;
     nv_context_wait(ctx);

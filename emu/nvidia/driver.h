@@ -521,6 +521,9 @@ struct nv_graph *nv_capture_graph(const struct nv_stream *stream);
 void nv_capture_break(struct nv_capture *capture);
 /** An unsafe call: prohibited while the thread's mode says so. */
 CUresult nv_capture_check_unsafe(void);
+/** A wait for all of the context: prohibited while any stream of it is captured, by whatever thread
+ * in whatever mode, which that breaks (seen with driver 580). */
+CUresult nv_capture_check_wait(struct nv_context *ctx);
 /** A call on the legacy stream: prohibited while a blocking stream of the context is captured. */
 CUresult nv_capture_check_legacy(struct nv_context *ctx);
 void nv_capture_forget_stream(struct nv_stream *stream);

@@ -54,30 +54,6 @@ CASE(change_stack, "a launch has the stack that there was when it was called")
     EQUAL(word(at), 5050);
 }
 
-CASE(change_stack_graph, "so has a graph that is launched")
-{
-    CUdeviceptr at = words(1);
-    CUstream s = stream();
-    uint32_t n = 100;
-    void *args[] = {&at, &n};
-    size_t before;
-    CUgraphExec exec;
-    CUgraph graph;
-    CUmodule m;
-
-    OK(cuModuleLoadData(&m, recursive));
-    OK(cuStreamBeginCapture(s, CU_STREAM_CAPTURE_MODE_RELAXED));
-    OK(cuLaunchKernel(function_of(m, "sums"), 1, 1, 1, 1, 1, 1, 0, s, args, NULL));
-    OK(cuStreamEndCapture(s, &graph));
-    OK(cuGraphInstantiate(&exec, graph, 0));
-    OK(cuCtxGetLimit(&before, CU_LIMIT_STACK_SIZE));
-    OK(cuCtxSetLimit(CU_LIMIT_STACK_SIZE, 64 << 10));
-    hold_here();
-    OK(cuGraphLaunch(exec, s));
-    OK(cuCtxSetLimit(CU_LIMIT_STACK_SIZE, before));
-    EQUAL(word(at), 5050);
-}
-
 CASE(change_limit_refused, "a limit that there is not is refused, whatever is on its way")
 {
     CUstream s = stream();

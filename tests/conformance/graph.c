@@ -217,6 +217,32 @@ CASE(capture_exchange_mode, "a thread may exempt itself from global captures")
     EQUAL(mode, CU_STREAM_CAPTURE_MODE_RELAXED);
 }
 
+static void *wait_for_all(void *context)
+{
+    OK(cuCtxSetCurrent(context));
+    IS(cuCtxSynchronize(), CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+    return NULL;
+}
+
+CASE(capture_wait_for_all,
+     "nobody waits for a context while a stream of it is captured, in whatever mode")
+{
+    CUcontext context;
+    pthread_t thread;
+    CUgraph graph;
+
+    OK(cuCtxGetCurrent(&context));
+    for (int mode = CU_STREAM_CAPTURE_MODE_GLOBAL; mode <= CU_STREAM_CAPTURE_MODE_RELAXED; mode++) {
+        CUstream s = mode % 2 ? stream() : free_stream();
+
+        OK(cuStreamBeginCapture(s, (CUstreamCaptureMode)mode));
+        run_thread(wait_for_all, context, &thread);
+        pthread_join(thread, NULL);
+        IS(cuStreamEndCapture(s, &graph), CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+    }
+    OK(cuCtxSynchronize());
+}
+
 CASE(capture_isolation, "a captured stream cannot wait for work that is not captured")
 {
     CUstream s = stream(), other = stream();
