@@ -5,6 +5,11 @@
  * at that moment and stays unsignalled, or, when nobody waits, stays signalled for the first who
  * comes.
  *
+ * By these rules two threads of ROCr 5.2 that wait for one signal can hang a program: the one that
+ * sets it takes its own event before the other has gone to sleep (in hsa_queue_destroy(), about
+ * once in a thousand; later drivers count an event's age for this). So a wait without end is over
+ * after LOOK_AGAIN_MS as if its time were: ROCr looks at the signal then and waits again.
+ *
  * Threading: any thread; one lock, taken under all others (see the lock order in driver.h); nothing
  * is called with it held. Each waiting call has its own condition variable, so that raising one
  * event of dozens wakes only who waits for it.
@@ -17,9 +22,10 @@
 #include <string.h>
 #include <time.h>
 
-#define UNSIGNALED_SLOT  UINT64_MAX /* what KFD keeps in an event page slot between signals */
-#define TIMEOUT_INFINITE UINT32_MAX
+#define UNSIGNALED_SLOT UINT64_MAX  /* what KFD keeps in an event page slot between signals */
+#define TIMEOUT_ENDLESS 0x7fffffffu /* ROCr's are UINT32_MAX, or one less */
 
+enum { LOOK_AGAIN_MS = 1000 };
 enum {
     FIRST_OTHER = KFD_SIGNAL_EVENT_LIMIT, /* ids of events without a slot in the event page */
     MAX_OTHER = 256,
@@ -281,7 +287,8 @@ static struct timespec deadline_after(uint32_t ms)
 static uint32_t waiters_sleep(struct waiter *waiters, uint32_t count, bool all, uint32_t timeout_ms,
                               struct sleeper *sleeper)
 {
-    struct timespec deadline = deadline_after(timeout_ms);
+    bool endless = timeout_ms >= TIMEOUT_ENDLESS;
+    struct timespec deadline = deadline_after(endless ? LOOK_AGAIN_MS : timeout_ms);
     uint32_t state;
     int rc = timeout_ms ? 0 : ETIMEDOUT;
 
@@ -289,10 +296,7 @@ static uint32_t waiters_sleep(struct waiter *waiters, uint32_t count, bool all, 
         state = waiters_state(waiters, count, all);
         if (state != KFD_IOC_WAIT_RESULT_TIMEOUT || rc == ETIMEDOUT)
             return state;
-        if (timeout_ms == TIMEOUT_INFINITE)
-            pthread_cond_wait(&sleeper->wake, &lock);
-        else
-            rc = pthread_cond_timedwait(&sleeper->wake, &lock, &deadline);
+        rc = pthread_cond_timedwait(&sleeper->wake, &lock, &deadline);
     }
 }
 
