@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""torch_loop.py same | compiled | triton | infer SECONDS | steps SECONDS | eager SECONDS | train SECONDS | resnet | transformer
+"""torch_loop.py same | compiled | triton | infer SECONDS | steps SECONDS | eager SECONDS | train SECONDS | resnet [SECONDS] | transformer [SECONDS]
 small PyTorch loops for scripts/gpu-kit. infer, steps, eager and train: of a small convolutional network, or with a second argument
 "resnet50" of a ResNet-50.
 
@@ -10,18 +10,22 @@ infer        inference every 20 ms, as a CUDA graph: latency percentiles in ms
 steps        inference every 20 ms, eager, waiting for the GPU after each layer: latency percentiles in ms
 eager        inference every 20 ms, eager: latency percentiles in ms
 train        training without a pause: iterations per second
-resnet       a ResNet-50, eager, inference without a pause: for turns.py, 40 iterations a turn
+resnet       a ResNet-50, eager, inference without a pause: how much longer it takes with libreef's hooks than without them, in one process
 transformer  a small encoder, training without a pause: the same
 
 KIT_PROGRESS  a file in which loops without a pause count, and from which the others tell how often a second those went round meanwhile
-KIT_SHARE     a library of share.c: resnet and transformer tell instead of what libraries their time is made, and leave KIT_SHARE_SAMPLES
+KIT_FLIP      a library of flip.c, for resnet and transformer
+KIT_SHARE     a library of share.c: resnet and transformer tell of what libraries their time is made instead, and leave KIT_SHARE_SAMPLES
 """
 import collections
 import ctypes
 import hashlib
 import json
+import math
 import os
 import pathlib
+import random
+import statistics
 import sys
 import time
 
@@ -172,7 +176,7 @@ def per_second(step, seconds):
     return {'iterations_per_s': count / (time.monotonic() - begin)}
 
 
-def shares(step, seconds=10):
+def shares(step, seconds):
     """Of what libraries the time of this thread is made, in per cent."""
     library, samples = ctypes.CDLL(os.environ['KIT_SHARE']), os.environ['KIT_SHARE_SAMPLES'].encode()
     if library.share_begin() != 0:
@@ -189,33 +193,47 @@ def shares(step, seconds=10):
     return {'samples': len(names), 'libreef': round(100 * counts['libreef'] / len(names), 2), 'of': percent}
 
 
-def in_turns(step, count=40):
-    """For each line of input: that many iterations, and how long they took."""
+def flips(step, seconds, count=5):
+    """How much longer the same process takes with libreef's hooks than without: the median of the ratios of turns side by side, and its error."""
+    library = ctypes.CDLL(os.environ['KIT_FLIP'])
+    places = library.flip_find()
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-1:])  # this thread alone
+    times, end = ([], []), time.monotonic() + seconds
+    while time.monotonic() < end:
+        for hooked in random.choice(((0, 1), (1, 0))):
+            library.flip(hooked)
+            step()
+            torch.cuda.synchronize()
+            begin = time.perf_counter()
+            for _ in range(count):
+                step()
+            torch.cuda.synchronize()
+            times[hooked].append(time.perf_counter() - begin)
+    library.flip(1)
+    ratios = sorted(hooked / plain for plain, hooked in zip(*times))
+    around = math.sqrt(len(ratios)) / 2  # a standard error of the median's rank
+    low, high = (ratios[int(len(ratios) / 2 + sign * around)] for sign in (-1, 1))
+    return {'places': places, 'turns': len(ratios), 'ratio': round(statistics.median(ratios), 4), 'error': round((high - low) / 2, 4),
+            'of_medians': round(statistics.median(times[1]) / statistics.median(times[0]), 4),
+            'of_fastest': round(statistics.mean(sorted(times[1])[:len(ratios) // 10]) / statistics.mean(sorted(times[0])[:len(ratios) // 10]), 4),
+            'ms': round(1e3 * statistics.median(times[0]) / count, 3)}
+
+
+def measured(step, seconds):
     for _ in range(10):
         step()
     torch.cuda.synchronize()
-    if 'KIT_SHARE' in os.environ:
-        return shares(step)
-    print('ready', flush=True)
-    for _ in sys.stdin:
-        step()  # the context comes back to the GPU
-        torch.cuda.synchronize()
-        begin = time.perf_counter()
-        for _ in range(count):
-            step()
-        torch.cuda.synchronize()
-        print(time.perf_counter() - begin, flush=True)
-    return {}
+    return shares(step, seconds) if 'KIT_SHARE' in os.environ else flips(step, seconds)
 
 
-def resnet():
+def resnet(seconds=30):
     model = resnet50().eval()
     x = torch.randn(8, 3, 224, 224).cuda()
     with torch.no_grad():
-        return in_turns(lambda: model(x))
+        return measured(lambda: model(x), seconds)
 
 
-def transformer():
+def transformer(seconds=30):
     torch.manual_seed(1)
     model = nn.TransformerEncoder(nn.TransformerEncoderLayer(256, 4, 512, batch_first=True), 4).cuda()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
@@ -226,7 +244,7 @@ def transformer():
         model(x).square().mean().backward()
         optimizer.step()
 
-    return in_turns(step)
+    return measured(step, seconds)
 
 
 def latencies(request, seconds):
