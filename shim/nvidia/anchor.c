@@ -51,8 +51,6 @@ enum {
     END_NS = 100000000, /* so long a process that ends waits for one to be made: code is loaded */
 };
 
-enum { AUTO, OFF, ON }; /* REEF_ANCHOR */
-
 static _Atomic bool wanted, broken;
 static _Atomic bool opened;  /* a context: its program only begins */
 static _Atomic bool put_off; /* a cooperative kernel: not again before this work is over */
@@ -66,7 +64,8 @@ static _Atomic bool ahead;          /* or until the whole request is there */
 /* Whether work that comes now is to have one. */
 static bool is_wanted(void)
 {
-    return atomic_load(&wanted) || (reef_state.config.anchor == ON && !atomic_load(&broken));
+    return atomic_load(&wanted) ||
+           (reef_state.config.anchor == REEF_ANCHOR_ON && !atomic_load(&broken));
 }
 
 bool cu_anchor_release(void)
@@ -149,7 +148,7 @@ static void place(struct reef_context *context)
     atomic_store(&reef_cuda.anchor_due, false);
     if (!context || !cu_context_hold(context))
         return;
-    if (!anchor_of(context) && reef_state.config.anchor == ON) {
+    if (!anchor_of(context) && reef_state.config.anchor == REEF_ANCHOR_ON) {
         /* By whoever comes first: for tests, and for who asks for it. Another thread may begin a
          * capture just now, which must not break. */
         cu_word mode = CU_CAPTURE_MODE_RELAXED;
@@ -269,9 +268,9 @@ static bool any_stale(uint64_t now_ns)
 
 void cu_anchor_step(uint64_t now_ns, bool over)
 {
-    bool use =
-        reef_state.config.anchor == ON || (reef_state.config.anchor == AUTO &&
-                                           pauses(now_ns, over) && best_effort_seen(now_ns, false));
+    bool use = reef_state.config.anchor == REEF_ANCHOR_ON ||
+               (reef_state.config.anchor == REEF_ANCHOR_AUTO && pauses(now_ns, over) &&
+                best_effort_seen(now_ns, false));
     use = use && !atomic_load(&broken) && !reef_disabled();
     atomic_store(&wanted, use);
     if (over || (!use && now_ns >= ahead_until_ns)) {
@@ -303,8 +302,8 @@ uint64_t cu_anchor_prepare(uint64_t now_ns)
     bool at_start = atomic_exchange(&opened, false);
     static uint64_t since_ns; /* when it was found that one is to be made; 0: none */
     struct reef_context *c = without(__atomic_load_n(&reef_cuda.contexts, __ATOMIC_ACQUIRE));
-    if (!c || reef_state.config.anchor != AUTO || reef_cuda.mps || atomic_load(&broken) ||
-        reef_disabled() || !best_effort_seen(now_ns, true)) {
+    if (!c || reef_state.config.anchor != REEF_ANCHOR_AUTO || reef_cuda.mps ||
+        atomic_load(&broken) || reef_disabled() || !best_effort_seen(now_ns, true)) {
         since_ns = 0;
         return UINT64_MAX;
     }
@@ -325,7 +324,7 @@ uint64_t cu_anchor_prepare(uint64_t now_ns)
 
 void cu_anchor_ahead(struct reef_context *context, uint64_t now_ns, uint64_t until_ns)
 {
-    if (!context || reef_state.config.anchor == OFF || atomic_load(&put_off) ||
+    if (!context || reef_state.config.anchor == REEF_ANCHOR_OFF || atomic_load(&put_off) ||
         atomic_load(&reef_cuda.captures) != 0 || atomic_load(&in_the_way) > 0 ||
         !cu_context_enter(context))
         return;
@@ -337,9 +336,9 @@ void cu_anchor_ahead(struct reef_context *context, uint64_t now_ns, uint64_t unt
 
 void cu_anchor_opened(void)
 {
-    if (reef_state.config.anchor == ON)
+    if (reef_state.config.anchor == REEF_ANCHOR_ON)
         atomic_store(&reef_cuda.anchor_due, true);
-    if (reef_state.config.anchor != AUTO)
+    if (reef_state.config.anchor != REEF_ANCHOR_AUTO)
         return;
     atomic_store(&opened, true);
     reef_board_ring_self(reef_cuda.agent.board);

@@ -32,6 +32,8 @@ static bool look_at_rt(uint64_t now_ns)
     }
     cu_actions_locked();
     bool held = cu_held_locked(now_ns);
+    if (held)
+        cu_fast_end_locked();
     if (held != atomic_load(&cuda->was_held)) {
         reef_debug("best-effort work is %s, %u operations wait", held ? "held" : "released",
                    atomic_load(&cuda->pending));
@@ -54,7 +56,7 @@ static void report(void)
     pthread_mutex_lock(&cuda->lock);
     reef_core_stats(cuda->core, &core);
     pthread_mutex_unlock(&cuda->lock);
-    atomic_store(&stats->launches_be, atomic_load(&cuda->launches));
+    atomic_store(&stats->launches_be, atomic_load(&cuda->arrivals));
     atomic_store(&stats->be_completed, core.completed);
     atomic_store(&stats->preemptions, core.preemptions);
     atomic_store(&stats->drains, core.drains);
@@ -164,6 +166,7 @@ uint64_t cu_be_step(uint64_t now_ns)
             cu_unstall(reef_now_ns());
     }
     report();
+    cu_fast_begin();
     if (cuda->in_flight > 0)
         return poll_ns < POLL_MAX_NS ? poll_ns : POLL_MIN_NS;
     if (atomic_load(&cuda->was_held)) {

@@ -452,8 +452,7 @@ static cu_result enter(struct cu_api *api, cu_word *a)
     return result;
 }
 
-/* The program was told that its context is broken: so it is for work that would be held, too. */
-static void note_broken(cu_result error)
+void cu_note_broken(cu_result error)
 {
     struct reef_context *context = cu_is_rt() ? NULL : cu_context();
     if (context && atomic_load(&context->late_error) != error)
@@ -495,7 +494,7 @@ cu_result cu_enter(struct cu_api *api, cu_word *a)
     cu_inside = true;
     cu_result result = enter(api, a);
     if (reef_unlikely(cu_is_sticky(result)))
-        note_broken(result);
+        cu_note_broken(result);
     cu_inside = false;
     return result;
 }

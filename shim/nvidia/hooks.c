@@ -8,10 +8,13 @@
  * handle of another process's object is a structure by value and has a hook of its own form. So
  * have the few that take floats: these travel in registers of their own, in the order of the floats
  * alone, and so do the words; so two of each, whatever the function takes of them, are all of it.
+ *
+ * Launches have a fast path, all of it here (fast.c says when): between two launches of a program
+ * the cache has seen much else, so what counts is how few lines of it they touch.
  */
 #include <string.h>
 
-#include "shim/nvidia/api.h"
+#include "shim/nvidia/nvidia.h"
 #include "shim/preload/hooks.h"
 #include "shim/preload/real.h"
 #include "shim/preload/state.h"
@@ -41,11 +44,65 @@
 #define A10 A9, a9
 #define A11 A10, a10
 
+/* The stream of a launch; without any that of the thread, which has no fast path. */
+static inline cu_word launch_stream(enum cu_kind kind, const cu_word *a)
+{
+    const struct cu_launch_config *config = kind == CU_KIND_LAUNCH_EX ? cu_pointer(a[0]) : NULL;
+    if (kind == CU_KIND_LAUNCH)
+        return a[8];
+    return config ? config->stream : CU_STREAM_PER_THREAD_HANDLE;
+}
+
+static inline bool is_launch(enum cu_kind kind)
+{
+    return kind == CU_KIND_LAUNCH || kind == CU_KIND_LAUNCH_EX;
+}
+
+/* The driver's function if the call is to go there at once: then the thread is in a hook until
+ * fast_return(). Else NULL. */
+__attribute__((always_inline)) static inline void *fast_path(enum cu_symbol symbol,
+                                                             enum cu_kind kind, const cu_word *a)
+{
+    uint8_t fast = atomic_load_explicit(&reef_cuda.fast, memory_order_acquire);
+    if (!(fast & (is_launch(kind) ? REEF_FAST_LAUNCH : REEF_FAST_CODE)) || cu_inside ||
+        (is_launch(kind) && launch_stream(kind, a) == CU_STREAM_PER_THREAD_HANDLE))
+        return NULL;
+    void *real = atomic_load_explicit(&cu_api[symbol].real, memory_order_acquire);
+    if (!real)
+        return NULL;
+    cu_inside = true;
+    if (is_launch(kind))
+        atomic_fetch_add_explicit(&reef_cuda.arrivals, 1, memory_order_relaxed);
+    return real;
+}
+
+__attribute__((always_inline)) static inline cu_result
+fast_return(enum cu_kind kind, const cu_word *a, cu_result result)
+{
+    cu_inside = false;
+    if (!is_launch(kind) || reef_likely(result == CUDA_SUCCESS && atomic_load(&reef_cuda.fast)))
+        return result;
+    return cu_fast_returned(launch_stream(kind, a), result);
+}
+
 #define HOOK(symbol, name, version, arguments, kind, stream)                                       \
     REEF_EXPORT cu_result symbol(P##arguments);                                                    \
     cu_result symbol(P##arguments)                                                                 \
     {                                                                                              \
         cu_word a[] = {A##arguments};                                                              \
+        return cu_enter(&cu_api[CU_##symbol], a);                                                  \
+    }
+#define HOOK_FAST(symbol, name, version, arguments, kind, stream)                                  \
+    REEF_EXPORT cu_result symbol(P##arguments);                                                    \
+    cu_result symbol(P##arguments)                                                                 \
+    {                                                                                              \
+        cu_word a[] = {A##arguments};                                                              \
+        typedef cu_result function(P##arguments);                                                  \
+        function *real = fast_path(CU_##symbol, CU_KIND_##kind, a);                                \
+        if (real) {                                                                                \
+            cu_result result = real(A##arguments);                                                 \
+            return fast_return(CU_KIND_##kind, a, result);                                         \
+        }                                                                                          \
         return cu_enter(&cu_api[CU_##symbol], a);                                                  \
     }
 #define HOOK_HANDLE(symbol, name, version, arguments, kind, stream)                                \

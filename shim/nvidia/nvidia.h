@@ -179,17 +179,19 @@ struct reef_cuda_gpu {
     _Atomic bool rt_raised;
 };
 
+enum { REEF_FAST_LAUNCH = 1, REEF_FAST_CODE = 2 };
+
 /*
  * First what every call looks at, in as few lines of the cache as it can be: between two launches
  * the program's own work puts them out of it, and to fetch each again is most of what a launch
  * costs (docs/measurements/gpu-2026-11-26.md).
  */
 struct reef_cuda {
-    _Alignas(64) _Atomic int started; /* process.c */
-    _Atomic int captures;             /* streams being captured */
+    _Alignas(64) _Atomic uint8_t fast; /* what need not be looked at, REEF_FAST_*: fast.c */
+    _Atomic int started;            /* process.c */
+    _Atomic int captures;           /* streams being captured */
     _Atomic int gpu_count;
     _Atomic int contexts_created;  /* and not destroyed: by name, not primary ones */
-    _Atomic int late_errors;       /* ever */
     _Atomic unsigned pending;      /* operations */
     _Atomic unsigned objects_gone; /* destroyed by the program, not by us yet */
     _Atomic bool bounded;          /* RT programs use a GPU of ours: the depth counts */
@@ -197,12 +199,12 @@ struct reef_cuda {
     _Atomic bool anchors;          /* one was made: cu_anchor_before() is to be called, */
     _Atomic bool anchor_due;       /* and may have to be put down, by whoever brings work */
     struct reef_context *contexts;
-    _Atomic uint64_t rt_arrivals;
+    _Atomic uint64_t arrivals; /* calls that brought work */
     struct reef_cuda_gpu gpus[REEF_CUDA_GPUS];
+    _Atomic int late_errors; /* ever */
 
     _Alignas(64) pthread_mutex_t lock; /* BE only: from here to `closed` */
     struct reef_core *core;
-    _Atomic uint64_t launches;
     int probe;           /* a queue of the core without commands: it shows whether BE is held */
     _Atomic bool closed; /* it is the turn of another BE program */
 
@@ -237,6 +239,7 @@ struct reef_cuda {
     _Atomic uint64_t rt_began_ns;              /* and when that was */
     bool rt_watching;
     uint64_t rt_since_ns, rt_moved_ns, rt_idle_ns, rt_arrivals_seen;
+    unsigned fast_ends;                  /* how often launches came to be looked at again */
     _Atomic unsigned records;            /* held records of events */
     _Atomic uint64_t guarded, unguarded; /* kernels */
     _Atomic bool timeslice_wanted;       /* there are channel groups to be looked after */
@@ -307,6 +310,8 @@ void cu_notify_agent(void);
 struct reef_stream *cu_stream(cu_word handle);
 /** The stream that stands for the calling thread's per-thread default stream. NULL: none. */
 struct reef_stream *cu_stream_per_thread(void);
+/** That of @context's legacy stream, which is held. */
+struct reef_stream *cu_stream_legacy(struct reef_context *context);
 /** A call that is ordered in the per-thread default stream without naming it. */
 cu_result cu_per_thread_call(struct cu_api *api, const cu_word *a);
 struct reef_stream *cu_stream_created(cu_word handle);
@@ -356,6 +361,8 @@ bool cu_put_off(struct cu_api *api, const cu_word *a);
 cu_result cu_late_error(struct reef_context *context);
 /** Work in the context has failed; to be told at the next opportunity. */
 void cu_note_error(struct reef_context *context, cu_result error);
+/** The program was told that its context is broken: so it is for work that would be held, too. */
+void cu_note_broken(cu_result error);
 /** Forgets all held operations: the process ends. */
 void cu_drop_all(void);
 /** Whether real-time work runs on a GPU of ours. @now_ns: 0: not known. No lock needed. */
@@ -514,11 +521,22 @@ struct cu_rt_wait {
     struct reef_stream *stream;   /* or */
     struct reef_context *context; /* NULL both: nothing is known of it */
     uint64_t arrivals;
+    unsigned fast_ends;
 };
 void cu_rt_wait_begin(struct cu_rt_wait *wait, struct reef_stream *s, struct reef_context *context);
 void cu_rt_wait_end(const struct cu_rt_wait *wait, cu_result result);
 uint64_t cu_rt_step(uint64_t now_ns);
 void cu_rt_end(void);
+
+/* --- fast.c --- */
+/** Launches need not be looked at from now on, if that is so. Agent; no lock held. */
+bool cu_fast_begin(void);
+/** From now on they must be: something that asks for it has just been noted. Any thread. */
+void cu_fast_end(void); /* no lock held */
+void cu_fast_end_locked(void);
+/** A launch into the stream @handle has come back with an error, or when the fast path had been
+ * closed meanwhile. Returns @result. */
+cu_result cu_fast_returned(cu_word handle, cu_result result);
 
 /* --- peers.c --- */
 /** Looks which other programs the GPUs have; @at_once: not only if it is time to. Agent. */

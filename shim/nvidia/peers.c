@@ -23,7 +23,12 @@ void cu_peers_look(uint64_t now_ns, bool at_once)
     }
     cuda->peers_rt = rt;
     cuda->peers_be = be;
+    if (cu_is_rt() && be)
+        cu_fast_end();
     bool bounded = rt || cu_tracing();
-    if (!cu_is_rt() && atomic_exchange(&cuda->bounded, bounded) != bounded)
-        reef_debug("real-time programs are %s", bounded ? "here" : "gone");
+    if (cu_is_rt() || atomic_exchange(&cuda->bounded, bounded) == bounded)
+        return;
+    reef_debug("real-time programs are %s", bounded ? "here" : "gone");
+    if (bounded)
+        cu_fast_end();
 }

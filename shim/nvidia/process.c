@@ -77,7 +77,7 @@ static bool agent_anything_new(void *arg)
 {
     struct reef_cuda *cuda = &reef_cuda;
     if (cu_is_rt())
-        return !cuda->rt_watching && atomic_load(&cuda->rt_arrivals) != 0 &&
+        return !cuda->rt_watching && atomic_load(&cuda->arrivals) != 0 &&
                atomic_load(&cuda->gpus[0].rt_raised);
     pthread_mutex_lock(&cuda->lock);
     bool found = cuda->first != NULL && !cu_held_locked(reef_now_ns());
@@ -101,13 +101,13 @@ static void at_exit(void)
     if (atomic_load(&reef_state.forked))
         return;
     atomic_store(&reef_cuda.exiting, true);
+    cu_fast_end();
     cu_rt_end();
     if (!cu_is_rt())
         cu_turns_end();
     if (cu_tracing())
         cu_trace_end();
-    uint64_t launches =
-        cu_is_rt() ? atomic_load(&reef_cuda.rt_arrivals) : atomic_load(&reef_cuda.launches);
+    uint64_t launches = atomic_load(&reef_cuda.arrivals);
     reef_info("%llu launches scheduled, %llu ways to launch handed out unmanaged",
               (unsigned long long)launches, (unsigned long long)unmanaged);
     if (cu_anchor_count() > 0)
@@ -255,6 +255,7 @@ static int open_gpu(int device)
     if (cu_tracing() || reef_board_has_peers(gpu->board, REEF_BOARD_RT))
         atomic_store(&reef_cuda.bounded, true);
     atomic_store(&reef_cuda.gpu_count, count + 1);
+    cu_fast_end();
     reef_debug("GPU %s: %s", identity, cu_is_rt() ? "rt" : "be");
     return count;
 }
@@ -399,6 +400,7 @@ void reef_cuda_forked(void)
 {
     int count = atomic_load(&reef_cuda.gpu_count);
     atomic_store(&reef_cuda.gpu_count, 0);
+    atomic_store(&reef_cuda.fast, 0);
     reef_cuda.agent.started = false;
     cu_anchor_forked();
     for (int i = 0; i < count; i++) {

@@ -63,6 +63,7 @@ struct reef_op *cu_op_new(const struct reef_call *call, size_t payload)
 static void append_locked(struct reef_op *op)
 {
     struct reef_cuda *cuda = &reef_cuda;
+    cu_fast_end_locked(); /* or the next launch would overtake it */
     op->seq = cuda->next_seq++;
     op->call_prev = cuda->last;
     if (!cuda->last || (op->stream && !op->stream->head))
@@ -95,12 +96,11 @@ static bool room_locked(const struct reef_op *op)
            (!s || s->enqueued - s->done < REEF_STREAM_OPS - 1);
 }
 
-/* One writer at a time; the agent reads it without the lock. */
 static void count_launch_locked(bool work)
 {
     struct reef_cuda *cuda = &reef_cuda;
-    uint64_t launches = atomic_load_explicit(&cuda->launches, memory_order_relaxed) + work;
-    atomic_store_explicit(&cuda->launches, launches, memory_order_relaxed);
+    if (work)
+        atomic_fetch_add_explicit(&cuda->arrivals, 1, memory_order_relaxed);
     if (reef_unlikely(atomic_load_explicit(&cuda->timeslice_wanted, memory_order_relaxed)))
         cu_notify_agent();
 }

@@ -7,18 +7,26 @@
  * asks the driver whether the streams that had work are idle (cuStreamQuery; nothing is put into
  * the program's streams), but for those that a thread of the program waits for: that thread will
  * tell, and asking would only keep it waiting. Between clearing and looking again the order of
- * stores makes sure that an arrival is not lost: the thread adds to rt_arrivals before it looks at
+ * stores makes sure that an arrival is not lost: the thread adds to arrivals before it looks at
  * rt_raised, the agent the other way round. While a stream of the process is captured the driver
  * must not be asked; then RT work counts as running.
  *
  * RT work that makes no progress does not hold BE for ever: after STALL_NS without an arrival or a
  * stream that became idle, it no longer counts until the next arrival.
+ *
+ * While no best-effort program is there nobody minds the bit. Then it stays until nothing has come
+ * for ALONE_LINGER_NS, the driver is not asked, and launches are not looked at (fast.c).
  */
 #include "shim/nvidia/nvidia.h"
 #include "shim/preload/log.h"
 #include "shim/trace/trace.h"
 
-enum { POLL_MIN_NS = 100000, POLL_MAX_NS = 1000000 };
+enum {
+    POLL_MIN_NS = 100000,
+    POLL_MAX_NS = 1000000,
+    ALONE_POLL_NS = 10000000, /* less than a quarter of the lease */
+    ALONE_LINGER_NS = 50000000,
+};
 #define STALL_NS 10000000000u
 
 uint64_t cu_rt_arrive(struct reef_stream *s)
@@ -27,7 +35,7 @@ uint64_t cu_rt_arrive(struct reef_stream *s)
     if (reef_unlikely(!s))
         return 0;
     uint64_t before = atomic_fetch_add_explicit(&s->arrivals, 1, memory_order_relaxed);
-    uint64_t number = atomic_fetch_add_explicit(&cuda->rt_arrivals, 1, memory_order_seq_cst);
+    uint64_t number = atomic_fetch_add_explicit(&cuda->arrivals, 1, memory_order_seq_cst);
     atomic_store_explicit(&s->last, number, memory_order_relaxed);
     struct reef_cuda_gpu *gpu = &cuda->gpus[s->context->gpu];
     if (reef_likely(atomic_load_explicit(&gpu->rt_raised, memory_order_seq_cst)) ||
@@ -72,7 +80,8 @@ void cu_rt_wait_begin(struct cu_rt_wait *wait, struct reef_stream *s, struct ree
         return;
     bool all_rest = true;
     pthread_mutex_lock(&cuda->lock);
-    wait->arrivals = atomic_load(&cuda->rt_arrivals); /* first: what is later is not waited for */
+    wait->arrivals = atomic_load(&cuda->arrivals); /* first: what is later is not waited for */
+    wait->fast_ends = cuda->fast_ends;
     for (struct reef_stream *of = cuda->streams; of; of = of->all_next)
         all_rest = all_rest && (!concerns(wait, of) || rests(of));
     if (all_rest)
@@ -89,7 +98,9 @@ void cu_rt_wait_end(const struct cu_rt_wait *wait, cu_result result)
         return;
     pthread_mutex_lock(&cuda->lock);
     count_waiting(wait, -1);
-    for (struct reef_stream *s = cuda->streams; s && result == CUDA_SUCCESS; s = s->all_next)
+    bool known =
+        result == CUDA_SUCCESS && !atomic_load(&cuda->fast) && wait->fast_ends == cuda->fast_ends;
+    for (struct reef_stream *s = cuda->streams; s && known; s = s->all_next)
         if (concerns(wait, s) && rests(s) && atomic_load(&s->last) < wait->arrivals)
             s->idle_at = atomic_load(&s->returned);
     pthread_mutex_unlock(&cuda->lock);
@@ -136,7 +147,7 @@ static void lower(uint64_t arrivals)
             reef_board_rt_clear(cuda->gpus[i].board);
     reef_debug("rt work is over");
     REEF_TRACE_EVENT(REEF_TRACE_RT_END, 0, 0, 0, 0, 0);
-    if (atomic_load_explicit(&cuda->rt_arrivals, memory_order_seq_cst) == arrivals)
+    if (atomic_load_explicit(&cuda->arrivals, memory_order_seq_cst) == arrivals)
         return;
     /* Something came meanwhile, and its thread may have seen the bit still set. */
     REEF_TRACE_EVENT(REEF_TRACE_RT_BEGIN, 0, 0, 0, 0, 0);
@@ -153,6 +164,17 @@ static uint64_t rest(uint64_t now_ns)
     return prepare_ns < ahead_ns ? prepare_ns : ahead_ns;
 }
 
+/* Whether launches are not looked at now. */
+static bool nobody_minds(uint64_t now_ns)
+{
+    struct reef_cuda *cuda = &reef_cuda;
+    cu_peers_look(now_ns, !atomic_load(&cuda->peers_be));
+    if (now_ns - cuda->rt_moved_ns < ALONE_LINGER_NS)
+        return cu_fast_begin();
+    cu_fast_end();
+    return false;
+}
+
 uint64_t cu_rt_step(uint64_t now_ns)
 {
     struct reef_cuda *cuda = &reef_cuda;
@@ -166,7 +188,7 @@ uint64_t cu_rt_step(uint64_t now_ns)
     }
     if (cu_anchor_begins())
         cu_anchor_prepare(now_ns);
-    uint64_t arrivals = atomic_load(&cuda->rt_arrivals);
+    uint64_t arrivals = atomic_load(&cuda->arrivals);
     if (!cuda->rt_watching || arrivals != cuda->rt_arrivals_seen) {
         if (!cuda->rt_watching) {
             cuda->rt_since_ns = now_ns;
@@ -178,11 +200,13 @@ uint64_t cu_rt_step(uint64_t now_ns)
     cuda->rt_watching = true;
     for (int i = 0; i < count; i++)
         reef_board_rt_renew(cuda->gpus[i].board, now_ns);
+    if (count > 0)
+        atomic_store(&reef_board_stats(cuda->gpus[0].board)->launches_rt, arrivals);
+    if (nobody_minds(now_ns))
+        return ALONE_POLL_NS;
     for (struct reef_stream *s = __atomic_load_n(&cuda->streams, __ATOMIC_ACQUIRE); s;
          s = s->all_next)
         running = runs(s) || running;
-    if (count > 0)
-        atomic_store(&reef_board_stats(cuda->gpus[0].board)->launches_rt, arrivals);
     bool stalled = now_ns - cuda->rt_moved_ns > STALL_NS;
     if (running || cuda->rt_idle_ns < cuda->rt_moved_ns)
         cuda->rt_idle_ns = now_ns;

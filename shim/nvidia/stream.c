@@ -127,19 +127,18 @@ void cu_stream_asked_locked(struct reef_stream *s)
     s->context->asking--;
 }
 
-static struct reef_stream *legacy_stream(void)
+struct reef_stream *cu_stream_legacy(struct reef_context *context)
 {
-    struct reef_context *context = cu_context();
-    if (!context)
-        return NULL;
     struct reef_stream *s = find(context->handle | 1);
     return s ? s : add(context->handle | 1, 0, context);
 }
 
 struct reef_stream *cu_stream(cu_word handle)
 {
-    if (handle <= CU_STREAM_LEGACY_HANDLE)
-        return legacy_stream();
+    if (handle <= CU_STREAM_LEGACY_HANDLE) {
+        struct reef_context *context = cu_context();
+        return context ? cu_stream_legacy(context) : NULL;
+    }
     struct reef_stream *s = find(handle);
     if (reef_likely(s != NULL))
         return s;

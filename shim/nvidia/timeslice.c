@@ -58,7 +58,7 @@ static bool describe_file(int fd, struct rm_file *file)
 /* What shows that a context has been used: groups are set after that. */
 static uint64_t work_so_far(void)
 {
-    return cu_is_rt() ? atomic_load(&reef_cuda.rt_arrivals) : atomic_load(&reef_cuda.launches);
+    return atomic_load(&reef_cuda.arrivals);
 }
 
 /* The call has returned 0, so what @argument points to is there, of the size that @request says. */
@@ -81,8 +81,10 @@ static void watch(int fd, unsigned long request, const void *argument)
     pthread_mutex_lock(&groups_lock);
     bool added = rm_watch(&groups, &file, command, size, argument, work_so_far());
     pthread_mutex_unlock(&groups_lock);
-    if (added)
-        atomic_store(&reef_cuda.timeslice_wanted, true);
+    if (!added)
+        return;
+    atomic_store(&reef_cuda.timeslice_wanted, true);
+    cu_fast_end(); /* the next work tells the agent */
 }
 
 REEF_BEFORE_SANITIZERS bool reef_cuda_wants_ioctl(unsigned long request)

@@ -43,8 +43,9 @@ static const char *const own[] = {"dlsym", "dlvsym", "dlopen", "ioctl"};
 static bool in_table(const char *hooks, const char *api, const char *name)
 {
     static const char *const kinds[] = {
-        "\nHSA_HOOK(%s)\n", "\nHIP_HOOK(%s)\n", "\nHSA_LATER(%s)\n",  "\nHSA_GUARD(%s)\n",
-        "\nHOOK(%s, ",      "\nHOOK_PT(%s, ",   "\nHOOK_HANDLE(%s, ", "\nHOOK_FLOAT(%s, "};
+        "\nHSA_HOOK(%s)\n",  "\nHIP_HOOK(%s)\n",   "\nHSA_LATER(%s)\n",
+        "\nHSA_GUARD(%s)\n", "\nHOOK(%s, ",        "\nHOOK_PT(%s, ",
+        "\nHOOK_FAST(%s, ",  "\nHOOK_HANDLE(%s, ", "\nHOOK_FLOAT(%s, "};
     char row[128];
     for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         snprintf(row, sizeof(row), kinds[i], name);

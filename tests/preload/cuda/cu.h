@@ -137,4 +137,7 @@ struct fake_cuda_counts {
     _Atomic uint64_t queries;   /* cuStreamQuery */
     _Atomic int waiting;        /* threads in cuStreamSynchronize and cuCtxSynchronize */
     _Atomic uint64_t shown;     /* calls that show what kernels have printed */
+    /* Called in the middle of the next cuLaunchKernel, before the stream has the kernel. @from:
+     * where that was called. */
+    void (*_Atomic in_launch)(void *from);
 };

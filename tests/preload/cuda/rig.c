@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shim/board/board.h"
+#include "shim/board/layout.h"
 
 CUfunction rig_add, rig_scale, rig_wait, rig_none;
 CUmodule rig_module;
@@ -103,6 +103,13 @@ void rig_hold(void)
 {
     atomic_store(&holding, true);
     reef_board_rt_raise(board);
+}
+
+void rig_hold_unheard(void)
+{
+    atomic_store(&holding, true);
+    reef_board_rt_renew(board, now_ns());
+    atomic_fetch_or(&board->map->rt, 1ull << board->slot);
 }
 
 void rig_release(void)

@@ -40,6 +40,8 @@ bool rig_is_be(void);
 bool rig_is_rt(void);
 /** RT work begins and ends, as seen from this process. */
 void rig_hold(void);
+/** The same before the agent has heard of it: it is not rung. */
+void rig_hold_unheard(void);
 void rig_release(void);
 /** From here on this process counts as a best-effort program too. */
 void rig_be_comes(void);

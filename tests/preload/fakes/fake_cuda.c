@@ -346,6 +346,10 @@ EXPORT CUresult cuLaunchKernel(LAUNCH_ARGUMENTS)
             fake_cuda_counts.launches++;
         return OK;
     }
+    void (*in_launch)(void *) = fake_cuda_counts.in_launch;
+    fake_cuda_counts.in_launch = NULL;
+    if (in_launch)
+        in_launch(__builtin_return_address(0));
     STREAM(s, stream, false);
     return launch(s, f, (const unsigned[]){gx, gy, gz, bx, by, bz}, shared, params, extra);
 }

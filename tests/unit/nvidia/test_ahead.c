@@ -77,6 +77,11 @@ struct reef_board_stats *reef_board_stats(struct reef_board *board)
 }
 void reef_board_rt_renew(struct reef_board *board, uint64_t now_ns) {}
 void cu_peers_look(uint64_t now_ns, bool at_once) {}
+bool cu_fast_begin(void)
+{
+    return false;
+}
+void cu_fast_end(void) {}
 bool reef_disabled(void)
 {
     return false;
