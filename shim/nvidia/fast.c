@@ -71,10 +71,14 @@ bool cu_fast_begin(void)
             cu_stream_legacy(c);
             cu_context_leave(c);
         }
-    atomic_store(&cuda->fast, REEF_FAST_LAUNCH | (guards ? 0 : REEF_FAST_CODE));
-    if (!may_begin()) /* who made it so may have ended it before */
-        cu_fast_end();
-    return atomic_load(&cuda->fast) != 0;
+    /* With the lock: who has made a condition false meanwhile, and ended nothing, is seen here; who
+     * does later waits to end it. */
+    pthread_mutex_lock(&cuda->lock);
+    bool may = may_begin();
+    if (may)
+        atomic_store(&cuda->fast, REEF_FAST_LAUNCH | (guards ? 0 : REEF_FAST_CODE));
+    pthread_mutex_unlock(&cuda->lock);
+    return may;
 }
 
 void cu_fast_end_locked(void)
