@@ -144,7 +144,7 @@ static void withdraw(void)
 uint64_t cu_be_step(uint64_t now_ns)
 {
     struct reef_cuda *cuda = &reef_cuda;
-    cu_peers_look(now_ns, !atomic_load(&cuda->bounded));
+    uint64_t peers_ns = cu_peers_look(now_ns, !atomic_load(&cuda->bounded));
     cu_depth_step();
     bool held = look_at_rt(now_ns), guards = atomic_load(&cuda->any_guarded);
     uint64_t poll_ns = UINT64_MAX;
@@ -173,5 +173,5 @@ uint64_t cu_be_step(uint64_t now_ns)
         uint64_t timer_ns = cuda->timer_ns > now_ns ? cuda->timer_ns - now_ns : HELD_POLL_NS;
         return timer_ns < HELD_POLL_NS ? timer_ns : HELD_POLL_NS;
     }
-    return atomic_load(&cuda->pending) > 0 ? poll_ns : UINT64_MAX;
+    return atomic_load(&cuda->pending) > 0 ? poll_ns : peers_ns;
 }

@@ -539,8 +539,9 @@ void cu_fast_end_locked(void);
 cu_result cu_fast_returned(cu_word handle, cu_result result);
 
 /* --- peers.c --- */
-/** Looks which other programs the GPUs have; @at_once: not only if it is time to. Agent. */
-void cu_peers_look(uint64_t now_ns, bool at_once);
+/** Looks which other programs the GPUs have; @at_once: not only if it is time to. Returns after how
+ * many ns it is if it was not. Agent. */
+uint64_t cu_peers_look(uint64_t now_ns, bool at_once);
 
 /* --- ahead.c: of a real-time process --- */
 /** The agent: real-time work has begun (rt_began_ns); the last was over at @idle_ns. */

@@ -8,14 +8,14 @@
 
 enum { PEERS_NS = 50000000 };
 
-void cu_peers_look(uint64_t now_ns, bool at_once)
+uint64_t cu_peers_look(uint64_t now_ns, bool at_once)
 {
     static uint64_t looked_ns;
     struct reef_cuda *cuda = &reef_cuda;
     int count = atomic_load(&cuda->gpu_count);
     bool rt = false, be = false;
     if (!at_once && looked_ns && now_ns - looked_ns < PEERS_NS)
-        return;
+        return looked_ns + PEERS_NS - now_ns;
     looked_ns = now_ns;
     for (int i = 0; i < count; i++) {
         rt = rt || reef_board_has_peers(cuda->gpus[i].board, REEF_BOARD_RT);
@@ -27,8 +27,9 @@ void cu_peers_look(uint64_t now_ns, bool at_once)
         cu_fast_end();
     bool bounded = rt || cu_tracing();
     if (cu_is_rt() || atomic_exchange(&cuda->bounded, bounded) == bounded)
-        return;
+        return UINT64_MAX;
     reef_debug("real-time programs are %s", bounded ? "here" : "gone");
     if (bounded)
         cu_fast_end();
+    return UINT64_MAX;
 }

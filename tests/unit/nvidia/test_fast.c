@@ -68,7 +68,10 @@ struct reef_board_stats *reef_board_stats(struct reef_board *board)
     return &stats;
 }
 void reef_board_rt_renew(struct reef_board *board, uint64_t now_ns) {}
-void cu_peers_look(uint64_t now_ns, bool at_once) {}
+uint64_t cu_peers_look(uint64_t now_ns, bool at_once)
+{
+    return UINT64_MAX;
+}
 bool reef_disabled(void)
 {
     return false;
