@@ -11,13 +11,17 @@
 
 #include "tools/bench.h"
 
+/* Beside a program of the other class launches are looked at; a real-time one gets an anchor. The
+ * rig is a real-time program itself if it is not told otherwise. */
 static const struct way {
-    const char *key, *label, *priority;
-    bool beside; /* a best-effort program, so that a real-time one gets an anchor */
+    const char *key, *label, *priority, *company;
 } ways[] = {
-    {"native_ns", "native", NULL, false}, {"off_ns", "off", "off", false},
-    {"rt_ns", "rt", "rt", false},         {"rt_anchored_ns", "anchored", "rt", true},
-    {"be_ns", "be", "be", false},
+    {"native_ns", "native", NULL, "RIG_ALONE"},
+    {"off_ns", "off", "off", "RIG_ALONE"},
+    {"rt_ns", "rt", "rt", "RIG_ALONE"},
+    {"rt_beside_be_ns", "rt beside be", "rt", "RIG_BESIDE"},
+    {"be_ns", "be", "be", "RIG_ALONE"},
+    {"be_beside_rt_ns", "be beside rt", "be", NULL},
 };
 enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
 
@@ -34,10 +38,10 @@ static bool measure(const struct reef_bench_libraries *libraries, struct samples
     double wall_ns, held_per_s, released_per_s;
     unsigned long bytes;
 
-    if (ways[way].beside)
-        setenv("RIG_BESIDE", "1", 1);
-    else
-        unsetenv("RIG_BESIDE");
+    unsetenv("RIG_ALONE");
+    unsetenv("RIG_BESIDE");
+    if (ways[way].company)
+        setenv(ways[way].company, "1", 1);
     if (!reef_bench_run(libraries, ways[way].priority, argv, line, sizeof(line)))
         return false;
     if (sscanf(line, "%lf %lf %lu %lf %lf", &samples->cpu_ns[way][round], &wall_ns, &bytes,
@@ -75,7 +79,7 @@ bool reef_bench_launch_cuda(const struct reef_bench_libraries *libraries, int ro
     printf("cuda launch, the same, above a driver that only counts\n");
     for (int w = 0; w < WAYS; w++) {
         medians[w] = reef_bench_median(samples.cpu_ns[w], rounds);
-        printf("  %-8s %8.1f ns  %+6.1f ns\n", ways[w].label, medians[w], medians[w] - medians[0]);
+        printf("  %-12s %8.1f ns  %+6.1f ns\n", ways[w].label, medians[w], medians[w] - medians[0]);
     }
     double held_per_s = reef_bench_median(samples.held_per_s, rounds);
     double released_per_s = reef_bench_median(samples.released_per_s, rounds);
