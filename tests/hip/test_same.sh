@@ -21,7 +21,7 @@ for class in off rt be; do
         [ "$restartable" != never ] && [ $class != be ] && continue
         REEF_RESTARTABLE=$restartable under $class "$@" >"$work/$class.out" 2>"$work/$class.err"
         got=$?
-        [ $got = $code ] || fail "$1 as $class ($restartable): exit status $got, bare $code"
+        [ $got = $code ] || fail "$1 as $class ($restartable): exit status $got, bare $code; its last line: $(tail -n 1 "$work/$class.out")"
         cmp "$work/bare.out" "$work/$class.out" ||
             fail "$1 as $class ($restartable): output differs: $(diff "$work/bare.out" "$work/$class.out" | head -n 5)"
     done
