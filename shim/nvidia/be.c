@@ -32,8 +32,6 @@ static bool look_at_rt(uint64_t now_ns)
     }
     cu_actions_locked();
     bool held = cu_held_locked(now_ns);
-    if (held)
-        cu_fast_end_locked();
     if (held != atomic_load(&cuda->was_held)) {
         reef_debug("best-effort work is %s, %u operations wait", held ? "held" : "released",
                    atomic_load(&cuda->pending));
@@ -166,7 +164,7 @@ uint64_t cu_be_step(uint64_t now_ns)
             cu_unstall(reef_now_ns());
     }
     report();
-    cu_fast_begin();
+    cu_fast_step();
     if (cuda->in_flight > 0)
         return poll_ns < POLL_MAX_NS ? poll_ns : POLL_MIN_NS;
     if (atomic_load(&cuda->was_held)) {

@@ -57,14 +57,16 @@ static bool may_begin(void)
            !reef_disabled() && !cu_tracing() && (cu_is_rt() ? may_rt() : may_be());
 }
 
-bool cu_fast_begin(void)
+bool cu_fast_step(void)
 {
     struct reef_cuda *cuda = &reef_cuda;
     bool guards = reef_state.config.guard != REEF_GUARD_OFF;
+    if (!may_begin()) {
+        cu_fast_end();
+        return false;
+    }
     if (atomic_load(&cuda->fast))
         return true;
-    if (!may_begin())
-        return false;
     for (struct reef_context *c = __atomic_load_n(&cuda->contexts, __ATOMIC_ACQUIRE); c;
          c = c->next)
         if (cu_context_hold(c)) {

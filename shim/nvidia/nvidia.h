@@ -529,8 +529,8 @@ uint64_t cu_rt_step(uint64_t now_ns);
 void cu_rt_end(void);
 
 /* --- fast.c --- */
-/** Launches need not be looked at from now on, if that is so. Agent; no lock held. */
-bool cu_fast_begin(void);
+/** Whether launches need not be looked at now: begins that, or ends it. Agent; no lock held. */
+bool cu_fast_step(void);
 /** From now on they must be: something that asks for it has just been noted. Any thread. */
 void cu_fast_end(void); /* no lock held */
 void cu_fast_end_locked(void);

@@ -170,7 +170,7 @@ static bool nobody_minds(uint64_t now_ns)
     struct reef_cuda *cuda = &reef_cuda;
     cu_peers_look(now_ns, !atomic_load(&cuda->peers_be));
     if (now_ns - cuda->rt_moved_ns < ALONE_LINGER_NS)
-        return cu_fast_begin();
+        return cu_fast_step();
     cu_fast_end();
     return false;
 }

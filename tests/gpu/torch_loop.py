@@ -197,6 +197,8 @@ def flips(step, seconds, count=5):
     """How much longer the same process takes with libreef's hooks than without: the median of the ratios of turns side by side, and its error."""
     library = ctypes.CDLL(os.environ['KIT_FLIP'])
     places = library.flip_find()
+    if places <= 0:
+        sys.exit('no hooks of libreef here')
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-1:])  # this thread alone
     times, end = ([], []), time.monotonic() + seconds
     while time.monotonic() < end:

@@ -15,11 +15,6 @@
 #include "shim/preload/log.h"
 #include "shim/trace/trace.h"
 
-struct reef_cuda reef_cuda;
-struct reef_state reef_state;
-struct cu_driver cu;
-_Atomic int reef_log_level = -1;
-_Atomic bool reef_trace_active;
 _Thread_local bool cu_inside __attribute__((tls_model("initial-exec")));
 
 static struct reef_context context = {.handle = 4};
@@ -60,57 +55,19 @@ void cu_note_broken(cu_result error)
     broken = error;
 }
 
-/* --- not asked for anything here --- */
+/* --- not asked for anything here (and rt_rest.c) --- */
 
-static struct reef_board_stats stats;
-struct reef_board_stats *reef_board_stats(struct reef_board *board)
-{
-    return &stats;
-}
-void reef_board_rt_renew(struct reef_board *board, uint64_t now_ns) {}
-uint64_t cu_peers_look(uint64_t now_ns, bool at_once)
-{
-    return UINT64_MAX;
-}
-bool reef_disabled(void)
-{
-    return false;
-}
 bool cu_active(void)
 {
     return true;
 }
-uint64_t cu_anchor_prepare(uint64_t now_ns)
-{
-    return UINT64_MAX;
-}
-bool cu_anchor_begins(void)
-{
-    return false;
-}
-void cu_anchor_step(uint64_t now_ns, bool over) {}
 void cu_anchor_end(void) {}
-bool cu_anchor_lingers(uint64_t now_ns, uint64_t idle_since_ns)
-{
-    return false;
-}
 void cu_ahead_began(uint64_t idle_ns) {}
 uint64_t cu_ahead_step(uint64_t now_ns)
 {
     return UINT64_MAX;
 }
 void cu_ahead_end(void) {}
-bool cu_stream_ask_locked(struct reef_stream *s)
-{
-    return false;
-}
-void cu_stream_asked_locked(struct reef_stream *s) {}
-void cu_make_current(cu_word handle) {}
-void reef_log_write(int level, const char *format, ...) {}
-void reef_trace_put(enum reef_trace_type type, uint32_t queue, uint64_t a, uint64_t b, uint64_t c,
-                    uint64_t d)
-{
-}
 
 /* --- */
 
@@ -135,13 +92,13 @@ static void start(bool rt)
 static int begin_rt(void **state)
 {
     start(true);
-    return cu_fast_begin() ? 0 : -1;
+    return cu_fast_step() ? 0 : -1;
 }
 
 static int begin_be(void **state)
 {
     start(false);
-    return cu_fast_begin() ? 0 : -1;
+    return cu_fast_step() ? 0 : -1;
 }
 
 /* In every case the other thread first notes what ends it. */
@@ -170,7 +127,7 @@ static void test_ended_while_it_begins(void **state)
     for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         start(others[i] == be_comes);
         while_it_begins = others[i];
-        assert_false(cu_fast_begin());
+        assert_false(cu_fast_step());
         assert_int_equal(reef_cuda.fast, 0);
     }
 }
@@ -182,15 +139,15 @@ static void test_conditions_rt(void **state)
     for (unsigned i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
         start(true);
         atomic_store(conditions[i], true);
-        assert_false(cu_fast_begin());
+        assert_false(cu_fast_step());
     }
     start(true);
     atomic_store(&reef_cuda.gpus[0].rt_raised, false);
-    assert_false(cu_fast_begin());
+    assert_false(cu_fast_step());
     struct reef_anchor anchor = {.up = true};
     start(true);
     atomic_store(&context.anchor, &anchor);
-    assert_false(cu_fast_begin());
+    assert_false(cu_fast_step());
     atomic_store(&context.anchor, NULL);
 }
 
@@ -201,14 +158,14 @@ static void test_conditions_be(void **state)
     for (unsigned i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
         start(false);
         atomic_store(conditions[i], true);
-        assert_false(cu_fast_begin());
+        assert_false(cu_fast_step());
     }
     start(false);
     atomic_store(&reef_cuda.pending, 1);
-    assert_false(cu_fast_begin());
+    assert_false(cu_fast_step());
     start(false);
     reef_state.config.fast_path = REEF_FAST_PATH_OFF;
-    assert_false(cu_fast_begin());
+    assert_false(cu_fast_step());
     reef_state.config.fast_path = REEF_FAST_PATH_AUTO;
 }
 
@@ -217,7 +174,7 @@ static void test_guards(void **state)
 {
     reef_state.config.guard = REEF_GUARD_PTX;
     start(false);
-    assert_true(cu_fast_begin());
+    assert_true(cu_fast_step());
     assert_int_equal(reef_cuda.fast, REEF_FAST_LAUNCH);
     reef_state.config.guard = REEF_GUARD_OFF;
 }
@@ -229,6 +186,17 @@ static void test_marks_rt(void **state)
     assert_int_equal(reef_cuda.unseen, 1);
     cu_fast_end(); /* nothing new */
     assert_int_equal(reef_cuda.unseen, 1);
+}
+
+/* What nobody has ended it for, the agent's next step does. */
+static void test_goes_on(void **state)
+{
+    assert_true(cu_fast_step());
+    assert_false(stream.uncounted);
+    atomic_store(&reef_cuda.was_held, true);
+    assert_false(cu_fast_step());
+    assert_int_equal(reef_cuda.fast, 0);
+    assert_true(stream.uncounted);
 }
 
 static void test_marks_be(void **state)
@@ -295,14 +263,14 @@ static void test_waits(void **state)
 
     atomic_store(&reef_cuda.peers_be, false);
     cu_rt_wait_begin(&wait, &stream, NULL);
-    assert_true(cu_fast_begin());
+    assert_true(cu_fast_step());
     be_comes();
     cu_rt_wait_end(&wait, CUDA_SUCCESS);
     assert_int_not_equal(stream.idle_at, stream.arrivals);
 
     atomic_store(&reef_cuda.peers_be, false);
     cu_rt_wait_begin(&wait, &stream, NULL);
-    assert_true(cu_fast_begin());
+    assert_true(cu_fast_step());
     cu_rt_wait_end(&wait, CUDA_SUCCESS);
     assert_int_not_equal(stream.idle_at, stream.arrivals);
 }
@@ -316,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_guards),
         cmocka_unit_test_setup(test_marks_rt, begin_rt),
         cmocka_unit_test_setup(test_marks_be, begin_be),
+        cmocka_unit_test_setup(test_goes_on, begin_be),
         cmocka_unit_test_setup(test_late_rt, begin_rt),
         cmocka_unit_test_setup(test_late_unknown, begin_rt),
         cmocka_unit_test_setup(test_late_be, begin_be),
