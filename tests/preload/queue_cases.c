@@ -455,6 +455,10 @@ static void case_restless(void)
         aql_kernel(queue, count, &longs[i], none);
     finish(queue, 60);
     CHECK(counter == 2 * N + 1 + LONG, "%u kernels", counter);
+    for (unsigned more = 0; preemptions() <= 10 && more < 1000; more++) { /* on a busy machine */
+        aql_kernel(queue, count, &longs[0], none);
+        finish(queue, 60);
+    }
     restless_end = true;
     CHECK(pthread_join(rt, NULL) == 0, "join");
     aql_nap_us(20000); /* the agent publishes its counters at its next step */
